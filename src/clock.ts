@@ -1,0 +1,46 @@
+/** A timer that was armed by a {@link Clock}; cancelling one that has fired does nothing. */
+export interface Timer {
+  cancel(): void
+}
+
+/** The only way to time: wall time for what people read, monotonic time for what is measured. Tests inject a manual one. */
+export interface Clock {
+  /** Wall time in ms since the epoch: may jump. */
+  now(): number
+  /** Monotonic time in ms from an arbitrary start: never goes back. */
+  monotonic(): number
+  /** Calls `run` once, `delayMs` (≥ 0) from now. An armed timer does not keep the process alive. */
+  after(delayMs: number, run: () => void): Timer
+}
+
+/** A uniform random number in [0, 1). */
+export type Random = () => number
+
+// A longer delay would fire at once (setTimeout takes a signed 32-bit count of ms).
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  after: (delayMs, run) => {
+    const timeout = setTimeout(run, Math.min(Math.max(delayMs, 0), LONGEST_TIMER_MS))
+    timeout.unref()
+    return { cancel: () => clearTimeout(timeout) }
+  },
+}
+
+export const systemRandom: Random = () => Math.random()
+
+/** Resolves after `delayMs`, or at once when `signal` aborts; the caller looks at the signal to know which. */
+export function pause(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal?.aborted) return resolve()
+    const done = (): void => {
+      timer.cancel()
+      signal?.removeEventListener('abort', done)
+      resolve()
+    }
+    const timer = clock.after(delayMs, done)
+    signal?.addEventListener('abort', done, { once: true })
+  })
+}

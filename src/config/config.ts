@@ -1,0 +1,95 @@
+import type { Address } from '../address.ts'
+import type { FilterSpec } from '../dataplane/filters/filter.ts'
+import type { RouteMatch } from '../dataplane/router/route-match.ts'
+import type { RetryPolicy, Timeouts, UpstreamPolicy } from '../dataplane/upstream/policy.ts'
+import type { HealthPolicy } from '../health/policy.ts'
+import type { ListenerLimits } from '../dataplane/limits.ts'
+
+/** The path of a value inside a document: `['routes', 1, 'match', 'path']`. */
+export type ConfigPath = readonly (string | number)[]
+
+export interface ListenerConfig {
+  readonly name: string
+  readonly bind: Address
+  readonly mode: 'front' | 'mesh'
+  /** Peers whose forwarding fields are believed: IP addresses or CIDR blocks. */
+  readonly trust: readonly string[]
+  readonly limits: ListenerLimits
+}
+
+export type RegistryConfig =
+  | {
+      readonly kind: 'embedded'
+      readonly http: Address
+      readonly data: string
+      readonly node: string | null
+      readonly datacenter: string
+    }
+  | { readonly kind: 'consul'; readonly address: string; readonly token: string | null; readonly datacenter: string | null }
+
+/** Parts of a policy that a level sets; what it does not set comes from the level above. */
+export interface AttemptOverrides {
+  readonly timeouts?: { readonly [K in keyof Timeouts]?: Timeouts[K] | undefined } | undefined
+  readonly retry?: { readonly [K in keyof RetryPolicy]?: RetryPolicy[K] | undefined } | undefined
+}
+
+export interface RouteConfig extends AttemptOverrides {
+  readonly name: string
+  readonly match: RouteMatch
+  readonly filters: readonly FilterSpec[]
+  readonly to: readonly { readonly upstream: string; readonly weight: number }[]
+}
+
+/** An upstream with every value filled in: upstream over defaults over built-in. */
+export interface UpstreamConfig {
+  readonly name: string
+  /** Where the instances come from. */
+  readonly source: { readonly kind: 'service'; readonly service: string } | { readonly kind: 'static'; readonly instances: readonly Address[] }
+  readonly policy: UpstreamPolicy
+  readonly health: HealthPolicy
+}
+
+export interface ServiceConfig {
+  readonly id: string
+  readonly name: string
+  readonly address: Address
+  readonly tags: readonly string[]
+  readonly meta: Readonly<Record<string, string>>
+  readonly check: { readonly kind: 'http' | 'tcp'; readonly path: string; readonly everyMs: number; readonly timeoutMs: number } | null
+}
+
+export interface TaskConfig {
+  readonly name: string
+  readonly cron: string
+  /** IANA name; the default is UTC. */
+  readonly timezone: string
+  readonly timeoutMs: number
+  readonly kind: string
+  readonly options: unknown
+}
+
+/** What can change while the gateway runs. */
+export interface HotConfig {
+  readonly routes: readonly RouteConfig[]
+  /** The declared ones. A route may also name a registry service that is not here: it gets `defaultUpstream(name)`. */
+  readonly upstreams: readonly UpstreamConfig[]
+  readonly tasks: readonly TaskConfig[]
+  /** An upstream of that name with nothing but defaults. */
+  defaultUpstream(name: string): UpstreamConfig
+}
+
+/** What needs a restart. */
+export interface ColdConfig {
+  readonly listeners: readonly ListenerConfig[]
+  readonly admin: { readonly bind: Address }
+  readonly registry: RegistryConfig
+  readonly kv: { readonly prefix: string }
+  readonly services: readonly ServiceConfig[]
+  readonly shutdown: { readonly graceMs: number; readonly drainMs: number }
+  readonly log: { readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent'; readonly format: 'auto' | 'json' | 'text'; readonly access: boolean }
+}
+
+export interface GatewayConfig {
+  readonly cold: ColdConfig
+  readonly hot: HotConfig
+}

@@ -1,0 +1,15 @@
+/** What a listener grants a client at the most. */
+export interface ListenerLimits {
+  /** The request head, bytes. */
+  readonly headBytes: number
+  /** Fields in a request head. */
+  readonly headerCount: number
+  /** To the end of the head, ms. */
+  readonly headTimeoutMs: number
+  /** To the end of the body, ms; 0: no limit. */
+  readonly requestTimeoutMs: number
+  /** A kept-alive connection without a request, ms. */
+  readonly keepAliveMs: number
+  /** Open connections; more are closed at once. */
+  readonly connections: number
+}

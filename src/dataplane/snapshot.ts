@@ -1,0 +1,30 @@
+import type { Filter } from './filters/filter.ts'
+import type { RouteMatch } from './router/route-match.ts'
+import type { Router } from './router/router.ts'
+import type { AttemptPolicy } from './upstream/policy.ts'
+import type { Upstream } from './upstream/upstream.ts'
+
+/** Where a share of a route's traffic goes. */
+export interface Destination {
+  readonly upstream: Upstream
+  /** > 0 */
+  readonly weight: number
+  /** Effective values: route over upstream over defaults. */
+  readonly policy: AttemptPolicy
+}
+
+export interface Route {
+  readonly name: string
+  readonly match: RouteMatch
+  readonly filters: readonly Filter[]
+  /** At least one. */
+  readonly to: readonly Destination[]
+}
+
+/** Everything compiled from one generation of config. Immutable; the gateway holds one and is given the next. */
+export interface Snapshot {
+  /** Counts up with each applied change, from 1; 0 before the first. */
+  readonly generation: number
+  readonly router: Router<Route>
+  readonly routes: readonly Route[]
+}

@@ -1,0 +1,31 @@
+import type { Address } from '../../address.ts'
+import type { Endpoint } from './endpoint.ts'
+
+/** Why an instance gets no traffic. */
+export type Exclusion = 'unprobed' | 'probe_failing' | 'registry_critical' | 'maintenance' | 'weight_zero'
+
+/** One instance as the control plane hands it over: plain data. */
+export interface MemberUpdate {
+  readonly id: string
+  readonly address: Address
+  /** ≥ 0 */
+  readonly weight: number
+  /** null: eligible. */
+  readonly exclusion: Exclusion | null
+}
+
+/** One instance of an upstream as the data plane holds it. */
+export interface Member {
+  readonly id: string
+  readonly endpoint: Endpoint
+  readonly weight: number
+  readonly exclusion: Exclusion | null
+}
+
+/** Immutable; replaced whole. */
+export interface Members {
+  readonly all: readonly Member[]
+  readonly eligible: readonly Member[]
+  /** False until the registry has answered for this upstream once. */
+  readonly known: boolean
+}

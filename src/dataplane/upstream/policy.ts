@@ -1,0 +1,30 @@
+/** How long an attempt or an exchange may take, ms. */
+export interface Timeouts {
+  /** To open a connection to an endpoint. */
+  readonly connectMs: number
+  /** From the moment the request is sent to the head of the response, all attempts together. */
+  readonly responseMs: number
+  /** Without one byte in either direction once the response has begun; also of a tunnel. */
+  readonly idleMs: number
+}
+
+export interface RetryPolicy {
+  /** Attempts per exchange in all, 1 … 5; 1: no retry. */
+  readonly attempts: number
+}
+
+/** What may be overridden per route. */
+export interface AttemptPolicy {
+  readonly timeouts: Timeouts
+  readonly retry: RetryPolicy
+}
+
+/** How an upstream is called: plain data, replaced whole on reload. */
+export interface UpstreamPolicy extends AttemptPolicy {
+  /** A name of the balancer table. */
+  readonly balance: string
+  /** Open connections per endpoint at the most; more requests wait. */
+  readonly maxConnections: number
+  /** Requests that may wait for a connection, per endpoint; more are refused with `upstream_overloaded`. */
+  readonly maxQueued: number
+}

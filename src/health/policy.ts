@@ -1,0 +1,13 @@
+/** How the instances of an upstream are probed: plain data. */
+export interface HealthPolicy {
+  readonly probe: { readonly kind: string; readonly options: unknown }
+  /** From the planned start of one probe to the next, ms. */
+  readonly everyMs: number
+  /** Each interval is varied by up to ± this share, 0 … 0.5. */
+  readonly jitterRatio: number
+  readonly timeoutMs: number
+  /** Passes in a row that make a failing endpoint healthy again; a new one needs a single pass. */
+  readonly healthy: number
+  /** Failures in a row that make a healthy endpoint unhealthy; a new one needs a single failure. */
+  readonly unhealthy: number
+}

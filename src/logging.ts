@@ -1,0 +1,34 @@
+import { destination, pino, type DestinationStream, type Logger } from 'pino'
+import { build as prettyStream } from 'pino-pretty'
+
+export type { Logger }
+
+export interface LogOptions {
+  readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent'
+  /** `auto`: text on a terminal, JSON lines elsewhere. */
+  readonly format: 'auto' | 'json' | 'text'
+}
+
+/** A logger on stdout. `flush` writes what is buffered, and is called before the process ends. */
+export interface OpenLogger {
+  readonly logger: Logger
+  flush(): void
+}
+
+/** Opens the process's logger. Errors of stdout (a closed pipe) are dropped: a gateway does not stop for want of a reader. */
+export function openLogger({ level, format }: LogOptions): OpenLogger {
+  const text = format === 'text' || (format === 'auto' && process.stdout.isTTY)
+  const stream = text
+    ? prettyStream({ destination: 1, sync: true, ignore: 'pid,hostname,event', translateTime: 'SYS:HH:MM:ss.l' })
+    : destination({ dest: 1, sync: false, minLength: 0 })
+  stream.on('error', () => {})
+  return { logger: createLogger(level, stream), flush: () => ('flushSync' in stream ? stream.flushSync() : undefined) }
+}
+
+/** A logger on any stream, with secrets of requests taken out. */
+export function createLogger(level: LogOptions['level'], stream: DestinationStream): Logger {
+  return pino({ level, redact: ['headers.authorization', 'headers.cookie', 'headers["set-cookie"]', 'token'] }, stream)
+}
+
+/** A logger that writes nothing, for tests and tools. */
+export const silentLogger: Logger = pino({ level: 'silent' })

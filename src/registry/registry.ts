@@ -1,0 +1,121 @@
+import type { Address } from '../address.ts'
+import type { GatewayError } from '../errors.ts'
+
+/** What the registry says of an instance; the worst of its checks and its node's. */
+export type RegistryStatus = 'passing' | 'warning' | 'critical' | 'maintenance'
+
+/** One instance of a service, as the registry lists it. */
+export interface Instance {
+  readonly id: string
+  readonly service: string
+  readonly node: string
+  readonly address: Address
+  readonly tags: readonly string[]
+  readonly meta: Readonly<Record<string, string>>
+  /** `Weights.Passing`, or `Weights.Warning` while the status is warning; ≥ 0. */
+  readonly weight: number
+  readonly status: RegistryStatus
+}
+
+/** Both are called from a fresh turn of the loop, never from inside the call that started the watch. */
+export interface WatchListener<T> {
+  /** The present value: once at first success, then on each change. An empty list is a fact, not an error. */
+  onValue(value: T): void
+  /** A read failed; the last value stays valid, the watch goes on by itself with backoff. */
+  onError(error: GatewayError): void
+}
+
+export interface Watch {
+  /** Monotonic ms of the last successful answer; null before the first. */
+  readonly freshSince: number | null
+  close(): void
+}
+
+export interface KvEntry {
+  readonly key: string
+  readonly value: Buffer
+  readonly flags: bigint
+  readonly session: string | null
+  readonly lockIndex: bigint
+  readonly createIndex: bigint
+  readonly modifyIndex: bigint
+}
+
+/** At most one of the three; false is the registry's "no", an error is thrown. */
+export interface KvWriteOptions {
+  /** Write only if the entry's modifyIndex is this; 0n: only if absent. */
+  readonly cas?: bigint
+  /** Take the lock for this session. */
+  readonly acquire?: string
+  /** Give the lock of this session back; the value is written too. */
+  readonly release?: string
+}
+
+export interface Kv {
+  /** Null if absent. */
+  get(key: string): Promise<KvEntry | null>
+  list(prefix: string): Promise<readonly KvEntry[]>
+  put(key: string, value: string | Uint8Array, options?: KvWriteOptions): Promise<boolean>
+  delete(key: string, options?: { readonly cas?: bigint }): Promise<boolean>
+}
+
+export interface SessionOptions {
+  readonly name: string
+  /** 10 000 … 86 400 000. */
+  readonly ttlMs: number
+  readonly lockDelayMs: number
+  readonly behavior: 'release' | 'delete'
+}
+
+/** A session that renews itself until it is closed or lost. */
+export interface Session {
+  readonly id: string
+  /**
+   * Monotonic ms until which the session surely lives on the registry: the moment the last successful renewal was *sent*, plus the TTL.
+   */
+  readonly aliveUntil: number
+  /** Aborts, with a `session_lost` error as reason, when the registry says that the session is gone or when `aliveUntil` has passed. */
+  readonly lost: AbortSignal
+  /** Ends the session on the registry; never throws. */
+  close(): Promise<void>
+}
+
+/** What we register of ourselves, and of the static services in the config. */
+export interface Registration {
+  readonly id: string
+  readonly name: string
+  readonly address: Address
+  readonly tags?: readonly string[]
+  readonly meta?: Readonly<Record<string, string>>
+  readonly check?:
+    | { readonly kind: 'ttl'; readonly ttlMs: number; readonly deregisterAfterMs: number }
+    | { readonly kind: 'http'; readonly url: string; readonly everyMs: number; readonly timeoutMs: number }
+    | { readonly kind: 'tcp'; readonly address: Address; readonly everyMs: number; readonly timeoutMs: number }
+}
+
+/** How the registry does, for readiness and metrics. */
+export interface RegistryContact {
+  /** Monotonic ms of the last answer that made sense; null before the first. */
+  readonly freshSince: number | null
+  /** The last failure, if nothing succeeded since. */
+  readonly lastError: GatewayError | null
+}
+
+/** The port through which everything else sees a registry. All promises reject with a GatewayError (`registry_…`). */
+export interface Registry {
+  readonly contact: RegistryContact
+  watchInstances(service: string, listener: WatchListener<readonly Instance[]>): Watch
+  /** The names of all services. */
+  watchServices(listener: WatchListener<readonly string[]>): Watch
+  watchPrefix(prefix: string, listener: WatchListener<readonly KvEntry[]>): Watch
+  readonly kv: Kv
+  openSession(options: SessionOptions): Promise<Session>
+  register(registration: Registration): Promise<void>
+  deregister(id: string): Promise<void>
+  /** Tells the TTL check of a registration of ours that it is fine, or why not. */
+  reportHealth(id: string, status: 'passing' | 'critical', note: string): Promise<void>
+  /** Every instance of every service, with the time (wall ms) from which on it has been critical, as far as this gateway has seen. */
+  criticalInstances(): Promise<readonly Instance[]>
+  /** Ends watches, sessions and connections. */
+  close(): Promise<void>
+}
