@@ -1,0 +1,26 @@
+import type { ConfigProblem } from '../config/problem.ts'
+
+/** How one source of config stands. */
+export interface SourceStatus {
+  /** A file's name, or a KV key as `kv:gateway/routes/hello`. */
+  readonly source: string
+  /** `applied`: what it says now serves. `refused`: what it says now does not; the last good version does, if there was one. */
+  readonly state: 'applied' | 'refused'
+  readonly problems: readonly ConfigProblem[]
+  /** Only if refused: whether an older version of it serves. */
+  readonly servesOlder: boolean
+}
+
+/** What `/config` tells. */
+export interface ConfigStatus {
+  /** Counts applied changes. */
+  readonly generation: number
+  /** ISO time of the last applied change. */
+  readonly appliedAt: string
+  readonly file: SourceStatus
+  /** One per config key in KV. */
+  readonly entries: readonly SourceStatus[]
+  readonly warnings: readonly ConfigProblem[]
+  /** Parts of the file that differ from what runs and need a restart. */
+  readonly needsRestart: readonly string[]
+}

@@ -1,0 +1,202 @@
+import { formatAddress, type Address } from '../address.ts'
+import type { Clock, Random } from '../clock.ts'
+import type { UpstreamConfig } from '../config/config.ts'
+import type { Exclusion, MemberUpdate } from '../dataplane/upstream/members.ts'
+import type { Upstream } from '../dataplane/upstream/upstream.ts'
+import type { GatewayError } from '../errors.ts'
+import { startChecker, type Checker } from '../health/checker.ts'
+import type { HealthPolicy } from '../health/policy.ts'
+import { createProbe } from '../health/table.ts'
+import type { Logger } from '../logging.ts'
+import type { Instance, RegistryStatus, Watch } from '../registry/registry.ts'
+import type { ServiceWatches } from './service-watches.ts'
+
+export interface DiscoveryDeps {
+  readonly watches: ServiceWatches
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+}
+
+/** One instance with our verdict, for people. */
+export interface InstanceView {
+  readonly id: string
+  readonly address: string
+  readonly weight: number
+  readonly eligible: boolean
+  /** Why it gets no traffic; null if it does. */
+  readonly exclusion: Exclusion | null
+  readonly registry: RegistryStatus | 'static'
+  readonly probe: { readonly state: string; readonly detail: string; readonly sinceMs: number }
+}
+
+interface Listed {
+  readonly id: string
+  readonly address: Address
+  readonly weight: number
+  readonly status: RegistryStatus | 'static'
+}
+
+/**
+ * Keeps one upstream's members true: what the registry lists (or config, for a static upstream) joined with what our own probes say.
+ * A checker lives exactly as long as its address is listed. An error of the registry changes nothing here.
+ */
+export class Discovery {
+  readonly #upstream: Upstream
+  readonly #deps: DiscoveryDeps
+  readonly #watch: Watch | null
+  readonly #checkers = new Map<string, Checker>()
+  #health: HealthPolicy
+  #listed: readonly Listed[] | null = null
+  #lastError: GatewayError | null = null
+  #published: readonly MemberUpdate[] | null = null
+  #settled: (() => void)[] = []
+
+  constructor(upstream: Upstream, config: UpstreamConfig, deps: DiscoveryDeps) {
+    this.#upstream = upstream
+    this.#deps = deps
+    this.#health = config.health
+    upstream.onTrouble = (endpointKey) => this.#checkers.get(endpointKey)?.probeNow()
+    this.#watch = config.source.kind === 'service' ? this.#watchService(config.source.service) : null
+    if (config.source.kind === 'static') this.#list(config.source.instances.map(staticInstance))
+  }
+
+  /** Null: static, or the registry has not answered yet. */
+  get freshSince(): number | null {
+    return this.#watch?.freshSince ?? null
+  }
+
+  /** The last failure of the registry for this upstream, if nothing succeeded since. */
+  get lastError(): GatewayError | null {
+    return this.#lastError
+  }
+
+  /** True once the instances are known and each has had its first probe: before that a "no" means "not yet". */
+  get isSettled(): boolean {
+    return this.#listed !== null && [...this.#checkers.values()].every((checker) => checker.state !== 'unknown')
+  }
+
+  /** Resolves when {@link isSettled} becomes true, or at close. */
+  whenSettled(): Promise<void> {
+    if (this.isSettled) return Promise.resolve()
+    return new Promise((resolve) => this.#settled.push(resolve))
+  }
+
+  /** Probes keep their verdicts; a changed kind of probe starts anew. */
+  setHealth(policy: HealthPolicy): void {
+    this.#health = policy
+    for (const checker of this.#checkers.values()) checker.setPolicy(policy, createProbe(policy.probe))
+  }
+
+  view(): readonly InstanceView[] {
+    const now = this.#deps.clock.monotonic()
+    return (this.#listed ?? []).map((listed) => {
+      const checker = this.#checkers.get(formatAddress(listed.address))
+      const exclusion = this.#exclusionOf(listed)
+      return {
+        id: listed.id,
+        address: formatAddress(listed.address),
+        weight: listed.weight,
+        eligible: exclusion === null,
+        exclusion,
+        registry: listed.status,
+        probe: {
+          state: checker?.state ?? 'unknown',
+          detail: checker?.detail ?? '',
+          sinceMs: Math.round(now - (checker?.since ?? now)),
+        },
+      }
+    })
+  }
+
+  close(): void {
+    this.#watch?.close()
+    for (const checker of this.#checkers.values()) checker.close()
+    this.#checkers.clear()
+    this.#resolveSettled()
+  }
+
+  #watchService(service: string): Watch {
+    return this.#deps.watches.watch(service, {
+      onValue: (instances) => {
+        this.#lastError = null
+        this.#list(instances.map(registeredInstance))
+      },
+      onError: (error) => void (this.#lastError = error),
+    })
+  }
+
+  #list(listed: readonly Listed[]): void {
+    this.#listed = listed
+    const wanted = new Map(listed.map(({ address }) => [formatAddress(address), address]))
+    for (const [key, checker] of this.#checkers) {
+      if (wanted.has(key)) continue
+      checker.close()
+      this.#checkers.delete(key)
+    }
+    for (const [key, address] of wanted) {
+      if (!this.#checkers.has(key)) this.#checkers.set(key, this.#startChecker(key, address))
+    }
+    this.#publish()
+  }
+
+  #startChecker(key: string, target: Address): Checker {
+    const { clock, random, logger } = this.#deps
+    return startChecker({
+      target,
+      policy: this.#health,
+      probe: createProbe(this.#health.probe),
+      clock,
+      random,
+      onChange: (state, detail) => {
+        const event = { event: `endpoint.${state}`, upstream: this.#upstream.name, address: key, detail }
+        if (state === 'unhealthy') logger.warn(event, `endpoint unhealthy: ${detail}`)
+        else logger.info(event, `endpoint ${state}: ${detail}`)
+        this.#publish()
+      },
+    })
+  }
+
+  #publish(): void {
+    if (!this.#listed) return
+    const next = this.#listed.map((listed) => {
+      const { id, address, weight } = listed
+      return { id, address, weight, exclusion: this.#exclusionOf(listed) }
+    })
+    if (!this.#published || !sameMembers(this.#published, next)) this.#upstream.setMembers(next)
+    this.#published = next
+    if (this.isSettled) this.#resolveSettled()
+  }
+
+  #exclusionOf({ address, status, weight }: Listed): Exclusion | null {
+    if (status === 'maintenance') return 'maintenance'
+    if (status === 'critical') return 'registry_critical'
+    const state = this.#checkers.get(formatAddress(address))?.state ?? 'unknown'
+    if (state === 'unknown') return 'unprobed'
+    if (state === 'unhealthy') return 'probe_failing'
+    return weight > 0 ? null : 'weight_zero'
+  }
+
+  #resolveSettled(): void {
+    const waiting = this.#settled
+    this.#settled = []
+    for (const resolve of waiting) resolve()
+  }
+}
+
+function registeredInstance({ id, address, weight, status }: Instance): Listed {
+  return { id, address, weight, status }
+}
+
+function staticInstance(address: Address): Listed {
+  return { id: formatAddress(address), address, weight: 1, status: 'static' }
+}
+
+function sameMembers(left: readonly MemberUpdate[], right: readonly MemberUpdate[]): boolean {
+  return left.length === right.length && left.every((member, at) => sameMember(member, right[at]))
+}
+
+function sameMember(left: MemberUpdate, right: MemberUpdate | undefined): boolean {
+  if (!right || left.id !== right.id || left.weight !== right.weight || left.exclusion !== right.exclusion) return false
+  return left.address.host === right.address.host && left.address.port === right.address.port
+}

@@ -1,0 +1,60 @@
+import type { GatewayError } from '../../errors.ts'
+import type { KvEntry, Registry } from '../../registry/registry.ts'
+
+/** The folders of hot config below the KV prefix, and what a key in each holds. */
+export const kvFolders = { routes: 'route', upstreams: 'upstream', tasks: 'task' } as const
+
+export type KvFolder = keyof typeof kvFolders
+
+/** One config entry as it stands in KV. */
+export interface KvText {
+  readonly folder: KvFolder
+  readonly name: string
+  /** The whole key: `gateway/routes/hello`. */
+  readonly key: string
+  readonly text: string
+}
+
+export interface KvSource {
+  /** Monotonic ms of the oldest last success over the folders; null until each has answered. */
+  readonly freshSince: number | null
+  close(): void
+}
+
+/**
+ * Follows the config entries below `<prefix>/`, one watch per folder, so that run records and the lock beside them wake nobody. `onEntries`
+ * gets the whole present set, from the moment when every folder has answered. Closed by the caller.
+ */
+export function watchKvConfig(
+  registry: Registry,
+  prefix: string,
+  listener: { onEntries(entries: readonly KvText[]): void; onError(error: GatewayError): void },
+): KvSource {
+  const found = new Map<KvFolder, readonly KvText[]>()
+  const folders = Object.keys(kvFolders) as KvFolder[]
+  const watches = folders.map((folder) =>
+    registry.watchPrefix(`${prefix}/${folder}/`, {
+      onValue: (entries) => {
+        found.set(
+          folder,
+          entries.flatMap((entry) => textOf(folder, `${prefix}/${folder}/`, entry)),
+        )
+        if (found.size === folders.length) listener.onEntries([...found.values()].flat())
+      },
+      onError: (error) => listener.onError(error),
+    }),
+  )
+  return {
+    get freshSince() {
+      const ages = watches.map((watch) => watch.freshSince)
+      return ages.includes(null) ? null : Math.min(...ages.map(Number))
+    },
+    close: () => watches.forEach((watch) => watch.close()),
+  }
+}
+
+function textOf(folder: KvFolder, root: string, { key, value }: KvEntry): readonly KvText[] {
+  const name = key.slice(root.length)
+  // `consul kv put gateway/routes/` makes a "folder": an empty entry that many tools create and that means nothing.
+  return name === '' ? [] : [{ folder, name, key, text: value.toString('utf8') }]
+}

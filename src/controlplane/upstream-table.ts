@@ -1,0 +1,107 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { HotConfig, UpstreamConfig } from '../config/config.ts'
+import { Upstream } from '../dataplane/upstream/upstream.ts'
+import { Discovery, type DiscoveryDeps } from './discovery.ts'
+
+interface Row {
+  readonly upstream: Upstream
+  readonly discovery: Discovery
+  readonly config: UpstreamConfig
+}
+
+/**
+ * The running upstreams by name. Their state (connections, health, in-flight) is keyed by name and address and survives every reload
+ * that keeps the name and the source of the instances.
+ */
+export class UpstreamTable {
+  readonly #deps: DiscoveryDeps
+  readonly #drainMs: number
+  #rows: ReadonlyMap<string, Row> = new Map()
+  /** Names that the mesh asked for: they stay while the config changes around them. */
+  readonly #onDemand = new Set<string>()
+
+  constructor(deps: DiscoveryDeps, drainMs: number) {
+    this.#deps = deps
+    this.#drainMs = drainMs
+  }
+
+  get rows(): Iterable<Row> {
+    return this.#rows.values()
+  }
+
+  find(name: string): Row | null {
+    return this.#rows.get(name) ?? null
+  }
+
+  /** Makes the running upstreams those of a config; what is gone stays alive until `retire` is called, after the new snapshot serves. */
+  reconcile(hot: HotConfig): { readonly find: (name: string) => Upstream; readonly retire: () => void } {
+    const before = this.#rows
+    const next = new Map(wantedOf(hot, this.#onDemand).map((config) => [config.name, this.#rowFor(config)]))
+    this.#rows = next
+    const retire = (): void => {
+      for (const [name, row] of before) if (next.get(name)?.upstream !== row.upstream) this.#close(row)
+    }
+    const find = (name: string): Upstream => {
+      const row = next.get(name)
+      if (!row) throw new Error(`upstream ${name} is used but was not collected`)
+      return row.upstream
+    }
+    return { find, retire }
+  }
+
+  /** The upstream of a registry service that no config names, made on first use. */
+  demand(config: UpstreamConfig): Row {
+    this.#onDemand.add(config.name)
+    const row = this.#rowFor(config)
+    this.#rows = new Map([...this.#rows, [config.name, row]])
+    return row
+  }
+
+  /** Ends an upstream that was made on demand; one that config has taken up since stays until the next reconcile. */
+  forget(name: string): void {
+    const row = this.#rows.get(name)
+    if (!this.#onDemand.delete(name) || !row) return
+    this.#rows = new Map([...this.#rows].filter(([other]) => other !== name))
+    void this.#close(row)
+  }
+
+  get onDemand(): readonly string[] {
+    return [...this.#onDemand]
+  }
+
+  /** Ends discovery at once and gives requests under way the drain time. */
+  async close(): Promise<void> {
+    const rows = [...this.#rows.values()]
+    this.#rows = new Map()
+    await Promise.all(rows.map((row) => this.#close(row)))
+  }
+
+  async #close(row: Row): Promise<void> {
+    row.discovery.close()
+    await row.upstream.close(this.#drainMs)
+  }
+
+  #rowFor(config: UpstreamConfig): Row {
+    const running = this.#rows.get(config.name)
+    if (!running || !isDeepStrictEqual(running.config.source, config.source)) return this.#start(config)
+    if (!isDeepStrictEqual(running.config.policy, config.policy)) running.upstream.setPolicy(config.policy)
+    if (!isDeepStrictEqual(running.config.health, config.health)) running.discovery.setHealth(config.health)
+    return { ...running, config }
+  }
+
+  #start(config: UpstreamConfig): Row {
+    const { clock, random } = this.#deps
+    const upstream = new Upstream(config.name, config.policy, { clock, random })
+    return { upstream, discovery: new Discovery(upstream, config, this.#deps), config }
+  }
+}
+
+/** Declared upstreams, those that routes name without declaring them, and those in use by the mesh. */
+function wantedOf(hot: HotConfig, onDemand: ReadonlySet<string>): readonly UpstreamConfig[] {
+  const wanted = new Map(hot.upstreams.map((config) => [config.name, config]))
+  const named = hot.routes.flatMap((route) => route.to.map((share) => share.upstream))
+  for (const name of [...named, ...onDemand]) {
+    if (!wanted.has(name)) wanted.set(name, hot.defaultUpstream(name))
+  }
+  return [...wanted.values()]
+}

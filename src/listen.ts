@@ -1,0 +1,35 @@
+import type { Server } from 'node:net'
+import { formatAddress, type Address } from './address.ts'
+import { GatewayError, systemCodeOf } from './errors.ts'
+
+/**
+ * Binds a server and returns the address it really has. Throws `port_in_use` or `bind_failed`; `what` names the part of the config
+ * (`listeners.web`) and the message says what to do.
+ */
+export function listen(server: Server, bind: Address, what: string): Promise<Address> {
+  return new Promise((resolve, reject) => {
+    const refuse = (error: Error): void => reject(bindError(error, bind, what))
+    server.once('error', refuse)
+    server.listen({ host: bind.host, port: bind.port }, () => {
+      server.off('error', refuse)
+      const bound = server.address()
+      resolve(bound && typeof bound === 'object' ? { host: bind.host, port: bound.port } : bind)
+    })
+  })
+}
+
+function bindError(error: Error, bind: Address, what: string): GatewayError {
+  const where = `${what}: cannot listen on ${formatAddress(bind)}`
+  switch (systemCodeOf(error)) {
+    case 'EADDRINUSE':
+      return new GatewayError('port_in_use', `${where}: another process has it; stop that one or choose another port`, { cause: error })
+    case 'EACCES':
+      return new GatewayError('bind_failed', `${where}: not permitted; choose a port above 1023 or give the process the right to bind it`, {
+        cause: error,
+      })
+    case 'EADDRNOTAVAIL':
+      return new GatewayError('bind_failed', `${where}: no interface of this machine has that address`, { cause: error })
+    default:
+      return new GatewayError('bind_failed', where, { cause: error })
+  }
+}
