@@ -1,0 +1,47 @@
+import { Agent, request, type Dispatcher } from 'undici'
+
+export interface LoadResult {
+  readonly sent: number
+  /** What went wrong, at most 20 of them. */
+  readonly failures: readonly string[]
+  readonly failed: number
+}
+
+export interface Load {
+  stop(): Promise<LoadResult>
+}
+
+/**
+ * Sends GET requests from `workers` concurrent loops until stopped. Any answer but 2xx, and any broken answer, counts as failed.
+ * Uses its own connections; the loops end with `stop`.
+ */
+export function startLoad(url: string, workers: number, headers: Record<string, string> = {}): Load {
+  const dispatcher: Dispatcher = new Agent({ connections: workers, pipelining: 1 })
+  const failures: string[] = []
+  let [sent, failed, stopped] = [0, 0, false]
+  const once = async (): Promise<void> => {
+    sent++
+    try {
+      const answer = await request(url, { dispatcher, headers })
+      const body = await answer.body.text()
+      if (answer.statusCode >= 200 && answer.statusCode < 300) return
+      failed++
+      if (failures.length < 20) failures.push(`${answer.statusCode} ${body}`)
+    } catch (error) {
+      failed++
+      if (failures.length < 20) failures.push(String(error))
+    }
+  }
+  const loop = async (): Promise<void> => {
+    while (!stopped) await once()
+  }
+  const loops = Array.from({ length: workers }, loop)
+  return {
+    stop: async () => {
+      stopped = true
+      await Promise.all(loops)
+      await dispatcher.close()
+      return { sent, failed, failures }
+    },
+  }
+}
