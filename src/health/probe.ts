@@ -1,14 +1,14 @@
 import type { z } from 'zod'
 import type { Address } from '../address.ts'
 
-/** What one probe found. `detail` is for people: `HTTP 503`, `connect ECONNREFUSED`, `no answer in 1s`. */
+/** What one probe found. `detail` is for people: `HTTP 503`, `connect ECONNREFUSED 127.0.0.1:9001`. */
 export interface ProbeResult {
   readonly ok: boolean
   readonly detail: string
 }
 
-/** Sends one probe and resolves within `timeoutMs` (or when `signal` aborts); it never rejects. */
-export type Probe = (target: Address, options: { readonly timeoutMs: number; readonly signal: AbortSignal }) => Promise<ProbeResult>
+/** Sends one probe; ends and frees its connection when `signal` aborts (that is also how its deadline reaches it); it never rejects. */
+export type Probe = (target: Address, signal: AbortSignal) => Promise<ProbeResult>
 
 /** What one line of the probe table holds: the schema of the value of the probe's key in YAML, and the maker. */
 export interface ProbeKind<Options> {

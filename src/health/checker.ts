@@ -1,0 +1,161 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { Address } from '../address.ts'
+import type { Clock, Random, Timer } from '../clock.ts'
+import { formatDurationMs } from '../durations.ts'
+import { messageOf } from '../errors.ts'
+import type { HealthPolicy } from './policy.ts'
+import type { Probe, ProbeResult } from './probe.ts'
+import { nextState, unprobed, type Verdict } from './state.ts'
+
+/** Probes of one endpoint start at least this far apart, ms, however often trouble is reported. */
+const MIN_GAP_MS = 100
+
+export interface CheckerOptions {
+  readonly target: Address
+  readonly policy: HealthPolicy
+  readonly probe: Probe
+  readonly clock: Clock
+  readonly random: Random
+  /** Called when the verdict changes; never from inside `startChecker`, never after `close`. */
+  onChange(state: Verdict, detail: string): void
+}
+
+export interface Checker {
+  readonly state: Verdict
+  /** What the last probe found, for people. */
+  readonly detail: string
+  /** Monotonic ms of the last change of state. */
+  readonly since: number
+  /** Probes soon, outside the schedule: after the probe under way, and not sooner than 100 ms after the start of the last one. */
+  probeNow(): void
+  /** Keeps the verdict. If the kind of probe or its options differ, the counts start anew and the first such probe goes out at once. */
+  setPolicy(policy: HealthPolicy, probe: Probe): void
+  close(): void
+}
+
+/** Probes an endpoint at once and then on schedule, one probe at a time. Closed by the caller. */
+export function startChecker(options: CheckerOptions): Checker {
+  const { target, clock, random } = options
+  let { policy, probe } = options
+  let health = unprobed
+  let detail = ''
+  let since = clock.monotonic()
+  let startedAt = -Infinity
+  let plannedAt = since
+  let scheduled: Timer | null = null
+  let soon: Timer | null = null
+  let running: AbortController | null = null
+  let again = false
+  let closed = false
+
+  const settle = (result: ProbeResult): void => {
+    const before = health.verdict
+    health = nextState(health, result.ok, policy)
+    detail = result.detail
+    if (health.verdict === before) return
+    since = clock.monotonic()
+    options.onChange(health.verdict, detail)
+  }
+
+  const start = async (): Promise<void> => {
+    const own = new AbortController()
+    running = own
+    again = false
+    startedAt = clock.monotonic()
+    const result = await probeWithDeadline(probe, own, { target, clock, timeoutMs: policy.timeoutMs })
+    // Aborted from outside: the checker is closed, or this probe is of a kind that is no longer wanted.
+    if (running !== own) return
+    running = null
+    settle(result)
+    if (again) probeNow()
+  }
+
+  const probeNow = (): void => {
+    if (closed || soon) return
+    if (running) {
+      again = true
+      return
+    }
+    const waitMs = startedAt + MIN_GAP_MS - clock.monotonic()
+    if (waitMs <= 0) return void start()
+    soon = clock.after(waitMs, () => {
+      soon = null
+      probeNow()
+    })
+  }
+
+  // From the planned time and not from now, so that late timers and jitter do not add up to a slower rhythm.
+  const schedule = (): void => {
+    const now = clock.monotonic()
+    plannedAt += policy.everyMs
+    if (plannedAt <= now) plannedAt = now + policy.everyMs
+    const jitterMs = policy.everyMs * policy.jitterRatio * (2 * random() - 1)
+    scheduled = clock.after(Math.max(0, plannedAt + jitterMs - now), () => {
+      schedule()
+      probeNow()
+    })
+  }
+
+  void start()
+  schedule()
+
+  return {
+    get state() {
+      return health.verdict
+    },
+    get detail() {
+      return detail
+    },
+    get since() {
+      return since
+    },
+    probeNow,
+    setPolicy: (nextPolicy, nextProbe) => {
+      if (closed) return
+      const [sameProbe, sameRhythm] = [isDeepStrictEqual(policy.probe, nextPolicy.probe), policy.everyMs === nextPolicy.everyMs]
+      policy = nextPolicy
+      if (!sameRhythm) {
+        scheduled?.cancel()
+        plannedAt = startedAt
+        schedule()
+      }
+      if (sameProbe) return
+      probe = nextProbe
+      health = { verdict: health.verdict, against: 0 }
+      running?.abort()
+      running = null
+      probeNow()
+    },
+    close: () => {
+      closed = true
+      scheduled?.cancel()
+      soon?.cancel()
+      running?.abort()
+      running = null
+    },
+  }
+}
+
+async function probeWithDeadline(
+  probe: Probe,
+  controller: AbortController,
+  { target, clock, timeoutMs }: { target: Address; clock: Clock; timeoutMs: number },
+): Promise<ProbeResult> {
+  let expired = false
+  const timer = clock.after(timeoutMs, () => {
+    expired = true
+    controller.abort()
+  })
+  // The probe should end on abort; that the next one can start does not depend on it.
+  const aborted = new Promise<null>((resolve) => {
+    controller.signal.addEventListener('abort', () => resolve(null), { once: true })
+  })
+  try {
+    const found = await Promise.race([probe(target, controller.signal), aborted])
+    return found && !expired ? found : { ok: false, detail: `no answer in ${formatDurationMs(timeoutMs)}` }
+  } catch (error) {
+    return { ok: false, detail: messageOf(error) }
+  } finally {
+    timer.cancel()
+  }
+}

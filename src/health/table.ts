@@ -1,0 +1,16 @@
+import { httpProbe } from './http-probe.ts'
+import type { Probe, ProbeKind } from './probe.ts'
+import { tcpProbe } from './tcp-probe.ts'
+
+/** The kinds of probe, by their key in `health:`. A new kind is one file and one line here. */
+export const probeTable: Readonly<Record<string, ProbeKind<unknown>>> = {
+  http: httpProbe,
+  tcp: tcpProbe,
+}
+
+/** Makes the probe of a policy whose options have passed the schema of their kind. Throws a plain error for a kind that config cannot name. */
+export function createProbe({ kind, options }: { readonly kind: string; readonly options: unknown }): Probe {
+  const found = Object.hasOwn(probeTable, kind) ? probeTable[kind] : undefined
+  if (!found) throw new Error(`probe kind ${kind} is not in the table`)
+  return found.create(options)
+}
