@@ -1,0 +1,51 @@
+import type { Logger } from '../logging.ts'
+
+/** What the access log tells of one exchange. The query is not here: it carries secrets too often. */
+export interface AccessRecord {
+  readonly requestId: string
+  /** The peer's IP address. */
+  readonly client: string
+  readonly method: string
+  readonly host: string
+  readonly path: string
+  /** Of the answer; 0 if none was begun. */
+  readonly status: number
+  /** Of the response body, as sent, bytes. */
+  readonly bytes: number
+  readonly durationMs: number
+  /** Names; null where the exchange did not get that far. */
+  readonly route: string | null
+  readonly upstream: string | null
+  /** `host:port` of the last attempt. */
+  readonly endpoint: string | null
+  readonly attempts: number
+  /** Why it went wrong, a code of `src/errors.ts`; null if it did not. */
+  readonly code: string | null
+}
+
+/** Writes one line for one exchange. */
+export function writeAccess(logger: Logger, record: AccessRecord): void {
+  if (!logger.isLevelEnabled('info')) return
+  const { requestId, client, method, host, path, status, bytes, route, upstream, endpoint, attempts, code } = record
+  // Tenths of a millisecond are all that a wall of log lines can bear.
+  const durationMs = Math.round(record.durationMs * 10) / 10
+  logger.info(
+    {
+      event: 'access',
+      requestId,
+      client,
+      method,
+      host,
+      path,
+      status,
+      bytes,
+      durationMs,
+      route,
+      upstream,
+      endpoint,
+      attempts,
+      code,
+    },
+    'access',
+  )
+}

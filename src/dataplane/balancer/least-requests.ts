@@ -1,0 +1,24 @@
+import type { BalancerKind, Candidate } from './balancer.ts'
+
+/**
+ * The one with the fewest attempts under way for its weight. Of equals one is drawn by weight, so an idle service is used by weight too,
+ * and gateways that see the same load do not all run to the same endpoint.
+ */
+export const leastRequests: BalancerKind = {
+  create: (random) => ({
+    pick: <C extends Candidate>(eligible: readonly C[]): C | null => {
+      let best: C | null = null
+      let bestLoad = Infinity
+      let equalWeight = 0
+      for (const candidate of eligible) {
+        const load = candidate.endpoint.inFlight / candidate.weight
+        if (best !== null && load > bestLoad) continue
+        equalWeight = load === bestLoad ? equalWeight + candidate.weight : candidate.weight
+        // Reservoir sampling: each of the equals is kept with the probability weight / all their weights, in one pass.
+        if (best === null || load < bestLoad || random() * equalWeight < candidate.weight) best = candidate
+        bestLoad = load
+      }
+      return best
+    },
+  }),
+}

@@ -1,0 +1,48 @@
+import type { HeaderList } from '../exchange.ts'
+
+/** Whether a field name is `lowerName` whatever its case. Allocates nothing when the lengths differ or the case already fits. */
+export function isField(name: string, lowerName: string): boolean {
+  if (name.length !== lowerName.length) return false
+  return name === lowerName || name.toLowerCase() === lowerName
+}
+
+/** The value of the first field of that name, or undefined. */
+export function fieldOf(headers: readonly string[], lowerName: string): string | undefined {
+  for (let i = 0; i < headers.length; i += 2) {
+    if (isField(headers[i] ?? '', lowerName)) return headers[i + 1]
+  }
+  return undefined
+}
+
+/** Takes every field out, in place, whose lower-case name is in the set; the others keep their order. */
+export function removeFields(headers: HeaderList, lowerNames: ReadonlySet<string>): void {
+  keepFields(headers, (name) => !lowerNames.has(name.toLowerCase()))
+}
+
+/** Keeps, in place and in order, the fields for whose name `keep` says true. */
+export function keepFields(headers: HeaderList, keep: (name: string) => boolean): void {
+  let kept = 0
+  for (let i = 0; i + 1 < headers.length; i += 2) {
+    const name = headers[i] ?? ''
+    if (!keep(name)) continue
+    headers[kept] = name
+    headers[kept + 1] = headers[i + 1] ?? ''
+    kept += 2
+  }
+  headers.length = kept
+}
+
+/** Makes `value` the only value of that field, in the place of the first one, or at the end. */
+export function setField(headers: HeaderList, name: string, value: string): void {
+  const lowerName = name.toLowerCase()
+  let found = 0
+  for (let i = 0; i < headers.length; i += 2) {
+    if (!isField(headers[i] ?? '', lowerName)) continue
+    if (found === 0) headers[i + 1] = value
+    found++
+  }
+  if (found === 0) headers.push(name, value)
+  if (found < 2) return
+  let seen = 0
+  keepFields(headers, (other) => !isField(other, lowerName) || seen++ === 0)
+}
