@@ -114,7 +114,9 @@ export interface Registry {
   deregister(id: string): Promise<void>
   /** Tells the TTL check of a registration of ours that it is fine, or why not. */
   reportHealth(id: string, status: 'passing' | 'critical', note: string): Promise<void>
-  /** Every instance of every service, with the time (wall ms) from which on it has been critical, as far as this gateway has seen. */
+  /** Takes an instance out, also one that somebody else registered on another node. */
+  removeInstance(instance: Pick<Instance, 'id' | 'node'>): Promise<void>
+  /** Every instance of every service that is critical (not in maintenance) now; since when, the caller keeps. */
   criticalInstances(): Promise<readonly Instance[]>
   /** Ends watches, sessions and connections. */
   close(): Promise<void>

@@ -1,0 +1,158 @@
+import { Pool, type Dispatcher } from 'undici'
+import type { Clock } from '../../clock.ts'
+import { formatDurationMs } from '../../durations.ts'
+import { GatewayError } from '../../errors.ts'
+import type { RegistryContact } from '../registry.ts'
+import { describe, protocolError, refusal, requestError, type RequestName } from './request-error.ts'
+
+/** The real Consul closes connections above 200 per client address (`http_max_conns_per_client`); two gateways on one machine share them. */
+export const MAX_WATCHES = 80
+const CALL_CONNECTIONS = 16
+const CALL_DEADLINE_MS = 5_000
+const MAX_BODY_BYTES = 64 * 1024 * 1024
+
+export interface ConsulClientOptions {
+  /** `http://host:port`. */
+  readonly address: string
+  readonly token: string | null
+  readonly datacenter: string | null
+  readonly clock: Clock
+}
+
+export interface ConsulRequest {
+  readonly method: 'GET' | 'PUT' | 'DELETE'
+  /** Below the address, percent-encoded: `/v1/kv/a%20b`. */
+  readonly path: string
+  readonly query?: Readonly<Record<string, string>>
+  readonly body?: string | Uint8Array
+  /** Statuses that are answers; any other is `registry_refused`. Default: 200 alone. */
+  readonly expect?: readonly number[]
+  /** From the call to the last byte of the answer; default 5 s. */
+  readonly deadlineMs?: number
+  readonly signal?: AbortSignal
+  /** Uses the connections that are kept for blocking queries. */
+  readonly watch?: boolean
+}
+
+export interface ConsulReply {
+  readonly status: number
+  /** `X-Consul-Index` as it stands; null: there is none. */
+  readonly index: string | null
+  readonly body: string
+  readonly name: RequestName
+}
+
+/**
+ * Sends requests to one Consul HTTP API, over two bounded pools so that held blocking queries never keep a write waiting. Every failure
+ * is a GatewayError (`registry_…`). Closed by the owner.
+ */
+export class ConsulClient {
+  readonly #options: ConsulClientOptions
+  readonly #base: URL
+  readonly #calls: Pool
+  readonly #watches: Pool
+  readonly #closing = new AbortController()
+  #freshSince: number | null = null
+  #lastError: GatewayError | null = null
+
+  constructor(options: ConsulClientOptions) {
+    this.#options = options
+    this.#base = new URL(options.address)
+    const shared: Pool.Options = {
+      pipelining: 1,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      maxResponseSize: MAX_BODY_BYTES,
+      connect: { timeout: CALL_DEADLINE_MS },
+      allowH2: false,
+    }
+    this.#calls = new Pool(this.#base.origin, { ...shared, connections: CALL_CONNECTIONS })
+    this.#watches = new Pool(this.#base.origin, { ...shared, connections: MAX_WATCHES })
+  }
+
+  get contact(): RegistryContact {
+    return { freshSince: this.#freshSince, lastError: this.#lastError }
+  }
+
+  /** Sends one request and gives what `decode` makes of the answer; an error that `decode` throws is `registry_protocol`. */
+  async send<T>(request: ConsulRequest, decode: (reply: ConsulReply) => T): Promise<T> {
+    try {
+      const reply = await this.#exchange(request)
+      if (!(request.expect ?? [200]).includes(reply.status)) throw refusal(reply.status, reply.body, reply.name)
+      const value = decoded(reply, decode)
+      this.#freshSince = this.#options.clock.monotonic()
+      this.#lastError = null
+      return value
+    } catch (error) {
+      const failure = requestError(error, this.#name(request), MAX_BODY_BYTES)
+      if (!this.#closing.signal.aborted && !request.signal?.aborted) this.#lastError = failure
+      throw failure
+    }
+  }
+
+  /** Cuts everything under way; later requests are refused. */
+  async close(): Promise<void> {
+    this.#closing.abort(new GatewayError('registry_unavailable', `registry ${this.#base.origin}: the client has been closed`))
+    await Promise.all([this.#calls.destroy(), this.#watches.destroy()])
+  }
+
+  async #exchange(request: ConsulRequest): Promise<ConsulReply> {
+    const name = this.#name(request)
+    const deadlineMs = request.deadlineMs ?? CALL_DEADLINE_MS
+    const cut = new AbortController()
+    const late = (): void =>
+      cut.abort(new GatewayError('registry_timeout', `${describe(name)}: no complete answer in ${formatDurationMs(deadlineMs)}`))
+    const timer = this.#options.clock.after(deadlineMs, late)
+    const unlink = followAborts([this.#closing.signal, ...(request.signal ? [request.signal] : [])], cut)
+    try {
+      cut.signal.throwIfAborted()
+      const answer = await this.#pool(request).request(this.#wireRequest(request, cut.signal))
+      const index = answer.headers['x-consul-index']
+      const body = await answer.body.text()
+      return { status: answer.statusCode, index: typeof index === 'string' ? index : null, body, name }
+    } finally {
+      timer.cancel()
+      unlink()
+    }
+  }
+
+  #pool(request: ConsulRequest): Pool {
+    return request.watch ? this.#watches : this.#calls
+  }
+
+  #wireRequest({ method, path, query, body }: ConsulRequest, signal: AbortSignal): Dispatcher.RequestOptions {
+    const { token, datacenter } = this.#options
+    const search = new URLSearchParams({ ...query, ...(datacenter === null ? {} : { dc: datacenter }) }).toString()
+    return {
+      method,
+      path: `${this.#base.pathname.replace(/\/$/, '')}${path}${search === '' ? '' : `?${search}`}`,
+      headers: token === null ? {} : { 'x-consul-token': token },
+      body: body === undefined ? null : body,
+      signal,
+    }
+  }
+
+  #name({ method, path }: ConsulRequest): RequestName {
+    return { method, origin: this.#base.origin, path }
+  }
+}
+
+function decoded<T>(reply: ConsulReply, decode: (reply: ConsulReply) => T): T {
+  try {
+    return decode(reply)
+  } catch (error) {
+    if (error instanceof GatewayError) throw error
+    throw protocolError('the answer makes no sense', reply.name, error)
+  }
+}
+
+/** Aborts `target` as soon as one of the sources does. By hand, since `AbortSignal.any` keeps an entry per call on long-lived sources. */
+function followAborts(sources: readonly AbortSignal[], target: AbortController): () => void {
+  const links = sources.map((source) => {
+    const follow = (): void => target.abort(source.reason)
+    if (source.aborted) follow()
+    source.addEventListener('abort', follow, { once: true })
+    return () => source.removeEventListener('abort', follow)
+  })
+  return () => links.forEach((unlink) => unlink())
+}
