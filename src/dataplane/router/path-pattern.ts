@@ -15,6 +15,8 @@ export type PathPattern =
 export type ParsedPath = { readonly ok: true; readonly pattern: PathPattern } | { readonly ok: false; readonly reason: string }
 
 const longestRegex = 256
+const badEscape = 'a % must be followed by two hexadecimal digits other than 00; write %25 for the sign itself'
+const dotSegment = /\/(?:\.|%2e){1,2}(?:\/|$)/i
 
 /** Parses `/x`, `/x/*`, `/u/{id}` or `~^/re`; the reason of a refusal says what to write. */
 export function parsePathPattern(text: string): ParsedPath {
@@ -29,8 +31,7 @@ export function parsePathPattern(text: string): ParsedPath {
     return refuse(text, `{…} and /* cannot be combined; write a regular expression, as in ~^/u/[^/]+/`)
   }
   const path = normalisePath(encodeLiteral(literal))
-  if (path === null)
-    return refuse(text, 'a % must be followed by two hexadecimal digits other than 00; write %25 for the sign itself')
+  if (path === null) return refuse(text, badEscape)
   return { ok: true, pattern: isPrefix ? { kind: 'prefix', segments: segmentsOf(path) } : { kind: 'exact', path } }
 }
 
@@ -49,18 +50,11 @@ function parseTemplate(text: string): ParsedPath {
     }
     if (name !== undefined && names.has(name)) return refuse(text, `{${name}} is there twice; give each its own name`)
     if (name !== undefined) names.add(name)
-    const literal = name === undefined ? templateLiteral(segment) : null
-    if (literal === undefined)
-      return refuse(text, 'a template has no . or .. segments, and a % is followed by two hexadecimal digits')
-    segments.push(literal)
+    const literal = normalisePath(encodeLiteral(`/${segment}`))
+    if (literal === null) return refuse(text, badEscape)
+    segments.push(name === undefined ? literal.slice(1) : null)
   }
   return { ok: true, pattern: { kind: 'template', segments } }
-}
-
-function templateLiteral(segment: string): string | undefined {
-  const path = normalisePath(`/${encodeLiteral(segment)}`)
-  const isDots = path === '/' && segment !== ''
-  return path === null || isDots ? undefined : path.slice(1)
 }
 
 function parseRegex(text: string): ParsedPath {
@@ -83,6 +77,7 @@ function literalProblem(literal: string, text: string): string | null {
   if (!text.startsWith('/')) return `"${text}" must start with /; write ${JSON.stringify(`/${text}`)}`
   if (literal.includes('?')) return `"${text}": a path has no query; write match.query for that`
   if (literal.includes('#')) return `"${text}": a fragment never reaches a server; leave the # out, or write %23`
+  if (dotSegment.test(literal)) return `"${text}" has a . or .. segment, which no target keeps; write the path without it`
   if (literal.includes('\\')) return `"${text}" has a backslash; write / or %5C`
   if (literal.includes('*'))
     return `"${text}": a star is for the end only, as in /x/*; for one segment write {name}, for the sign itself %2A`

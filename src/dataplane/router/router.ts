@@ -24,7 +24,7 @@ interface Tier<R> {
  */
 export function compileRouter<R extends { readonly name: string; readonly match: RouteMatch }>(routes: readonly R[]): Router<R> {
   const tiers: Tier<R>[] = []
-  for (const candidate of routes.map(parseCandidate<R>).sort(compareSpecificity)) {
+  for (const candidate of routes.map(parseCandidate<R>).toSorted(compareSpecificity)) {
     let tier = tiers.at(-1)
     if (tier?.priority !== candidate.priority) {
       tier = { priority: candidate.priority, exactHosts: new Map(), wildcardHosts: new Map(), anyHost: new PathTable() }

@@ -1,0 +1,48 @@
+import { z } from 'zod'
+import type { HeaderList } from '../exchange.ts'
+import { removeFields, setField } from '../http/header-list.ts'
+import { checkFieldNames, fieldValue } from './field-options.ts'
+import type { FilterKind } from './filter.ts'
+
+const fields = z.record(z.string(), fieldValue.nullable())
+
+const options = z
+  .strictObject({
+    request: fields
+      .superRefine(checkFieldNames('request'))
+      .default({})
+      .describe('Fields of the request to the upstream: a text replaces the field or adds it, null removes it. Default: none.'),
+    response: fields
+      .superRefine(checkFieldNames('response'))
+      .default({})
+      .describe('Fields of the response to the client: a text replaces the field or adds it, null removes it. Default: none.'),
+  })
+  .describe('Sets and removes header fields.')
+
+/** `setHeaders: { request: { x-tenant: acme, x-debug: null }, response: { x-powered-by: null } }` */
+export const setHeaders: FilterKind<z.infer<typeof options>> = {
+  options,
+  create: ({ request, response }) => {
+    const [changeRequest, changeResponse] = [compileChange(request), compileChange(response)]
+    return {
+      onRequest: ({ headers }) => {
+        changeRequest(headers)
+        return undefined
+      },
+      onResponse: ({ headers }) => changeResponse(headers),
+    }
+  },
+}
+
+function compileChange(change: Readonly<Record<string, string | null>>): (headers: HeaderList) => void {
+  const removed = new Set<string>()
+  const set: [string, string][] = []
+  for (const [name, value] of Object.entries(change)) {
+    if (value === null) removed.add(name.toLowerCase())
+    else set.push([name, value])
+  }
+  return (headers) => {
+    if (removed.size > 0) removeFields(headers, removed)
+    for (const [name, value] of set) setField(headers, name, value)
+  }
+}
