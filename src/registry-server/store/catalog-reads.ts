@@ -1,0 +1,69 @@
+import type { CheckRow, NodeRow, ServiceRow } from './rows.ts'
+import { nodeKey, type IndexName, type State } from './state.ts'
+
+/** An instance as health queries see it: its node, itself, and the checks of both. */
+export interface Instance {
+  readonly node: NodeRow
+  readonly service: ServiceRow
+  readonly checks: readonly CheckRow[]
+}
+
+export interface InstanceFilter {
+  /** All of them, compared without case. */
+  readonly tags?: readonly string[]
+  readonly nodeMeta?: readonly (readonly [string, string])[]
+  /** Only instances of which every check, the node's included, passes. */
+  readonly passing?: boolean
+}
+
+export function instancesOf(state: State, name: string, filter: InstanceFilter = {}): readonly Instance[] {
+  return state.services
+    .group(name)
+    .filter((service) => hasTags(service, filter.tags ?? []))
+    .flatMap((service) => {
+      const node = state.nodes.get(service.node)
+      if (!node || !hasMeta(node, filter.nodeMeta ?? [])) return []
+      const checks = [...state.checks.group(nodeKey(service.node, '')), ...state.checks.group(nodeKey(service.node, service.id))]
+      if (filter.passing && checks.some(({ status }) => status !== 'passing')) return []
+      return [{ node, service, checks }]
+    })
+}
+
+/**
+ * The index of a service's instances: its own, which its nodes and checks move too; without instances, that of the last extinction of
+ * any service (Consul: the index of a service that is not there must not fall when the service goes).
+ */
+export function serviceIndex(state: State, name: string, withChecks: boolean): bigint {
+  if (state.services.hasGroup(name)) return state.index(`service:${name}`)
+  const extinction = state.index('extinction')
+  if (extinction > 0n) return extinction
+  return withChecks ? state.maxIndex('nodes', 'services', 'checks') : state.maxIndex('nodes', 'services')
+}
+
+/** What wakes a watcher of one service. */
+export function serviceTopics(name: string): readonly IndexName[] {
+  return [`service:${name}`, 'extinction']
+}
+
+/** Every service name with the tags its instances have. */
+export function serviceTags(state: State, nodeMeta: readonly (readonly [string, string])[]): Record<string, readonly string[]> {
+  const found = new Map<string, Set<string>>()
+  for (const service of state.services.withPrefix('')) {
+    const node = state.nodes.get(service.node)
+    if (!node || !hasMeta(node, nodeMeta)) continue
+    const tags = found.get(service.name) ?? new Set<string>()
+    for (const tag of service.tags) tags.add(tag)
+    found.set(service.name, tags)
+  }
+  return Object.fromEntries([...found].map(([name, tags]) => [name, [...tags]]))
+}
+
+export function hasMeta(node: NodeRow, wanted: readonly (readonly [string, string])[]): boolean {
+  return wanted.every(([key, value]) => node.meta?.[key] === value)
+}
+
+function hasTags(service: ServiceRow, wanted: readonly string[]): boolean {
+  if (wanted.length === 0) return true
+  const own = service.tags.map((tag) => tag.toLowerCase())
+  return wanted.every((tag) => own.includes(tag.toLowerCase()))
+}

@@ -1,0 +1,126 @@
+import { Refusal } from '../refusal.ts'
+import type { CheckRow, NodeRow, ServiceRow } from './rows.ts'
+import { endSession, endSessionsOfCheck } from './sessions.ts'
+import { nodeKey, type Transaction } from './state.ts'
+
+type Unindexed<Row> = Omit<Row, 'createIndex' | 'modifyIndex'>
+
+/** Registers a node or changes it; every service on it counts as changed. An identical registration changes nothing. */
+export function putNode(transaction: Transaction, node: Unindexed<NodeRow>): void {
+  const { nodes } = transaction.state
+  const existing = nodes.get(node.name)
+  if (existing && isSame(existing, node)) return
+  transaction.put(nodes, node.name, indexed(transaction, node, existing))
+  transaction.bump('nodes')
+  bumpServicesOn(transaction, node.name)
+}
+
+/** Registers a service instance on a node that exists, or changes it. */
+export function putService(transaction: Transaction, service: Unindexed<ServiceRow>): void {
+  const { services, checks } = transaction.state
+  const key = nodeKey(service.node, service.id)
+  const existing = services.get(key)
+  if (existing && isSame(existing, service)) return
+  transaction.put(services, key, indexed(transaction, service, existing))
+  transaction.bump('services')
+  transaction.bump(`service:${service.name}`)
+  if (!existing) return
+  if (existing.name !== service.name) leaveService(transaction, existing.name)
+  for (const check of checks.group(key)) putCheck(transaction, { ...check, serviceName: service.name, serviceTags: service.tags })
+}
+
+/** Removes an instance with its checks; an unknown one is fine. */
+export function removeService(transaction: Transaction, node: string, id: string): void {
+  const { services, checks } = transaction.state
+  const key = nodeKey(node, id)
+  const existing = services.get(key)
+  if (!existing) return
+  for (const check of checks.group(key)) removeCheck(transaction, node, check.id)
+  transaction.remove(services, key)
+  transaction.bump('services')
+  leaveService(transaction, existing.name)
+}
+
+/** Registers a check or reports its status. A check that turns critical ends the sessions that depend on it. */
+export function putCheck(transaction: Transaction, check: Unindexed<CheckRow>): void {
+  const { checks, services } = transaction.state
+  const key = nodeKey(check.node, check.id)
+  if (check.serviceId !== '' && !services.get(nodeKey(check.node, check.serviceId))) {
+    throw new Refusal(500, `Missing service registration on node ${JSON.stringify(check.node)}`)
+  }
+  const existing = checks.get(key)
+  if (existing && isSame(existing, check)) return
+  transaction.put(checks, key, indexed(transaction, check, existing))
+  if (existing && existing.serviceId !== check.serviceId) bumpCheck(transaction, existing)
+  bumpCheck(transaction, check)
+  if (check.status === 'critical') endSessionsOfCheck(transaction, check.node, check.id)
+}
+
+/** Removes a check, how it was run, and the sessions that depend on it; an unknown one is fine. */
+export function removeCheck(transaction: Transaction, node: string, id: string): void {
+  const { checks, definitions, facts } = transaction.state
+  const existing = checks.get(nodeKey(node, id))
+  if (!existing) return
+  transaction.remove(checks, nodeKey(node, id))
+  if (facts.get('node')?.value === node) transaction.remove(definitions, id)
+  bumpCheck(transaction, existing)
+  endSessionsOfCheck(transaction, node, id)
+}
+
+/** Removes a node with everything on it, its sessions included; an unknown one is fine. */
+export function removeNode(transaction: Transaction, name: string): void {
+  const { nodes, services, checks, sessions } = transaction.state
+  if (!nodes.get(name)) return
+  for (const service of Array.from(services.withPrefix(nodeKey(name, '')))) removeService(transaction, name, service.id)
+  for (const check of Array.from(checks.withPrefix(nodeKey(name, '')))) removeCheck(transaction, name, check.id)
+  for (const session of sessions.group(name)) endSession(transaction, session.id)
+  transaction.remove(nodes, name)
+  transaction.bump('nodes')
+}
+
+function bumpCheck(transaction: Transaction, { node, serviceId, serviceName }: Unindexed<CheckRow>): void {
+  transaction.bump('checks')
+  if (serviceId === '') bumpServicesOn(transaction, node)
+  else transaction.bump(`service:${serviceName}`)
+}
+
+function bumpServicesOn(transaction: Transaction, node: string): void {
+  const { services } = transaction.state
+  const names = new Set([...services.withPrefix(nodeKey(node, ''))].map(({ name }) => name))
+  for (const name of names) transaction.bump(`service:${name}`)
+}
+
+/** An instance of the service has gone: the service's index moves, or, with its last instance, the index of extinctions. */
+function leaveService(transaction: Transaction, name: string): void {
+  const { services, indexes } = transaction.state
+  transaction.bump(`service:${name}`)
+  if (services.hasGroup(name)) return
+  transaction.remove(indexes, `service:${name}`)
+  transaction.bump('extinction')
+}
+
+function indexed<Row extends { readonly createIndex: bigint; readonly modifyIndex: bigint }>(
+  transaction: Transaction,
+  row: Unindexed<Row>,
+  existing: Row | undefined,
+): Row {
+  const { index } = transaction
+  return { ...row, createIndex: existing?.createIndex ?? index, modifyIndex: index } as Row
+}
+
+function isSame<Row extends { readonly createIndex: bigint; readonly modifyIndex: bigint }>(
+  existing: Row,
+  row: Unindexed<Row>,
+): boolean {
+  const { createIndex, modifyIndex } = existing
+  return text({ ...row, createIndex, modifyIndex }) === text(existing)
+}
+
+// Key order does not matter: both sides are built by the same code, or maps are compared after sorting.
+function text(value: object): string {
+  return JSON.stringify(value, (_, inner: unknown) => {
+    if (typeof inner === 'bigint') return inner.toString()
+    if (inner === null || typeof inner !== 'object' || Array.isArray(inner)) return inner
+    return Object.fromEntries(Object.entries(inner).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+  })
+}

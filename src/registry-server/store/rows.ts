@@ -1,0 +1,107 @@
+/** What the registry stores, one row type per table. Rows are never edited in place: a change is a new row. */
+
+export interface KvRow {
+  readonly key: string
+  readonly value: Buffer
+  /** uint64: Go's locks mark their keys with values above 2^53. */
+  readonly flags: bigint
+  readonly lockIndex: bigint
+  /** The holder's session id, or empty. */
+  readonly session: string
+  readonly createIndex: bigint
+  readonly modifyIndex: bigint
+}
+
+/** What is left of a deleted key, so that the index of a prefix does not fall when its newest key goes. */
+export interface TombstoneRow {
+  readonly key: string
+  readonly index: bigint
+  /** Wall time of the deletion, ms. */
+  readonly at: number
+}
+
+export type TextMap = Readonly<Record<string, string>>
+
+export interface NodeRow {
+  readonly id: string
+  readonly name: string
+  readonly address: string
+  readonly taggedAddresses: TextMap | null
+  readonly meta: TextMap | null
+  readonly createIndex: bigint
+  readonly modifyIndex: bigint
+}
+
+export interface ServiceAddress {
+  readonly Address: string
+  readonly Port: number
+}
+
+export interface ServiceRow {
+  readonly node: string
+  readonly id: string
+  readonly name: string
+  readonly tags: readonly string[]
+  readonly address: string
+  readonly port: number
+  readonly meta: TextMap | null
+  readonly taggedAddresses: Readonly<Record<string, ServiceAddress>> | null
+  readonly enableTagOverride: boolean
+  readonly weights: { readonly Passing: number; readonly Warning: number }
+  readonly kind: string
+  readonly createIndex: bigint
+  readonly modifyIndex: bigint
+}
+
+export type CheckStatus = 'passing' | 'warning' | 'critical'
+
+export interface CheckRow {
+  readonly node: string
+  readonly id: string
+  readonly name: string
+  readonly status: CheckStatus
+  readonly notes: string
+  readonly output: string
+  /** Empty: a check of the node itself. */
+  readonly serviceId: string
+  readonly serviceName: string
+  readonly serviceTags: readonly string[]
+  readonly type: string
+  readonly createIndex: bigint
+  readonly modifyIndex: bigint
+}
+
+/** How the registry finds out the status of a check of its own node. */
+export interface CheckDefinition {
+  readonly id: string
+  readonly kind: 'ttl' | 'http' | 'tcp'
+  /** URL (http), `host:port` (tcp), empty (ttl). */
+  readonly target: string
+  readonly method: string
+  readonly header: Readonly<Record<string, readonly string[]>>
+  readonly body: string
+  readonly tlsSkipVerify: boolean
+  readonly intervalMs: number
+  readonly timeoutMs: number
+  readonly ttlMs: number
+  readonly successBeforePassing: number
+  readonly failuresBeforeCritical: number
+  readonly outputMaxBytes: number
+  /** 0: the service stays, however long it is critical. */
+  readonly deregisterAfterMs: number
+}
+
+export interface SessionRow {
+  readonly id: string
+  readonly name: string
+  readonly node: string
+  readonly lockDelayNs: number
+  readonly behavior: 'release' | 'delete'
+  /** As the client wrote it: `10s`, or empty. */
+  readonly ttl: string
+  readonly ttlMs: number
+  readonly nodeChecks: readonly string[]
+  readonly serviceChecks: readonly { readonly ID: string; readonly Namespace: string }[] | null
+  readonly createIndex: bigint
+  readonly modifyIndex: bigint
+}

@@ -1,0 +1,123 @@
+import type { SQLInputValue, SQLOutputValue } from 'node:sqlite'
+import { compareBytes, SortedMap } from './sorted-map.ts'
+
+export type Columns = Readonly<Record<string, SQLOutputValue>>
+
+/** How rows of one table lie on disk, besides their key. */
+export interface Codec<Row> {
+  /** Column definitions: `value BLOB`. The first word is the name. */
+  readonly columns: readonly string[]
+  encode(row: Row): SQLInputValue[]
+  decode(columns: Columns, key: string): Row
+}
+
+/** One row set or removed: applied in memory already, to be written to disk, or to be undone. */
+export interface Change {
+  readonly table: string
+  readonly key: string
+  readonly removed: boolean
+  /** The column values of the new row. */
+  encode(): SQLInputValue[]
+  undo(): void
+}
+
+/** What the journal needs of a table. */
+export interface StoredTable {
+  readonly name: string
+  readonly columns: readonly string[]
+  load(rows: Iterable<Columns>): void
+}
+
+/** Rows by key, in memory, in key order, with one optional grouping. It changes only through {@link Table.replace}. */
+export class Table<Row> implements StoredTable {
+  readonly name: string
+  readonly #codec: Codec<Row>
+  readonly #groupOf: ((row: Row) => string | null) | undefined
+  readonly #rows = new SortedMap<Row>()
+  readonly #groups = new Map<string, Map<string, Row>>()
+
+  constructor(name: string, codec: Codec<Row>, groupOf?: (row: Row) => string | null) {
+    this.name = name
+    this.#codec = codec
+    this.#groupOf = groupOf
+  }
+
+  get columns(): readonly string[] {
+    return this.#codec.columns
+  }
+
+  get size(): number {
+    return this.#rows.size
+  }
+
+  get(key: string): Row | undefined {
+    return this.#rows.get(key)
+  }
+
+  /** All rows whose key starts with `prefix`, in key order. */
+  withPrefix(prefix: string): Iterable<Row> {
+    return this.#rows.withPrefix(prefix)
+  }
+
+  /** The rows of one group, in key order. */
+  group(name: string): readonly Row[] {
+    const found = this.#groups.get(name)
+    if (!found) return []
+    return [...found].toSorted(([a], [b]) => compareBytes(a, b)).map(([, row]) => row)
+  }
+
+  hasGroup(name: string): boolean {
+    return this.#groups.has(name)
+  }
+
+  groupNames(): Iterable<string> {
+    return this.#groups.keys()
+  }
+
+  load(rows: Iterable<Columns>): void {
+    const entries: [string, Row][] = []
+    for (const columns of rows) {
+      const key = String(columns['key'])
+      const row = this.#codec.decode(columns, key)
+      entries.push([key, row])
+      this.#enter(key, row)
+    }
+    this.#rows.load(entries)
+  }
+
+  /** Sets (or, with undefined, removes) a row and tells how to write and how to undo it. */
+  replace(key: string, row: Row | undefined): Change {
+    const before = this.#rows.get(key)
+    this.#put(key, before, row)
+    return {
+      table: this.name,
+      key,
+      removed: row === undefined,
+      encode: () => (row === undefined ? [] : this.#codec.encode(row)),
+      undo: () => this.#put(key, row, before),
+    }
+  }
+
+  #put(key: string, before: Row | undefined, after: Row | undefined): void {
+    if (before !== undefined) this.#leave(key, before)
+    if (after === undefined) return this.#rows.delete(key)
+    this.#rows.set(key, after)
+    this.#enter(key, after)
+  }
+
+  #enter(key: string, row: Row): void {
+    const name = this.#groupOf?.(row) ?? null
+    if (name === null) return
+    const group = this.#groups.get(name)
+    if (group) group.set(key, row)
+    else this.#groups.set(name, new Map([[key, row]]))
+  }
+
+  #leave(key: string, row: Row): void {
+    const name = this.#groupOf?.(row) ?? null
+    const group = name === null ? undefined : this.#groups.get(name)
+    if (name === null || !group) return
+    group.delete(key)
+    if (group.size === 0) this.#groups.delete(name)
+  }
+}
