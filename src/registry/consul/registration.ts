@@ -50,14 +50,10 @@ export function reportHealth(client: ConsulClient, id: string, status: 'passing'
 
 function checkOf({ check }: Registration): object {
   if (!check) return {}
-  switch (check.kind) {
-    case 'ttl':
-      return { Check: { TTL: `${check.ttlMs}ms`, DeregisterCriticalServiceAfter: `${check.deregisterAfterMs}ms` } }
-    case 'http':
-      return { Check: { HTTP: check.url, Interval: `${check.everyMs}ms`, Timeout: `${check.timeoutMs}ms` } }
-    case 'tcp':
-      return { Check: { TCP: formatAddress(check.address), Interval: `${check.everyMs}ms`, Timeout: `${check.timeoutMs}ms` } }
-  }
+  if (check.kind === 'ttl')
+    return { Check: { TTL: `${check.ttlMs}ms`, DeregisterCriticalServiceAfter: `${check.deregisterAfterMs}ms` } }
+  const target = check.kind === 'http' ? { HTTP: check.url } : { TCP: formatAddress(check.address) }
+  return { Check: { ...target, Interval: `${check.everyMs}ms`, Timeout: `${check.timeoutMs}ms` } }
 }
 
 function nothing(): void {}
