@@ -1,3 +1,7 @@
+import type { Readable } from 'node:stream'
+import type { Address } from '../address.ts'
+import type { ErrorCode } from '../errors.ts'
+
 /** Field names and values in wire order: name, value, name, value… Names keep the case they came in. */
 export type HeaderList = string[]
 
@@ -31,4 +35,75 @@ export interface LocalReply {
   readonly status: number
   readonly headers: HeaderList
   readonly body: string
+}
+
+/** The body of a request on its way in. */
+export interface RequestBody {
+  /** From Content-Length; null: chunked. */
+  readonly lengthBytes: number | null
+  /** Destroying it stops the reading and leaves the client's connection usable for a reply. */
+  readonly stream: Readable
+}
+
+/** The client's side of an exchange: where the answer goes. */
+export interface Downstream {
+  /** Whether a byte of the answer has been handed over. */
+  readonly started: boolean
+  /** Whether the client has left: what is handed over goes nowhere. */
+  readonly gone: boolean
+  /** The status handed over; 0 before. */
+  readonly status: number
+  /** Bytes of the body handed over. */
+  readonly bytes: number
+  head(head: ResponseHead): void
+  /** False: the client reads slower than we write; wait for `onDrain`. */
+  write(chunk: Uint8Array): boolean
+  end(): void
+  /** Cuts the connection: the only way to tell a client that a begun answer is broken. */
+  destroy(): void
+  onDrain: (() => void) | null
+  /** The client left before the answer was complete. */
+  onGone: (() => void) | null
+}
+
+/** Why an attempt failed. */
+export interface Failure {
+  readonly code: ErrorCode
+  /** For logs, never for a client. */
+  readonly detail: string
+}
+
+export interface TunnelOptions {
+  readonly address: Address
+  readonly path: string
+  readonly headers: HeaderList
+  /** To the agreement of the upstream, ms. */
+  readonly openMs: number
+  /** Without a byte in either direction, ms. */
+  readonly idleMs: number
+  /** No tunnel: the client has got nothing yet. `sent`: the upstream may have seen the request. */
+  onFailure(failure: Failure, sent: boolean): void
+  /** It has been open, or the upstream's refusal has gone to the client, and all is closed. */
+  onClose(): void
+}
+
+/** What a client that asked for an upgrade offers: its connection. */
+export interface Tunnel {
+  /** The name in the Upgrade field: `websocket`. */
+  readonly protocol: string
+  /** Joins the client with an endpoint. */
+  open(options: TunnelOptions): void
+}
+
+/** One request with its answer. */
+export interface Exchange {
+  readonly request: RequestHead
+  readonly body: RequestBody | null
+  readonly downstream: Downstream
+  /** Set if the client asked for an upgrade. */
+  readonly tunnel: Tunnel | null
+  /** Whether the peer's forwarding fields are believed. */
+  readonly trusted: boolean
+  /** Monotonic ms of its begin. */
+  readonly since: number
 }

@@ -1,0 +1,213 @@
+import type { Clock, Random } from '../clock.ts'
+import { messageOf } from '../errors.ts'
+import type { Logger } from '../logging.ts'
+import { writeAccess } from './access-log.ts'
+import type { Exchange, Failure, HeaderList, LocalReply, ResponseHead } from './exchange.ts'
+import type { Filter } from './filters/filter.ts'
+import { forwardingHeaders } from './http/forwarded.ts'
+import { withoutHopByHop } from './http/hop-by-hop.ts'
+import { errorReply, sendReply } from './reply.ts'
+import { RequestStats } from './request-stats.ts'
+import type { Destination, Route, Snapshot } from './snapshot.ts'
+import { Deadlines } from './upstream/deadlines.ts'
+import { Forwarding, type Outcome } from './upstream/forwarding.ts'
+import type { AttemptPolicy } from './upstream/policy.ts'
+import { startTunnelling } from './upstream/tunnelling.ts'
+import type { Upstream } from './upstream/upstream.ts'
+
+/** Finds the upstream of a name that a service calls; null: there is none. May throw a GatewayError. */
+export type NameLookup = (name: string) => Upstream | null | Promise<Upstream | null>
+
+export interface GatewayDeps {
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  /** Whether each exchange writes a line. */
+  readonly accessLog: boolean
+}
+
+/** Where an exchange goes, as far as that is known. */
+interface Passage {
+  readonly exchange: Exchange
+  /** For logs and metrics; null: no route. */
+  readonly route: string | null
+  readonly filters: readonly Filter[]
+  readonly upstream: Upstream | null
+}
+
+/** Carries exchanges to upstreams. It reads the snapshot once per exchange; whoever changes config gives it the next one whole. */
+export class Gateway {
+  readonly stats = new RequestStats()
+  readonly #deps: GatewayDeps
+  readonly #deadlines: Deadlines
+  #snapshot: Snapshot = { generation: 0, routes: [], router: { find: () => null } }
+
+  constructor(deps: GatewayDeps) {
+    this.#deps = deps
+    this.#deadlines = new Deadlines(deps.clock)
+  }
+
+  get snapshot(): Snapshot {
+    return this.#snapshot
+  }
+
+  set snapshot(next: Snapshot) {
+    this.#snapshot = next
+    this.stats.keepOnly(new Set([...next.routes.map(({ name }) => name), ...reservedRouteNames]))
+  }
+
+  /** Serves what comes from outside, by routes. */
+  readonly serve = (exchange: Exchange): void => {
+    this.stats.inFlight++
+    const route = this.#snapshot.router.find(exchange.request)
+    if (!route)
+      return this.#fail({ exchange, route: null, filters: [], upstream: null }, { code: 'no_route', detail: 'no route matches' })
+    if (route.filters.length > 0) return void this.#serveFiltered(exchange, route)
+    const { upstream, policy } = this.#choose(route.to)
+    this.#forward({ exchange, route: route.name, filters: route.filters, upstream }, upstream, policy)
+  }
+
+  /** Serves what comes from a service of the mesh, by the name it calls. */
+  readonly serveNamed = (exchange: Exchange, lookUp: NameLookup): void => {
+    this.stats.inFlight++
+    void this.#serveNamed(exchange, lookUp)
+  }
+
+  async #serveNamed(exchange: Exchange, lookUp: NameLookup): Promise<void> {
+    const passage: Passage = { exchange, route: 'mesh', filters: [], upstream: null }
+    const { host } = exchange.request
+    try {
+      const found = lookUp(host)
+      const upstream = found instanceof Promise ? await found : found
+      if (!upstream)
+        return this.#fail(passage, { code: 'not_a_mesh_service', detail: `"${host}" is not a service of the registry` })
+      this.#forward({ ...passage, upstream }, upstream, upstream.policy)
+    } catch (error) {
+      this.#fail(passage, { code: 'upstream_unknown', detail: messageOf(error) })
+    }
+  }
+
+  async #serveFiltered(exchange: Exchange, route: Route): Promise<void> {
+    const { upstream, policy } = this.#choose(route.to)
+    const passage: Passage = { exchange, route: route.name, filters: route.filters, upstream }
+    try {
+      for (const filter of route.filters) {
+        const found = filter.onRequest?.(exchange.request)
+        const reply = found instanceof Promise ? await found : found
+        if (reply) return this.#replyLocally(passage, reply)
+      }
+      this.#forward(passage, upstream, policy)
+    } catch (error) {
+      this.#fail(passage, { code: 'filter_failed', detail: messageOf(error) })
+    }
+  }
+
+  #choose(to: readonly Destination[]): Destination {
+    const only = to[0]
+    if (only && to.length === 1) return only
+    const total = to.reduce((sum, { weight }) => sum + weight, 0)
+    let at = this.#deps.random() * total
+    for (const destination of to) {
+      at -= destination.weight
+      if (at < 0) return destination
+    }
+    if (!only) throw new Error('a route without destination was compiled')
+    return only
+  }
+
+  #forward(passage: Passage, upstream: Upstream, policy: AttemptPolicy): void {
+    const { exchange } = passage
+    const onDone = (outcome: Outcome): void => this.#done(passage, outcome)
+    const headers = this.#upstreamHeaders(exchange)
+    if (exchange.tunnel) return startTunnelling({ exchange, tunnel: exchange.tunnel, upstream, policy, headers, onDone })
+    const outgoing = (head: ResponseHead): ResponseHead =>
+      downstreamHead(passage, { status: head.status, headers: withoutHopByHop(head.headers) })
+    new Forwarding({
+      exchange,
+      upstream,
+      policy,
+      headers,
+      deadlines: this.#deadlines,
+      clock: this.#deps.clock,
+      outgoing,
+      onDone,
+    }).start()
+  }
+
+  #upstreamHeaders({ request, trusted }: Exchange): HeaderList {
+    const headers = withoutHopByHop(request.headers)
+    const { clientAddress, authority, requestId } = request
+    forwardingHeaders(headers, { clientAddress, trusted, authority, scheme: 'http', requestId })
+    return headers
+  }
+
+  #done(passage: Passage, outcome: Outcome): void {
+    const { failure } = outcome
+    if (!failure) return this.#account(passage, outcome)
+    const { downstream } = passage.exchange
+    // After the first byte there is one honest way left to say that the answer is not whole.
+    if (downstream.started || downstream.gone) downstream.destroy()
+    else this.#replyWithError(passage, failure)
+    this.#account(passage, outcome)
+  }
+
+  #fail(passage: Passage, failure: Failure): void {
+    this.#done(passage, { attempts: 0, endpoint: null, failure })
+  }
+
+  #replyLocally(passage: Passage, reply: LocalReply): void {
+    sendReply(passage.exchange.downstream, reply, (head) => downstreamHead(passage, head))
+    this.#account(passage, { attempts: 0, endpoint: null, failure: null })
+  }
+
+  #replyWithError(passage: Passage, { code }: Failure): void {
+    const { downstream, request } = passage.exchange
+    try {
+      sendReply(downstream, errorReply(code, request.requestId), (head) => downstreamHead(passage, head))
+    } catch (error) {
+      // A filter that fails on the answer must not keep the client from getting one.
+      this.#deps.logger.error(
+        { event: 'filter.failed', route: passage.route, error: messageOf(error) },
+        'a filter failed on an error reply',
+      )
+      if (downstream.started) return downstream.destroy()
+      sendReply(downstream, errorReply(code, request.requestId), (head) => head)
+    }
+  }
+
+  #account({ exchange, route, upstream }: Passage, { attempts, endpoint, failure }: Outcome): void {
+    const { request, downstream, since } = exchange
+    const durationMs = this.#deps.clock.monotonic() - since
+    this.stats.inFlight--
+    this.stats.count(route ?? 'none', downstream.status, durationMs)
+    if (failure) {
+      this.stats.countCode(failure.code)
+      this.#deps.logger.debug({ event: 'exchange.failed', requestId: request.requestId, ...failure }, failure.detail)
+    }
+    if (!this.#deps.accessLog) return
+    const { requestId, clientAddress: client, method, host, path } = request
+    const names = { route, upstream: upstream?.name ?? null, endpoint: endpoint?.key ?? null }
+    const { status, bytes } = downstream
+    writeAccess(this.#deps.logger, {
+      requestId,
+      client,
+      method,
+      host,
+      path,
+      status,
+      bytes,
+      durationMs,
+      ...names,
+      attempts,
+      code: failure?.code ?? null,
+    })
+  }
+}
+
+/** Names in the metrics that are no routes of the config. */
+const reservedRouteNames = ['none', 'mesh', 'task']
+
+function downstreamHead({ exchange, filters }: Passage, head: ResponseHead): ResponseHead {
+  for (let at = filters.length - 1; at >= 0; at--) filters[at]?.onResponse?.(head, exchange.request)
+  return head
+}

@@ -1,0 +1,54 @@
+import { STATUS_CODES } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { Downstream, HeaderList, ResponseHead } from '../exchange.ts'
+
+/** The client's side of an upgrade that does not come about: the connection is bare, so the answer is written by hand and ends it. */
+export class SocketDownstream implements Downstream {
+  started = false
+  gone = false
+  status = 0
+  bytes = 0
+  onDrain: (() => void) | null = null
+  onGone: (() => void) | null = null
+  readonly #socket: Duplex
+
+  constructor(socket: Duplex) {
+    this.#socket = socket
+    socket.on('error', () => {})
+    socket.on('close', () => {
+      this.gone = true
+      this.onGone?.()
+    })
+  }
+
+  /** Tells that a tunnel has given the client this status by itself. */
+  tunnelled(status: number): void {
+    this.started = true
+    this.status = status
+  }
+
+  head({ status, headers }: ResponseHead): void {
+    this.tunnelled(status)
+    this.#socket.write(rawHead(status, headers))
+  }
+
+  write(chunk: Uint8Array): boolean {
+    this.bytes += chunk.length
+    return this.#socket.write(chunk)
+  }
+
+  end(): void {
+    this.#socket.end()
+  }
+
+  destroy(): void {
+    this.#socket.destroy()
+  }
+}
+
+/** Writes a response head that ends the connection. */
+export function rawHead(status: number, headers: HeaderList): string {
+  let text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`
+  for (let i = 0; i + 1 < headers.length; i += 2) text += `${headers[i]}: ${headers[i + 1]}\r\n`
+  return `${text}connection: close\r\n\r\n`
+}

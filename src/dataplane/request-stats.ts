@@ -1,0 +1,88 @@
+import type { MetricSource, Sample } from '../metrics.ts'
+
+/** Upper bounds of the duration buckets, ms. */
+const bucketBoundsMs = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000]
+
+/** What is counted of the exchanges of one route: plain numbers, so that counting costs no more than an addition. */
+class RouteStats {
+  /** By the first digit of the status; 0: no answer was begun. */
+  readonly byClass = [0, 0, 0, 0, 0, 0]
+  /** Not cumulative; the last one has no bound. */
+  readonly buckets = bucketBoundsMs.map(() => 0).concat(0)
+}
+
+/** Counts ended exchanges. Routes that left the config are dropped with {@link keepOnly}. */
+export class RequestStats {
+  readonly #routes = new Map<string, RouteStats>()
+  readonly #codes = new Map<string, number>()
+  inFlight = 0
+
+  count(route: string, status: number, durationMs: number): void {
+    let stats = this.#routes.get(route)
+    if (!stats) this.#routes.set(route, (stats = new RouteStats()))
+    const statusClass = Math.min(5, Math.floor(status / 100))
+    stats.byClass[statusClass] = (stats.byClass[statusClass] ?? 0) + 1
+    let bucket = 0
+    while (bucket < bucketBoundsMs.length && durationMs > (bucketBoundsMs[bucket] ?? 0)) bucket++
+    stats.buckets[bucket] = (stats.buckets[bucket] ?? 0) + 1
+  }
+
+  /** Counts an exchange that went wrong, by error code. */
+  countCode(code: string): void {
+    this.#codes.set(code, (this.#codes.get(code) ?? 0) + 1)
+  }
+
+  keepOnly(routes: ReadonlySet<string>): void {
+    for (const name of this.#routes.keys()) if (!routes.has(name)) this.#routes.delete(name)
+  }
+
+  metricSources(): readonly MetricSource[] {
+    return [
+      {
+        name: 'meshgate_requests_total',
+        help: 'Ended exchanges by route and class of the status (0xx: no answer was begun)',
+        kind: 'counter',
+        labelNames: ['route', 'status'],
+        samples: () => this.#requests(),
+      },
+      {
+        name: 'meshgate_request_errors_total',
+        help: 'Exchanges that went wrong, by error code (docs/errors.md)',
+        kind: 'counter',
+        labelNames: ['code'],
+        samples: () => [...this.#codes].map(([code, value]) => ({ labels: { code }, value })),
+      },
+      {
+        name: 'meshgate_request_duration_seconds_bucket',
+        help: 'Ended exchanges by duration, cumulative',
+        kind: 'counter',
+        labelNames: ['route', 'le'],
+        samples: () => this.#durations(),
+      },
+      {
+        name: 'meshgate_requests_in_flight',
+        help: 'Exchanges under way, tunnels included',
+        kind: 'gauge',
+        labelNames: [],
+        samples: () => [{ labels: {}, value: this.inFlight }],
+      },
+    ]
+  }
+
+  *#requests(): Iterable<Sample> {
+    for (const [route, { byClass }] of this.#routes) {
+      for (const [digit, value] of byClass.entries()) if (value > 0) yield { labels: { route, status: `${digit}xx` }, value }
+    }
+  }
+
+  *#durations(): Iterable<Sample> {
+    for (const [route, { buckets }] of this.#routes) {
+      let value = 0
+      for (const [at, count] of buckets.entries()) {
+        value += count
+        const boundMs = bucketBoundsMs[at]
+        yield { labels: { route, le: boundMs === undefined ? '+Inf' : String(boundMs / 1000) }, value }
+      }
+    }
+  }
+}

@@ -1,0 +1,50 @@
+import type { Exchange, Failure, HeaderList, Tunnel } from '../exchange.ts'
+import type { Endpoint } from './endpoint.ts'
+import type { Outcome } from './forwarding.ts'
+import type { AttemptPolicy } from './policy.ts'
+import type { Upstream } from './upstream.ts'
+import { noMember } from './no-member.ts'
+
+export interface TunnellingOptions {
+  readonly exchange: Exchange
+  readonly tunnel: Tunnel
+  readonly upstream: Upstream
+  readonly policy: AttemptPolicy
+  readonly headers: HeaderList
+  readonly onDone: (outcome: Outcome) => void
+}
+
+/** Takes an upgrade to its upstream; an endpoint that cannot be connected to is passed over for another one. */
+export function startTunnelling(options: TunnellingOptions): void {
+  const { exchange, tunnel, upstream, policy, headers, onDone } = options
+  const tried: Endpoint[] = []
+
+  const attempt = (): void => {
+    const endpoint = upstream.pick(exchange.request, tried)
+    if (!endpoint) return onDone({ attempts: tried.length, endpoint: null, failure: noMember(upstream) })
+    tried.push(endpoint)
+    upstream.stats.attempts++
+    endpoint.inFlight++
+    const { path, query } = exchange.request
+    const { connectMs, responseMs, idleMs } = policy.timeouts
+    tunnel.open({
+      address: endpoint.address,
+      path: path + query,
+      headers,
+      openMs: connectMs + responseMs,
+      idleMs,
+      onFailure: (failure, sent) => leave(endpoint, failure, sent),
+      onClose: () => leave(endpoint, null, true),
+    })
+  }
+  const leave = (endpoint: Endpoint, failure: Failure | null, sent: boolean): void => {
+    endpoint.inFlight--
+    if (failure) upstream.noteFailure(endpoint, failure)
+    if (failure && !sent && tried.length < policy.retry.attempts) {
+      upstream.stats.retries++
+      return attempt()
+    }
+    onDone({ attempts: tried.length, endpoint, failure })
+  }
+  attempt()
+}
