@@ -44,7 +44,9 @@ export interface RouteConfig extends AttemptOverrides {
 export interface UpstreamConfig {
   readonly name: string
   /** Where the instances come from. */
-  readonly source: { readonly kind: 'service'; readonly service: string } | { readonly kind: 'static'; readonly instances: readonly Address[] }
+  readonly source:
+    | { readonly kind: 'service'; readonly service: string }
+    | { readonly kind: 'static'; readonly instances: readonly Address[] }
   readonly policy: UpstreamPolicy
   readonly health: HealthPolicy
 }
@@ -55,7 +57,12 @@ export interface ServiceConfig {
   readonly address: Address
   readonly tags: readonly string[]
   readonly meta: Readonly<Record<string, string>>
-  readonly check: { readonly kind: 'http' | 'tcp'; readonly path: string; readonly everyMs: number; readonly timeoutMs: number } | null
+  readonly check: {
+    readonly kind: 'http' | 'tcp'
+    readonly path: string
+    readonly everyMs: number
+    readonly timeoutMs: number
+  } | null
 }
 
 export interface TaskConfig {
@@ -86,7 +93,11 @@ export interface ColdConfig {
   readonly kv: { readonly prefix: string }
   readonly services: readonly ServiceConfig[]
   readonly shutdown: { readonly graceMs: number; readonly drainMs: number }
-  readonly log: { readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent'; readonly format: 'auto' | 'json' | 'text'; readonly access: boolean }
+  readonly log: {
+    readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent'
+    readonly format: 'auto' | 'json' | 'text'
+    readonly access: boolean
+  }
 }
 
 export interface GatewayConfig {
