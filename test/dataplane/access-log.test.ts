@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { writeAccess, type AccessRecord } from '../../src/dataplane/access-log.ts'
+import { createLogger } from '../../src/logging.ts'
+
+const record: AccessRecord = {
+  requestId: 'r-1',
+  client: '192.0.2.1',
+  method: 'GET',
+  host: 'shop',
+  path: '/a',
+  status: 200,
+  bytes: 12,
+  durationMs: 1.23456,
+  route: 'shop',
+  upstream: 'shop',
+  endpoint: '10.0.0.1:80',
+  attempts: 1,
+  code: null,
+}
+
+describe('the access log', () => {
+  it('has one line for an exchange, with named facts', () => {
+    const lines: string[] = []
+    const logger = createLogger('info', { write: (line) => void lines.push(line) })
+    const withQuery = { ...record, query: '?token=secret' }
+    writeAccess(logger, withQuery)
+    assert.equal(lines.length, 1)
+    const { level, time, pid, hostname, msg, ...facts } = JSON.parse(lines[0] ?? '') as Record<string, unknown>
+    assert.deepEqual(facts, { ...record, event: 'access', durationMs: 1.2 })
+    assert.deepEqual([level, msg, typeof time, typeof pid, typeof hostname], [30, 'access', 'number', 'number', 'string'])
+  })
+
+  it('is silent when the level is above info', () => {
+    const lines: string[] = []
+    writeAccess(createLogger('warn', { write: (line) => void lines.push(line) }), record)
+    assert.deepEqual(lines, [])
+  })
+})

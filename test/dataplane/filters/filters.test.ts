@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { z } from 'zod'
+import { createFilter, filterTable } from '../../../src/dataplane/filters/table.ts'
+import type { FilterKind } from '../../../src/dataplane/filters/filter.ts'
+import { GatewayError } from '../../../src/errors.ts'
+import { requestHead } from '../../support/request-head.ts'
+
+type FilterName = keyof typeof filterTable
+
+// The least that each kind can be configured with: a new kind needs a line here.
+const examples: Readonly<Record<FilterName, unknown>> = {
+  rewritePath: { strip: '/api' },
+  setHeaders: {},
+  redirect: { to: 'https://example.com' },
+  respond: {},
+}
+
+for (const [name, kind] of Object.entries<FilterKind<unknown>>(filterTable)) {
+  const example = examples[name as FilterName]
+
+  describe(`the filter ${name}`, () => {
+    it('is made from its config, and from its config parsed before', () => {
+      const parsed = kind.options.parse(example)
+      assert.deepEqual(kind.options.parse(parsed), parsed)
+      assert.ok(createFilter({ kind: name, options: example }))
+      assert.ok(createFilter({ kind: name, options: parsed }))
+    })
+
+    it('refuses an option that it does not have, and options that are no object', () => {
+      for (const options of [{ ...Object(example), surprise: 1 }, null, 'x', 7, []]) {
+        assert.throws(() => createFilter({ kind: name, options }), isInvalid(new RegExp(`filter ${name}: `)))
+      }
+    })
+
+    it('describes itself and each of its options', () => {
+      const schema = z.toJSONSchema(kind.options, { io: 'input' })
+      assert.ok(schema.description)
+      assert.ok(Object.keys(schema.properties ?? {}).length > 0)
+      for (const [option, described] of Object.entries(schema.properties ?? {})) {
+        assert.ok(typeof described === 'object' && described.description, `${name}.${option} has no description`)
+      }
+    })
+
+    it('serves many requests alike: it keeps nothing of one', async () => {
+      const filter = createFilter({ kind: name, options: example })
+      const answers = []
+      for (let i = 0; i < 2; i++) {
+        const request = requestHead({ path: '/api/x', headers: ['A', '1'] })
+        const reply = await filter.onRequest?.(request)
+        const response = { status: reply?.status ?? 200, headers: reply?.headers ?? ['B', '2'] }
+        filter.onResponse?.(response, request)
+        answers.push(structuredClone({ request, reply, response }))
+        response.headers.push('X-Spoilt', 'yes')
+      }
+      assert.deepEqual(answers[0], answers[1])
+    })
+  })
+}
+
+describe('the table of filters', () => {
+  it('refuses a kind that it does not have and says which it has', () => {
+    for (const kind of ['rewrite', '', 'constructor', '__proto__']) {
+      assert.throws(() => createFilter({ kind, options: {} }), isInvalid(/there are rewritePath, /))
+    }
+  })
+})
+
+function isInvalid(message: RegExp): (error: unknown) => boolean {
+  return (error) => error instanceof GatewayError && error.code === 'config_invalid' && message.test(error.message)
+}

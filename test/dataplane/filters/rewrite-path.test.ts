@@ -1,0 +1,43 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { createFilter } from '../../../src/dataplane/filters/table.ts'
+import { requestHead } from '../../support/request-head.ts'
+
+function rewrite(options: unknown, path: string): string {
+  const request = requestHead({ path, query: '?a=1' })
+  createFilter({ kind: 'rewritePath', options }).onRequest?.(request)
+  assert.equal(request.query, '?a=1')
+  return request.path
+}
+
+describe('a rewritten path', () => {
+  it('loses the folder in front, on a segment boundary', () => {
+    assert.equal(rewrite({ strip: '/api' }, '/api/x'), '/x')
+    assert.equal(rewrite({ strip: '/api' }, '/api/'), '/')
+    assert.equal(rewrite({ strip: '/api' }, '/api'), '/')
+    assert.equal(rewrite({ strip: '/api/v1' }, '/api/v1/x/y'), '/x/y')
+  })
+
+  it('stays as it is when it is not below the folder', () => {
+    assert.equal(rewrite({ strip: '/api' }, '/apis/x'), '/apis/x')
+    assert.equal(rewrite({ strip: '/api' }, '/x/api'), '/x/api')
+  })
+
+  it('gets a folder in front', () => {
+    assert.equal(rewrite({ prefix: '/v2' }, '/x'), '/v2/x')
+    assert.equal(rewrite({ prefix: '/v2' }, '/'), '/v2/')
+  })
+
+  it('loses one folder and gets another', () => {
+    assert.equal(rewrite({ strip: '/api', prefix: '/v2' }, '/api/x'), '/v2/x')
+    assert.equal(rewrite({ strip: '/api', prefix: '/v2' }, '/api'), '/v2')
+  })
+
+  it('needs folders in normal form, and at least one', () => {
+    for (const folder of ['api', '/', '/api/', '', '/a?b', '/a b', '/a/../b', '/%61', '/a%2f', '/é', '/a\\b']) {
+      assert.throws(() => rewrite({ strip: folder }, '/'), folder)
+      assert.throws(() => rewrite({ prefix: folder }, '/'), folder)
+    }
+    assert.throws(() => rewrite({}, '/'), /needs strip, prefix or both/)
+  })
+})
