@@ -1,0 +1,49 @@
+import type { ServerResponse } from 'node:http'
+import type { Refusal } from '../refusal.ts'
+import { toJson, toPrettyJson } from './json.ts'
+
+/** What goes back to the client. */
+export interface Answer {
+  readonly status: number
+  readonly body: string | Uint8Array
+  /** Names and values in turn. */
+  readonly headers: readonly string[]
+}
+
+const json = ['Content-Type', 'application/json'] as const
+const text = ['Content-Type', 'text/plain; charset=utf-8'] as const
+
+/** Agent writes: 200 with nothing in it. */
+export const done: Answer = { status: 200, body: '', headers: [] }
+
+export function jsonAnswer(value: unknown, isPretty: boolean, headers: readonly string[] = []): Answer {
+  return { status: 200, body: isPretty ? toPrettyJson(value) : toJson(value), headers: [...json, ...headers] }
+}
+
+export function textAnswer(status: number, body: string, headers: readonly string[] = []): Answer {
+  return { status, body, headers: [...text, ...headers] }
+}
+
+export function refusalAnswer({ status, message, duringRead }: Refusal): Answer {
+  return textAnswer(status, message, duringRead ? readHeaders(1n) : [])
+}
+
+/** The headers of every read. An index of 0 is sent as 1: clients take 0 for "do not block". */
+export function readHeaders(index: bigint, consistency?: string): string[] {
+  const headers = [
+    'X-Consul-Index',
+    (index > 0n ? index : 1n).toString(),
+    'X-Consul-Knownleader',
+    'true',
+    'X-Consul-Lastcontact',
+    '0',
+  ]
+  if (consistency !== undefined) headers.push('X-Consul-Effective-Consistency', consistency)
+  return headers
+}
+
+export function sendAnswer(response: ServerResponse, { status, body, headers }: Answer): void {
+  const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length
+  response.writeHead(status, [...headers, 'Vary', 'Accept-Encoding', 'Content-Length', String(length)])
+  response.end(body)
+}

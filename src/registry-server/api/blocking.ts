@@ -1,0 +1,89 @@
+import type { Clock, Random } from '../../clock.ts'
+import { Refusal } from '../refusal.ts'
+import type { Store } from '../store/store.ts'
+import type { Answer } from './answer.ts'
+import type { ApiRequest } from './api-request.ts'
+import type { ReadOptions } from './read-options.ts'
+
+/** What a read found: its index, and how to write it out. */
+export interface Found {
+  readonly index: bigint
+  answer(): Answer
+}
+
+export interface Query {
+  /** What wakes a waiting reader: index names, `key:<key>`, `prefix:<prefix>`. */
+  readonly topics: readonly string[]
+  read(): Found
+}
+
+export interface BlockedQueriesOptions {
+  readonly store: Store
+  readonly clock: Clock
+  readonly random: Random
+}
+
+// One connection carries one request at a time, unless its client pipelines.
+const maxPerConnection = 16
+const maxBlocked = 20_000
+
+/** The reads that wait for a change (Consul: blocking queries). Their number is bounded, in all and per connection. */
+export class BlockedQueries {
+  readonly #options: BlockedQueriesOptions
+  readonly #perConnection = new WeakMap<object, number>()
+  readonly #settlers = new Set<() => void>()
+  #closed = false
+
+  constructor(options: BlockedQueriesOptions) {
+    this.#options = options
+  }
+
+  get size(): number {
+    return this.#settlers.size
+  }
+
+  /** Answers at once when the read's index is above the wanted one, else on a change that makes it so, or after the wait. */
+  answer(request: ApiRequest, { index, waitMs }: ReadOptions, query: Query): Answer | Promise<Answer> {
+    const found = query.read()
+    if (index === 0n || found.index > index || this.#closed) return found.answer()
+    this.#admit(request.connection)
+    return this.#wait(request, { index, waitMs }, query)
+  }
+
+  /** Answers everybody who waits with what is there now; later reads do not wait. */
+  close(): void {
+    this.#closed = true
+    for (const settle of this.#settlers) settle()
+  }
+
+  #admit(connection: object): void {
+    const held = this.#perConnection.get(connection) ?? 0
+    if (held >= maxPerConnection || this.#settlers.size >= maxBlocked) throw new Refusal(429, 'Too many blocking queries')
+    this.#perConnection.set(connection, held + 1)
+  }
+
+  #wait(request: ApiRequest, { index, waitMs }: Pick<ReadOptions, 'index' | 'waitMs'>, query: Query): Promise<Answer> {
+    const { store, clock, random } = this.#options
+    return new Promise((resolve, reject) => {
+      const settle = (): void => {
+        stopListening()
+        timer.cancel()
+        stopGone()
+        this.#settlers.delete(settle)
+        this.#perConnection.set(request.connection, (this.#perConnection.get(request.connection) ?? 1) - 1)
+        try {
+          resolve(query.read().answer())
+        } catch (error) {
+          reject(error)
+        }
+      }
+      const stopListening = store.watches.listen(query.topics, () => {
+        if (query.read().index > index) settle()
+      })
+      // Consul: up to a sixteenth is added, so that a herd of watchers does not come back at one moment.
+      const timer = clock.after(waitMs + (random() * waitMs) / 16, settle)
+      const stopGone = request.onGone(settle)
+      this.#settlers.add(settle)
+    })
+  }
+}

@@ -1,0 +1,119 @@
+import { Refusal } from '../refusal.ts'
+import { parseGoDurationNs } from './go-duration.ts'
+
+/** Turns one JSON value into a typed one, or refuses it in the words of Go's decoder. `field` is where it stands: `.Port`. */
+export type Decode<T> = (value: unknown, field: string) => T
+export type Shape = Readonly<Record<string, Decode<unknown>>>
+export type Decoded<S extends Shape> = { readonly [Name in keyof S]?: ReturnType<S[Name]> }
+
+export interface ObjectOptions {
+  /** Other spellings, in lower case, with the name they stand for. */
+  readonly aliases?: Readonly<Record<string, string>>
+  /** Whether unknown fields pass; by default they are refused. */
+  readonly ignoreUnknown?: boolean
+}
+
+/** Parses a body and decodes it. Refuses (400) with `Request decode failed: …`. */
+export function decodeBody<T>(body: Buffer, decode: Decode<T>): T {
+  try {
+    return decode(parseJson(body.toString()), '')
+  } catch (error) {
+    if (error instanceof DecodeProblem) throw new Refusal(400, `Request decode failed: ${error.message}`)
+    throw error
+  }
+}
+
+/** An object whose field names are matched without case; null fields are fields that are not there. */
+export function object<S extends Shape>(
+  shape: S,
+  { aliases = {}, ignoreUnknown = false }: ObjectOptions = {},
+): Decode<Decoded<S>> {
+  const names = new Map([...Object.entries(aliases), ...Object.keys(shape).map((name) => [name.toLowerCase(), name] as const)])
+  return (value, field) => {
+    if (!isRecord(value)) throw mismatch(value, field, 'structs')
+    const decoded: Record<string, unknown> = {}
+    for (const [given, inner] of Object.entries(value)) {
+      const name = names.get(given.toLowerCase())
+      const decode = name === undefined ? undefined : shape[name]
+      if (name === undefined || !decode) {
+        if (ignoreUnknown) continue
+        throw new DecodeProblem(`json: unknown field ${JSON.stringify(given)}`)
+      }
+      if (inner !== null) decoded[name] = decode(inner, `${field}.${name}`)
+    }
+    return decoded as Decoded<S>
+  }
+}
+
+export const text: Decode<string> = (value, field) => {
+  if (typeof value !== 'string') throw mismatch(value, field, 'string')
+  return value
+}
+
+export const flag: Decode<boolean> = (value, field) => {
+  if (typeof value !== 'boolean') throw mismatch(value, field, 'bool')
+  return value
+}
+
+export const integer: Decode<number> = (value, field) => {
+  if (typeof value !== 'number') throw mismatch(value, field, 'int')
+  if (!Number.isSafeInteger(value))
+    throw new DecodeProblem(`json: cannot unmarshal number ${value} into Go struct field ${field} of type int`)
+  return value
+}
+
+/** A Go duration, or a number of ns; decoded into ns. */
+export const durationNs: Decode<number> = (value, field) => {
+  if (typeof value === 'number') return value
+  if (typeof value !== 'string') throw mismatch(value, field, 'time.Duration')
+  if (value === '') return 0
+  const parsed = parseGoDurationNs(value)
+  if (typeof parsed === 'string') throw new DecodeProblem(parsed)
+  return parsed
+}
+
+export const anything: Decode<unknown> = (value) => value
+
+export function listOf<T>(item: Decode<T>): Decode<readonly T[]> {
+  return (value, field) => {
+    if (!Array.isArray(value)) throw mismatch(value, field, 'slice')
+    return value.map((inner: unknown) => item(inner, field))
+  }
+}
+
+export function mapOf<T>(item: Decode<T>): Decode<Readonly<Record<string, T>>> {
+  return (value, field) => {
+    if (!isRecord(value)) throw mismatch(value, field, 'map')
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, item(inner, `${field}.${key}`)]))
+  }
+}
+
+class DecodeProblem extends Error {}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function mismatch(value: unknown, field: string, type: string): DecodeProblem {
+  const found = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value
+  return new DecodeProblem(`json: cannot unmarshal ${found} into Go struct field ${field || 'value'} of type ${type}`)
+}
+
+function parseJson(source: string): unknown {
+  if (source.trim() === '') throw new DecodeProblem('EOF')
+  try {
+    return JSON.parse(source)
+  } catch {
+    // The reason is found again below, in the words that clients of Consul know.
+    throw new DecodeProblem(isCutOff(source) ? 'unexpected EOF' : 'invalid character in JSON value')
+  }
+}
+
+/** Whether a broken JSON text only lacks its end: a string, a list or an object is still open. */
+function isCutOff(source: string): boolean {
+  const withoutStrings = source.replaceAll(/"(?:[^"\\]|\\.)*"/gs, '')
+  if (withoutStrings.includes('"')) return true
+  const opened = withoutStrings.match(/[[{]/g)?.length ?? 0
+  const closed = withoutStrings.match(/[\]}]/g)?.length ?? 0
+  return opened > closed
+}

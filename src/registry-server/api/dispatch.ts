@@ -1,0 +1,89 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { messageOf } from '../../errors.ts'
+import type { Logger } from '../../logging.ts'
+import { Refusal } from '../refusal.ts'
+import { refusalAnswer, sendAnswer, textAnswer, type Answer } from './answer.ts'
+import { readBody, type ApiRequest } from './api-request.ts'
+import type { Registry } from './registry.ts'
+import { matchRoute, redirectOf } from './router.ts'
+import type { Method, Route } from './table.ts'
+
+const noBody = Buffer.alloc(0)
+const noQuery = new URLSearchParams()
+const empty = (status: number): Answer => ({ status, body: '', headers: [] })
+
+/** Answers one HTTP request, whatever it is and whatever goes wrong. */
+export function dispatch(registry: Registry, logger: Logger, request: IncomingMessage, response: ServerResponse): void {
+  const fail = (error: unknown): void => {
+    if (response.headersSent || response.destroyed) return response.destroy() && undefined
+    if (error instanceof Refusal) return sendAnswer(response, refusalAnswer(error))
+    logger.error({ event: 'registry.request_failed', method: request.method, error: messageOf(error) }, 'a request failed')
+    sendAnswer(response, textAnswer(500, 'internal error'))
+  }
+  try {
+    const answer = answerOf(registry, request, response)
+    if (answer instanceof Promise) answer.then((settled) => sendAnswer(response, settled)).catch(fail)
+    else sendAnswer(response, answer)
+  } catch (error) {
+    fail(error)
+  }
+}
+
+function answerOf(registry: Registry, request: IncomingMessage, response: ServerResponse): Answer | Promise<Answer> {
+  const [target = '/', method = 'GET'] = [request.url, request.method]
+  const question = target.indexOf('?')
+  const rawPath = question < 0 ? target : target.slice(0, question)
+  const path = decodePath(rawPath)
+  if (path === null) return empty(400)
+  const redirect = redirectOf(path)
+  if (redirect !== null) return moved(method, redirect, question < 0 ? '' : target.slice(question))
+  const match = matchRoute(path)
+  if (!match) return empty(404)
+  if (method === 'OPTIONS') return { status: 200, body: '', headers: ['Allow', allowed(match.route)] }
+  const handler = Object.hasOwn(match.route, method) ? match.route[method as Method] : undefined
+  if (!handler) return textAnswer(405, method === 'HEAD' ? '' : `method ${method} not allowed`, ['Allow', allowed(match.route)])
+  const query = question < 0 ? noQuery : parseQuery(target.slice(question + 1))
+  if (!query) return empty(500)
+  const apiRequest: Omit<ApiRequest, 'body'> = {
+    method,
+    path,
+    rest: match.rest,
+    query,
+    isPretty: query.has('pretty'),
+    connection: request.socket,
+    onGone: (run) => {
+      response.once('close', run)
+      return () => response.off('close', run)
+    },
+  }
+  if (method === 'GET' || method === 'DELETE') return handler(registry, { ...apiRequest, body: noBody })
+  return readBody(request).then((body) => handler(registry, { ...apiRequest, body }))
+}
+
+/** Percent-decodes a path once; null when it cannot be, or holds what cannot be printed. */
+function decodePath(rawPath: string): string | null {
+  if (/^[\w./:@-]*$/.test(rawPath)) return rawPath
+  try {
+    const path = decodeURIComponent(rawPath)
+    return /^[\p{L}\p{M}\p{N}\p{P}\p{S} ]*$/u.test(path) ? path : null
+  } catch {
+    // Not percent-encoded UTF-8.
+    return null
+  }
+}
+
+function parseQuery(text: string): URLSearchParams | null {
+  return /%(?![0-9a-fA-F]{2})/.test(text) ? null : new URLSearchParams(text)
+}
+
+function moved(method: string, path: string, query: string): Answer {
+  const location = `${encodeURI(path)}${query}`
+  const escaped = location.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('"', '&#34;')
+  const page = method === 'GET' ? `<a href="${escaped}">Moved Permanently</a>.\n\n` : ''
+  const headers = method === 'GET' || method === 'HEAD' ? ['Content-Type', 'text/html; charset=utf-8'] : []
+  return { status: 301, body: page, headers: ['Location', location, ...headers] }
+}
+
+function allowed(route: Route): string {
+  return ['OPTIONS', ...Object.keys(route)].join(',')
+}

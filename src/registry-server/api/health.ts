@@ -1,0 +1,63 @@
+import { Refusal } from '../refusal.ts'
+import { hasMeta, instancesOf, serviceIndex, serviceTopics, type InstanceFilter } from '../store/catalog-reads.ts'
+import type { CheckRow } from '../store/rows.ts'
+import type { State } from '../store/state.ts'
+import { cachedRead, parseNodeMeta } from './catalog-query.ts'
+import type { Handler } from './registry.ts'
+import { checkView, instanceView } from './views.ts'
+
+export const healthService: Handler = (registry, request) => {
+  const { state } = registry.store
+  const { rest: name, query } = request
+  if (name === '') throw new Refusal(400, 'Missing service name')
+  const filter: InstanceFilter = { tags: query.getAll('tag'), nodeMeta: parseNodeMeta(query), passing: parsePassing(query) }
+  return cachedRead(registry, request, {
+    topics: serviceTopics(name),
+    index: () => serviceIndex(state, name, true),
+    rows: () => instancesOf(state, name, filter).map((instance) => instanceView(instance, registry.datacenter)),
+  })
+}
+
+export const healthChecks: Handler = (registry, request) => {
+  if (request.rest === '') throw new Refusal(400, 'Missing service name')
+  return checksWhere(({ serviceName }) => serviceName === request.rest)(registry, request)
+}
+
+export const healthState: Handler = (registry, request) => {
+  if (request.rest === '') throw new Refusal(400, 'Missing check state')
+  return checksWhere(({ status }) => request.rest === 'any' || status === request.rest)(registry, request)
+}
+
+export const healthNode: Handler = (registry, request) => {
+  if (request.rest === '') throw new Refusal(400, 'Missing node name')
+  return checksWhere(({ node }) => node === request.rest)(registry, request)
+}
+
+function checksWhere(isWanted: (check: CheckRow) => boolean): Handler {
+  return (registry, request) => {
+    const { state } = registry.store
+    const nodeMeta = parseNodeMeta(request.query)
+    return cachedRead(registry, request, {
+      topics: ['checks'],
+      index: () => state.index('checks'),
+      rows: () =>
+        [...state.checks.withPrefix('')]
+          .filter((check) => isWanted(check) && isOnNodeWith(state, check, nodeMeta))
+          .map(checkView),
+    })
+  }
+}
+
+function isOnNodeWith(state: State, check: CheckRow, nodeMeta: readonly (readonly [string, string])[]): boolean {
+  const node = state.nodes.get(check.node)
+  return node !== undefined && hasMeta(node, nodeMeta)
+}
+
+/** `?passing` alone switches it on; with a value, that is a boolean as Go reads it. */
+function parsePassing(query: URLSearchParams): boolean {
+  const value = query.get('passing')
+  if (value === null) return false
+  if (['', '1', 't', 'T', 'true', 'TRUE', 'True'].includes(value)) return true
+  if (['0', 'f', 'F', 'false', 'FALSE', 'False'].includes(value)) return false
+  throw new Refusal(400, 'Invalid value for ?passing')
+}

@@ -1,0 +1,65 @@
+import { Refusal } from '../refusal.ts'
+import { parseGoDurationNs } from './go-duration.ts'
+
+export interface ReadOptions {
+  /** The read waits until its index is greater; 0: it does not wait. */
+  readonly index: bigint
+  readonly waitMs: number
+  readonly consistency: 'leader' | 'stale' | 'consistent'
+}
+
+// Consul: blocking queries.
+const defaultWaitMs = 300_000
+const longestWaitMs = 600_000
+const plain: ReadOptions = { index: 0n, waitMs: defaultWaitMs, consistency: 'leader' }
+
+/** Parses `index`, `wait`, `stale`, `consistent`, `dc` and `ns` of a read. */
+export function parseReadOptions(query: URLSearchParams, datacenter: string): ReadOptions {
+  if (query.size === 0) return plain
+  requireLocal(query, datacenter)
+  return { index: parseIndex(query), waitMs: parseWaitMs(query), consistency: parseConsistency(query) }
+}
+
+/** Refuses a request for another datacenter or, as open-source Consul does, one that names a namespace. */
+export function requireLocal(query: URLSearchParams, datacenter: string): void {
+  const wanted = query.get('dc')
+  if (query.has('ns')) {
+    throw new Refusal(400, 'Bad request: Invalid query parameter: "ns" - Namespaces are a Consul Enterprise feature')
+  }
+  if (wanted && wanted !== datacenter) throw new Refusal(500, 'No path to datacenter')
+}
+
+/** Parses a decimal uint64, or returns null. */
+export function parseUint64(text: string): bigint | null {
+  if (!/^\d{1,20}$/.test(text)) return null
+  const value = BigInt(text)
+  return value < 2n ** 64n ? value : null
+}
+
+function parseIndex(query: URLSearchParams): bigint {
+  const text = query.get('index')
+  if (!text) return 0n
+  const index = parseUint64(text)
+  if (index === null) throw new Refusal(400, 'Invalid index')
+  return index
+}
+
+function parseWaitMs(query: URLSearchParams): number {
+  const text = query.get('wait')
+  if (!text) return defaultWaitMs
+  const waitNs = parseGoDurationNs(text)
+  if (typeof waitNs === 'string') throw new Refusal(400, 'Invalid wait time')
+  return waitNs <= 0 ? defaultWaitMs : Math.min(waitNs / 1e6, longestWaitMs)
+}
+
+function parseConsistency(query: URLSearchParams): ReadOptions['consistency'] {
+  const [stale, consistent] = [query.has('stale'), query.has('consistent')]
+  if (consistent && (stale || query.has('cached'))) {
+    throw new Refusal(400, `Cannot specify ?${stale ? 'stale' : 'cached'} with ?consistent, conflicting semantics.`)
+  }
+  const maxStale = query.get('max_stale')
+  if (maxStale && typeof parseGoDurationNs(maxStale) === 'string')
+    throw new Refusal(400, `Invalid max_stale value ${JSON.stringify(maxStale)}`)
+  if (consistent) return 'consistent'
+  return stale ? 'stale' : 'leader'
+}

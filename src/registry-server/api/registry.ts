@@ -1,0 +1,23 @@
+import type { Clock, Random } from '../../clock.ts'
+import type { Agent } from '../agent.ts'
+import type { Expiry } from '../expiry.ts'
+import type { Store } from '../store/store.ts'
+import type { Answer } from './answer.ts'
+import type { ApiRequest } from './api-request.ts'
+import type { BlockedQueries } from './blocking.ts'
+import type { AnswerCache } from './catalog-query.ts'
+
+/** The parts that the handlers work on. */
+export interface Registry {
+  readonly store: Store
+  readonly agent: Agent
+  readonly expiry: Expiry
+  readonly blocked: BlockedQueries
+  readonly answers: AnswerCache
+  readonly datacenter: string
+  readonly clock: Clock
+  readonly random: Random
+}
+
+/** Answers one request. What it throws or rejects with becomes an error answer. */
+export type Handler = (registry: Registry, request: ApiRequest) => Answer | Promise<Answer>

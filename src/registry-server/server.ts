@@ -1,0 +1,89 @@
+import { createServer, type Server } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Address } from '../address.ts'
+import type { Clock, Random } from '../clock.ts'
+import { listen } from '../listen.ts'
+import type { Logger } from '../logging.ts'
+import { Agent } from './agent.ts'
+import { BlockedQueries } from './api/blocking.ts'
+import { AnswerCache } from './api/catalog-query.ts'
+import { dispatch } from './api/dispatch.ts'
+import type { Registry } from './api/registry.ts'
+import { Expiry } from './expiry.ts'
+import { registerOwnNode } from './own-node.ts'
+import { Journal } from './store/journal.ts'
+import { Store } from './store/store.ts'
+
+export interface RegistryServerOptions {
+  readonly http: Address
+  /** The data folder; null keeps everything in memory, for tests. */
+  readonly data: string | null
+  readonly node: string
+  readonly datacenter: string
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+}
+
+export interface RegistryServer {
+  readonly address: Address
+  /** Answers who waits, commits what is pending, and lets go of the port and the data folder. */
+  close(): Promise<void>
+}
+
+const mostConnections = 20_000
+
+/**
+ * Starts a registry that answers Consul's HTTP API. The caller closes it. Throws `data_locked` and `data_unusable` (the data folder),
+ * `port_in_use` and `bind_failed` (the address).
+ */
+export async function startRegistryServer(options: RegistryServerOptions): Promise<RegistryServer> {
+  const { http, data, node, datacenter, clock, random, logger } = options
+  const store = new Store({ clock, logger, journal: data === null ? null : Journal.open(data) })
+  const agent = new Agent({ store, clock, random, logger, node, address: reachable(http.host) })
+  const expiry = new Expiry({ store, agent, clock, logger })
+  const blocked = new BlockedQueries({ store, clock, random })
+  const registry: Registry = { store, agent, expiry, blocked, answers: new AnswerCache(), datacenter, clock, random }
+  const server = openServer(registry, logger)
+  try {
+    await registerOwnNode(store, node, agent.address)
+    const address = await listen(server, http, 'registry.embedded.http')
+    agent.start()
+    expiry.start()
+    logger.info({ event: 'registry.started', address, node, datacenter, data }, 'embedded registry started')
+    return { address, close: () => close(server, registry) }
+  } catch (error) {
+    store.close()
+    throw error
+  }
+}
+
+function openServer(registry: Registry, logger: Logger): Server {
+  // A watcher's connection may be quiet for as long as its longest wait (10 minutes and a sixteenth).
+  const server = createServer({ keepAliveTimeout: 660_000, requestTimeout: 60_000, noDelay: true }, (request, response) => {
+    dispatch(registry, logger, request, response)
+  })
+  server.maxConnections = mostConnections
+  server.on('clientError', (_, socket: Socket) => {
+    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
+    else socket.destroy()
+  })
+  return server
+}
+
+async function close(server: Server, { store, agent, expiry, blocked }: Registry): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  expiry.close()
+  agent.close()
+  blocked.close()
+  store.close()
+  // Two turns of the event loop: what was just answered leaves before its connection is closed.
+  for (let turn = 0; turn < 2; turn++) await new Promise<void>((resolve) => setImmediate(resolve))
+  server.closeAllConnections()
+  await closed
+}
+
+/** The host under which this node is listed: what binds everywhere is reached on the loopback. */
+function reachable(host: string): string {
+  return host === '0.0.0.0' || host === '::' || host === 'localhost' ? '127.0.0.1' : host
+}
