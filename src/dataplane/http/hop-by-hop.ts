@@ -4,7 +4,8 @@ import { isField, removeFields } from './header-list.ts'
 /**
  * A new list without what is for this connection only (RFC 9110 §7.6.1): `Connection` and the fields it names, `Keep-Alive`,
  * `Proxy-Connection`, `TE`, `Transfer-Encoding`, `Upgrade`, `HTTP2-Settings`; the proxy's own `Proxy-Authenticate` and
- * `Proxy-Authorization` (§11.7); and `Trailer`, because trailers are not relayed and Node refuses to announce them beside a length.
+ * `Proxy-Authorization` (§11.7); `Expect`, which the listener has answered; and `Trailer`, because trailers are not relayed and Node
+ * refuses to announce them beside a length.
  */
 export function withoutHopByHop(headers: HeaderList): HeaderList {
   const kept: HeaderList = []
@@ -23,6 +24,8 @@ function isHopByHop(name: string): boolean {
   switch (name.length) {
     case 2:
       return isField(name, 'te')
+    case 6:
+      return isField(name, 'expect')
     case 7:
       return isField(name, 'upgrade') || isField(name, 'trailer')
     case 10:

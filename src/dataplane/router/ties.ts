@@ -26,16 +26,20 @@ export function findTies(routes: readonly Named[]): Tie[] {
     .flatMap((route, index) => (isValid(route) ? [parseCandidate(route, index)] : []))
     .toSorted(compareSpecificity)
   const lowest = ranked.at(-1)?.priority
-  const overriding = ranked.filter(({ priority }) => priority !== lowest)
-  const byPlace = Map.groupBy(ranked, placeKey)
+  const seenAt = new Map<string, Candidate<Named>[]>()
+  // At one priority a route only hides another at the same place: a wider one ranks behind.
+  const seenOverriding: Candidate<Named>[] = []
   const ties: Tie[] = []
   for (const candidate of ranked) {
-    const earlier = (other: Candidate<Named>): boolean => compareSpecificity(other, candidate) < 0
-    // At one priority a route only hides another at the same place: a wider one ranks behind.
-    const rivals = [...(byPlace.get(placeKey(candidate)) ?? []), ...overriding].filter(earlier)
-    const winner = rivals.find((other) => isTie(other, candidate)) ?? rivals.find((other) => takesAllOf(other, candidate))
-    if (!winner) continue
-    ties.push({ first: winner.index, second: candidate.index, kind: isTie(winner, candidate) ? 'tie' : 'shadowed' })
+    const place = placeKey(candidate)
+    const rivals = seenAt.get(place) ?? []
+    const equal = rivals.find((other) => isTie(other, candidate))
+    const takesAll = (other: Candidate<Named>): boolean => takesAllOf(other, candidate)
+    const winner = equal ?? rivals.find(takesAll) ?? seenOverriding.find(takesAll)
+    if (winner) ties.push({ first: winner.index, second: candidate.index, kind: equal ? 'tie' : 'shadowed' })
+    seenAt.set(place, rivals)
+    rivals.push(candidate)
+    if (candidate.priority !== lowest) seenOverriding.push(candidate)
   }
   return ties.toSorted((a, b) => a.second - b.second)
 }
@@ -46,10 +50,13 @@ function isValid({ match }: Named): boolean {
   )
 }
 
+/** Of two routes at the same place. */
 function isTie(a: Candidate<unknown>, b: Candidate<unknown>): boolean {
-  if (a.priority !== b.priority || placeKey(a) !== placeKey(b)) return false
   return (
-    a.predicates.count === b.predicates.count && impliedBy(a.predicates, b.predicates) && impliedBy(b.predicates, a.predicates)
+    a.priority === b.priority &&
+    a.predicates.count === b.predicates.count &&
+    impliedBy(a.predicates, b.predicates) &&
+    impliedBy(b.predicates, a.predicates)
   )
 }
 
@@ -69,8 +76,7 @@ function takesPath(wide: PathPattern, narrow: PathPattern): boolean {
   if (wide.kind === 'regex') return narrow.kind === 'exact' ? wide.regex.test(narrow.path) : pathKey(wide) === pathKey(narrow)
   const segments = segmentsOfPattern(narrow)
   if (segments === null || wide.kind === 'exact') return pathKey(wide) === pathKey(narrow)
-  if (wide.kind === 'prefix')
-    return wide.segments.length <= segments.length && wide.segments.every((segment, i) => segment === segments[i])
+  if (wide.kind === 'prefix') return wide.segments.every((segment, i) => segment === segments[i])
   if (narrow.kind === 'prefix' || wide.segments.length !== segments.length) return false
   return wide.segments.every((segment, i) => (segment === null ? segments[i] !== '' : segment === segments[i]))
 }
