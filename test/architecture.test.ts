@@ -59,6 +59,9 @@ const packageRooms: Readonly<Record<string, readonly string[]>> = {
   'http-proxy': ['dataplane'],
 }
 
+// Files beside the base files that put the parts together: they are of the top layer.
+const compositionFiles = ['main.ts', 'app.ts', 'embedded-registry.ts']
+
 const forbiddenNames = ['utils', 'helpers', 'common', 'misc', 'types', 'index', 'manager']
 const longestFile = 300
 const longestMedian = 120
@@ -196,7 +199,7 @@ function mayUsePackage(room: string, name: string): boolean {
 function roomOf(path: string): string {
   const [, first = '', second] = path.split('/')
   if (second !== undefined) return first
-  return first === 'main.ts' || first === 'app.ts' ? 'app' : 'base'
+  return compositionFiles.includes(first) ? 'app' : 'base'
 }
 
 function specifiers(text: string): string[] {
