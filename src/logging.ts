@@ -1,3 +1,4 @@
+import type { EventEmitter } from 'node:events'
 import { destination, pino, type DestinationStream, type Logger } from 'pino'
 import { build as prettyStream } from 'pino-pretty'
 
@@ -12,7 +13,7 @@ export interface LogOptions {
 /** A logger on stdout. `flush` writes what is buffered, and is called before the process ends. */
 export interface OpenLogger {
   readonly logger: Logger
-  flush(): void
+  readonly flush: () => void
 }
 
 /** Opens the process's logger. Errors of stdout (a closed pipe) are dropped: a gateway does not stop for want of a reader. */
@@ -21,7 +22,8 @@ export function openLogger({ level, format }: LogOptions): OpenLogger {
   const stream = text
     ? prettyStream({ destination: 1, sync: true, ignore: 'pid,hostname,event', translateTime: 'SYS:HH:MM:ss.l' })
     : destination({ dest: 1, sync: false, minLength: 0 })
-  stream.on('error', () => {})
+  const emitter: EventEmitter = stream
+  emitter.on('error', () => {})
   return { logger: createLogger(level, stream), flush: () => ('flushSync' in stream ? stream.flushSync() : undefined) }
 }
 

@@ -12,7 +12,7 @@ export interface MetricSource {
   readonly help: string
   readonly kind: 'counter' | 'gauge'
   readonly labelNames: readonly string[]
-  samples(): Iterable<Sample>
+  readonly samples: () => Iterable<Sample>
 }
 
 /** The Prometheus page of the process. */

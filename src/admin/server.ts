@@ -47,7 +47,8 @@ async function answer(request: IncomingMessage, subject: AdminSubject): Promise<
   const endpoint = adminTable.find((row) => row.path === path)
   if (!endpoint) return problem(404, 'not_found', `there is no ${path}; there are ${adminTable.map((row) => row.path).join(' ')}`)
   const method = request.method === 'HEAD' ? 'GET' : request.method
-  if (method !== endpoint.method) return problem(405, 'method_not_allowed', `${path} takes ${endpoint.method}`, { allow: endpoint.method })
+  if (method !== endpoint.method)
+    return problem(405, 'method_not_allowed', `${path} takes ${endpoint.method}`, { allow: endpoint.method })
   if (endpoint.method === 'POST' && request.headers.origin !== undefined) {
     return problem(403, 'cross_origin', 'a web page may not change the gateway')
   }

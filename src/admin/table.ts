@@ -15,7 +15,7 @@ export interface AdminSubject {
   readonly configStatus: () => ConfigStatus
   readonly tasks: () => unknown
   /** Reads the config file again, as SIGHUP does. */
-  reload(): Promise<void>
+  readonly reload: () => Promise<void>
 }
 
 /** Either `json` or `text` is the body. */
@@ -38,14 +38,34 @@ const ok = (json: unknown): AdminAnswer => ({ status: 200, json })
 
 /** The admin API: one line per endpoint. */
 export const adminTable: readonly AdminEndpoint[] = [
-  { method: 'GET', path: '/', tells: 'this list', answer: () => ok(adminTable.map(({ method, path, tells }) => ({ method, path, tells }))) },
+  {
+    method: 'GET',
+    path: '/',
+    tells: 'this list',
+    answer: () => ok(adminTable.map(({ method, path, tells }) => ({ method, path, tells }))),
+  },
   { method: 'GET', path: '/livez', tells: 'whether the process answers', answer: () => ok({ alive: true }) },
   { method: 'GET', path: '/readyz', tells: 'whether traffic should come here, and why not; 503 if not', answer: readyz },
   { method: 'GET', path: '/metrics', tells: 'Prometheus text', answer: metrics },
-  { method: 'GET', path: '/config', tells: 'what is applied, what was refused and why', answer: ({ configStatus }) => ok(configStatus()) },
+  {
+    method: 'GET',
+    path: '/config',
+    tells: 'what is applied, what was refused and why',
+    answer: ({ configStatus }) => ok(configStatus()),
+  },
   { method: 'GET', path: '/routes', tells: 'the routes that serve', answer: ({ gateway }) => ok(routesView(gateway.snapshot)) },
-  { method: 'GET', path: '/upstreams', tells: 'each instance with its state and the reason', answer: ({ upstreams }) => ok(upstreamsView(upstreams)) },
-  { method: 'GET', path: '/tasks', tells: 'who leads, each task with its next fire and last run', answer: ({ tasks }) => ok(tasks()) },
+  {
+    method: 'GET',
+    path: '/upstreams',
+    tells: 'each instance with its state and the reason',
+    answer: ({ upstreams }) => ok(upstreamsView(upstreams)),
+  },
+  {
+    method: 'GET',
+    path: '/tasks',
+    tells: 'who leads, each task with its next fire and last run',
+    answer: ({ tasks }) => ok(tasks()),
+  },
   { method: 'POST', path: '/reload', tells: 'reads the config file again', answer: reload },
 ]
 

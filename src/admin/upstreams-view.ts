@@ -1,7 +1,22 @@
+import type { UpstreamConfig } from '../config/config.ts'
+import type { InstanceView } from '../controlplane/discovery.ts'
 import type { UpstreamTable } from '../controlplane/upstream-table.ts'
 
-/** The running upstreams with each instance's state, as `GET /upstreams` tells them. */
-export function upstreamsView(upstreams: UpstreamTable): unknown {
+/** One upstream as `GET /upstreams` tells it. */
+export interface UpstreamView {
+  readonly name: string
+  readonly source: UpstreamConfig['source']
+  readonly balance: string
+  /** Whether the registry has answered for it once. */
+  readonly known: boolean
+  /** How many of the instances get traffic. */
+  readonly eligible: number
+  readonly registryError: string | null
+  readonly instances: readonly InstanceView[]
+}
+
+/** The running upstreams with each instance's state. */
+export function upstreamsView(upstreams: UpstreamTable): readonly UpstreamView[] {
   return [...upstreams.rows].map(({ upstream, discovery, config }) => ({
     name: upstream.name,
     source: config.source,

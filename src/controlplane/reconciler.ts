@@ -2,14 +2,14 @@ import type { Clock } from '../clock.ts'
 import { assemble, type Assembly } from '../config/assemble.ts'
 import type { HotConfig } from '../config/config.ts'
 import { parseEntry, type ConfigEntry } from '../config/entry.ts'
-import { parseFile, type FileDocument } from '../config/file.ts'
-import { ConfigError, type ConfigProblem } from '../config/problem.ts'
+import { changedCold, parseFile, type FileDocument } from '../config/file.ts'
+import type { InterpolationContext } from '../config/interpolate.ts'
+import { ConfigError, formatProblem, type ConfigProblem } from '../config/problem.ts'
 import type { Gateway } from '../dataplane/gateway.ts'
 import type { Logger } from '../logging.ts'
 import { compileSnapshot } from './compile.ts'
 import type { ConfigStatus, SourceStatus } from './config-status.ts'
-import { changesBetween } from './config-changes.ts'
-import type { KvText } from './sources/kv-source.ts'
+import { kvFolders, type KvText } from './sources/kv-source.ts'
 import type { UpstreamTable } from './upstream-table.ts'
 
 export interface ReconcilerDeps {
@@ -17,17 +17,27 @@ export interface ReconcilerDeps {
   readonly upstreams: UpstreamTable
   readonly clock: Clock
   readonly logger: Logger
-  readonly env: Readonly<Record<string, string | undefined>>
-  /** Called with each applied config, after it serves. */
-  readonly onApplied: (hot: HotConfig) => void
+  readonly context: InterpolationContext
 }
 
-/** One key of config in KV: what it says now, and the last version of it that was good. */
+/** One key of config in KV. */
 interface KeyState {
   readonly text: string
+  /** What it says now, if that can be parsed. */
   readonly latest: ConfigEntry | null
-  readonly good: ConfigEntry | null
+  /** What of it serves: the latest version that is good also beside all the others. */
+  readonly served: ConfigEntry | null
   readonly problems: readonly ConfigProblem[]
+}
+
+type Keys = ReadonlyMap<string, KeyState>
+
+/** What serves now. */
+interface Applied {
+  readonly hot: HotConfig
+  readonly generation: number
+  readonly at: number
+  readonly warnings: readonly ConfigProblem[]
 }
 
 /**
@@ -35,22 +45,27 @@ interface KeyState {
  * stays; a bad KV key keeps its own last good value, the other keys go on.
  */
 export class Reconciler {
+  /** Called with each applied config, after it serves. */
+  onApplied: ((hot: HotConfig) => void) | null = null
   readonly #deps: ReconcilerDeps
   readonly #fileName: string
+  /** The file that the process started with: what is cold runs as it says. */
+  readonly #started: FileDocument
   #file: FileDocument
   #fileProblems: readonly ConfigProblem[] = []
-  #keys: ReadonlyMap<string, KeyState> = new Map()
-  #applied: { readonly hot: HotConfig; readonly generation: number; readonly at: number; readonly warnings: readonly ConfigProblem[] }
+  #keys: Keys = new Map()
+  #applied: Applied
 
   /** Applies the file that the process was started with. Throws `config_invalid` if it cannot serve. */
   constructor(file: FileDocument, fileName: string, deps: ReconcilerDeps) {
     this.#deps = deps
     this.#fileName = fileName
+    this.#started = file
     this.#file = file
     const assembly = assemble(file, [])
     if (assembly.fileProblems.length > 0) throw new ConfigError(assembly.fileProblems)
     this.#applied = { hot: assembly.hot, generation: 0, at: deps.clock.now(), warnings: [] }
-    this.#apply(assembly)
+    this.#apply(assembly, fileName)
   }
 
   get hot(): HotConfig {
@@ -63,25 +78,29 @@ export class Reconciler {
 
   /** Takes a new text of the file. */
   setFileText(text: string): void {
-    const parsed = this.#parseFile(text)
-    if (parsed instanceof ConfigError) return this.#refuseFile(parsed.problems)
-    const assembly = this.#assemble(parsed, this.#keys)
+    const parsed = problemsOr(() => parseFile(text, this.#fileName, this.#deps.context))
+    if (!parsed.ok) return this.#refuseFile(parsed.problems)
+    const { assembly, keys } = settle(parsed.value, this.#keys)
     if (assembly.fileProblems.length > 0) return this.#refuseFile(assembly.fileProblems)
-    this.#file = parsed
+    this.#file = parsed.value
     this.#fileProblems = []
-    this.#apply(assembly)
+    this.#keys = keys
+    this.#tellRestart()
+    this.#apply(assembly, this.#fileName)
   }
 
   /** Tells that the file cannot be read any more: what it said last stays. */
-  setFileUnreadable(problem: ConfigProblem): void {
-    this.#refuseFile([problem])
+  setFileUnreadable(message: string): void {
+    this.#refuseFile([{ file: this.#fileName, line: 1, column: 1, path: '', message }])
   }
 
   /** Takes the whole set of config entries that KV holds now. */
   setEntries(texts: readonly KvText[]): void {
-    const keys = new Map(texts.map((entry) => [entry.key, this.#keyState(entry)]))
-    const assembly = this.#assemble(this.#file, keys)
-    this.#apply(assembly)
+    const { assembly, keys } = settle(this.#file, new Map(texts.map((entry) => [entry.key, this.#read(entry)])))
+    if (sameTexts(this.#keys, keys)) return
+    this.#tellRefused(keys)
+    this.#keys = keys
+    this.#apply(assembly, 'kv')
   }
 
   status(): ConfigStatus {
@@ -90,11 +109,112 @@ export class Reconciler {
       generation,
       appliedAt: new Date(at).toISOString(),
       file: sourceStatus(this.#fileName, this.#fileProblems, true),
-      entries: [...this.#keys].map(([key, { problems, good }]) => sourceStatus(`kv:${key}`, problems, good !== null)),
+      entries: [...this.#keys].map(([key, { problems, served }]) => sourceStatus(sourceOf(key), problems, served !== null)),
       warnings,
-      needsRestart: this.#file.needsRestart,
+      needsRestart: changedCold(this.#started, this.#file),
     }
   }
+
+  #read({ folder, name, key, text }: KvText): KeyState {
+    const known = this.#keys.get(key)
+    if (known && known.text === text) return known
+    const parsed = problemsOr(() => parseEntry(kvFolders[folder], name, { text, source: sourceOf(key) }, this.#deps.context))
+    const served = known?.served ?? null
+    return parsed.ok
+      ? { text, latest: parsed.value, served, problems: [] }
+      : { text, latest: null, served, problems: parsed.problems }
+  }
+
+  #apply(assembly: Assembly, source: string): void {
+    const { gateway, upstreams, clock, logger } = this.#deps
+    const generation = this.#applied.generation + 1
+    const { find, retire } = upstreams.reconcile(assembly.hot)
+    gateway.snapshot = compileSnapshot(assembly.hot, generation, find)
+    this.#applied = { hot: assembly.hot, generation, at: clock.now(), warnings: assembly.warnings }
+    retire()
+    const { routes, tasks } = assembly.hot
+    logger.info(
+      { event: 'config.applied', generation, source, routes: routes.length, tasks: tasks.length },
+      `config ${generation} applied (from ${source}): ${routes.length} routes, ${tasks.length} tasks`,
+    )
+    for (const warning of assembly.warnings) logger.warn({ event: 'config.warning', ...warning }, formatProblem(warning))
+    this.onApplied?.(assembly.hot)
+  }
+
+  #refuseFile(problems: readonly ConfigProblem[]): void {
+    this.#fileProblems = problems
+    this.#logRefusal(this.#fileName, problems)
+  }
+
+  #tellRefused(keys: Keys): void {
+    for (const [key, { text, problems }] of keys) {
+      if (problems.length > 0 && this.#keys.get(key)?.text !== text) this.#logRefusal(sourceOf(key), problems)
+    }
+  }
+
+  #logRefusal(source: string, problems: readonly ConfigProblem[]): void {
+    for (const problem of problems) {
+      this.#deps.logger.error(
+        { event: 'config.refused', source, ...problem },
+        `refused, what served before goes on: ${formatProblem(problem)}`,
+      )
+    }
+  }
+
+  #tellRestart(): void {
+    const changed = changedCold(this.#started, this.#file)
+    if (changed.length === 0) return
+    this.#deps.logger.warn(
+      { event: 'config.needs_restart', changed },
+      `changes of ${changed.join(', ')} need a restart; the rest is applied`,
+    )
+  }
+}
+
+type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problems: readonly ConfigProblem[] }
+
+function problemsOr<T>(parse: () => T): Parsed<T> {
+  try {
+    return { ok: true, value: parse() }
+  } catch (error) {
+    if (error instanceof ConfigError) return { ok: false, problems: error.problems }
+    throw error
+  }
+}
+
+/**
+ * Puts the file and the keys together. A key that does not fit with the others falls back to its own last good version, or leaves; it is
+ * looked at anew each time, since what it collided with may have gone.
+ */
+function settle(file: FileDocument, read: Keys): { readonly assembly: Assembly; readonly keys: Keys } {
+  const hopeful = assemble(
+    file,
+    [...read.values()].flatMap(({ latest, served }) => latest ?? served ?? []),
+  )
+  const keys = new Map([...read].map(([key, state]) => [key, judged(state, hopeful.entryProblems.get(sourceOf(key)))]))
+  if (hopeful.entryProblems.size === 0) return { assembly: hopeful, keys }
+  return {
+    assembly: assemble(
+      file,
+      [...keys.values()].flatMap(({ served }) => served ?? []),
+    ),
+    keys,
+  }
+}
+
+function judged(state: KeyState, collisions: readonly ConfigProblem[] | undefined): KeyState {
+  const { latest, served } = state
+  if (!collisions) return { ...state, served: latest ?? served, problems: latest ? [] : state.problems }
+  return { ...state, served: served === latest ? null : served, problems: collisions }
+}
+
+function sameTexts(left: Keys, right: Keys): boolean {
+  return left.size === right.size && [...right].every(([key, { text }]) => left.get(key)?.text === text)
+}
+
+/** How a key is named in messages. */
+function sourceOf(key: string): string {
+  return `kv:${key}`
 }
 
 function sourceStatus(source: string, problems: readonly ConfigProblem[], hasGood: boolean): SourceStatus {

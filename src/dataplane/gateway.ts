@@ -1,5 +1,5 @@
 import type { Clock, Random } from '../clock.ts'
-import { messageOf } from '../errors.ts'
+import { GatewayError, messageOf } from '../errors.ts'
 import type { Logger } from '../logging.ts'
 import { writeAccess } from './access-log.ts'
 import type { Exchange, Failure, HeaderList, LocalReply, ResponseHead } from './exchange.ts'
@@ -67,14 +67,14 @@ export class Gateway {
     this.#forward({ exchange, route: route.name, filters: route.filters, upstream }, upstream, policy)
   }
 
-  /** Serves what comes from a service of the mesh, by the name it calls. */
-  readonly serveNamed = (exchange: Exchange, lookUp: NameLookup): void => {
+  /** Serves a call by a service's name, from the mesh or from a task; it stands in logs and metrics under `origin`. */
+  serveNamed(exchange: Exchange, lookUp: NameLookup, origin: 'mesh' | 'task'): void {
     this.stats.inFlight++
-    void this.#serveNamed(exchange, lookUp)
+    void this.#serveNamed({ exchange, route: origin, filters: [], upstream: null }, lookUp)
   }
 
-  async #serveNamed(exchange: Exchange, lookUp: NameLookup): Promise<void> {
-    const passage: Passage = { exchange, route: 'mesh', filters: [], upstream: null }
+  async #serveNamed(passage: Passage, lookUp: NameLookup): Promise<void> {
+    const { exchange } = passage
     const { host } = exchange.request
     try {
       const found = lookUp(host)
@@ -208,6 +208,11 @@ export class Gateway {
 const reservedRouteNames = ['none', 'mesh', 'task']
 
 function downstreamHead({ exchange, filters }: Passage, head: ResponseHead): ResponseHead {
-  for (let at = filters.length - 1; at >= 0; at--) filters[at]?.onResponse?.(head, exchange.request)
-  return head
+  if (filters.length === 0) return head
+  try {
+    for (let at = filters.length - 1; at >= 0; at--) filters[at]?.onResponse?.(head, exchange.request)
+    return head
+  } catch (error) {
+    throw new GatewayError('filter_failed', `a filter failed on the answer: ${messageOf(error)}`, { cause: error })
+  }
 }

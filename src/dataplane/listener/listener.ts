@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net'
 import { formatAddress, type Address } from '../../address.ts'
 import { pause, type Clock, type Random } from '../../clock.ts'
+import { messageOf } from '../../errors.ts'
 import { listen } from '../../listen.ts'
 import type { Logger } from '../../logging.ts'
 import type { Downstream, Exchange, Tunnel } from '../exchange.ts'
@@ -43,9 +44,22 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
   const tunnels = new Set<Socket>()
   let draining = false
 
+  const serveSafely = (exchange: Exchange): void => {
+    try {
+      serve(exchange)
+    } catch (error) {
+      // A bug of ours costs one exchange, not the process with all the others.
+      logger.error(
+        { event: 'exchange.bug', requestId: exchange.request.requestId, error: messageOf(error) },
+        'an exchange failed by a bug',
+      )
+      if (exchange.downstream.started) return exchange.downstream.destroy()
+      sendReply(exchange.downstream, errorReply('internal', exchange.request.requestId), (head) => head)
+    }
+  }
   const take = (incoming: IncomingMessage, downstream: Downstream, tunnel: Tunnel | null): void => {
     const taken = takeIn(incoming, { downstream, tunnel }, intake)
-    if (typeof taken !== 'string') return serve(taken)
+    if (typeof taken !== 'string') return serveSafely(taken)
     sendReply(downstream, errorReply(taken, intake.nextRequestId()), (head) => head)
   }
   const onRequest = (incoming: IncomingMessage, response: ServerResponse): void => {

@@ -20,11 +20,12 @@ export class ResponseDownstream implements Downstream {
   }
 
   head({ status, headers }: ResponseHead): void {
-    this.started = true
-    this.status = status
     // An answer before the end of the request body: what is left of it must not be read as the next request.
     if (!this.#response.req.complete) this.#response.shouldKeepAlive = false
+    // It throws for a field that no client may get: then nothing has gone out.
     this.#response.writeHead(status, headers)
+    this.started = true
+    this.status = status
   }
 
   write(chunk: Uint8Array): boolean {

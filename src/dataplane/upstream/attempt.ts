@@ -21,6 +21,8 @@ export interface AttemptOwner {
 const codesOfUndici: Readonly<Record<string, ErrorCode>> = {
   UND_ERR_CONNECT_TIMEOUT: 'upstream_connect_failed',
   UND_ERR_HEADERS_OVERFLOW: 'upstream_protocol',
+  ERR_INVALID_CHAR: 'upstream_protocol',
+  ERR_HTTP_INVALID_STATUS_CODE: 'upstream_protocol',
   UND_ERR_INVALID_ARG: 'bad_request',
   UND_ERR_NOT_SUPPORTED: 'bad_request',
   UND_ERR_REQ_CONTENT_LENGTH_MISMATCH: 'client_gone',

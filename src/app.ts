@@ -1,0 +1,213 @@
+import { startAdmin } from './admin/server.ts'
+import { gatewayMetricSources } from './admin/metric-sources.ts'
+import { formatAddress, type Address } from './address.ts'
+import { pause, type Clock, type Random } from './clock.ts'
+import type { ColdConfig, ListenerConfig } from './config/config.ts'
+import type { FileDocument } from './config/file.ts'
+import { startElection } from './controlplane/election.ts'
+import { MeshDirectory } from './controlplane/mesh-directory.ts'
+import { Readiness } from './controlplane/readiness.ts'
+import { Reconciler } from './controlplane/reconciler.ts'
+import { registerSelf } from './controlplane/self-registration.ts'
+import { ServiceWatches } from './controlplane/service-watches.ts'
+import { watchConfigFile, type FileSource } from './controlplane/sources/file-source.ts'
+import { watchKvConfig } from './controlplane/sources/kv-source.ts'
+import { startTasks, type TaskScheduler } from './controlplane/tasks/scheduler.ts'
+import type { TaskRequest } from './controlplane/tasks/task-kind.ts'
+import { UpstreamTable } from './controlplane/upstream-table.ts'
+import { Gateway } from './dataplane/gateway.ts'
+import { callInternally } from './dataplane/internal-call.ts'
+import { startListener, type Listener } from './dataplane/listener/listener.ts'
+import { startEmbeddedRegistry } from './embedded-registry.ts'
+import { GatewayError } from './errors.ts'
+import type { Logger } from './logging.ts'
+import { Metrics } from './metrics.ts'
+import { openConsulRegistry } from './registry/consul/consul-registry.ts'
+import type { Registry } from './registry/registry.ts'
+
+export interface AppOptions {
+  /** The config file as the person names it, its text, and what was parsed of it. */
+  readonly fileName: string
+  readonly text: string
+  readonly file: FileDocument
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+}
+
+export interface App {
+  /** Where the listeners listen, by name. */
+  readonly listeners: ReadonlyMap<string, Address>
+  readonly admin: Address
+  /** Reads the config file again. */
+  reload(): Promise<void>
+  /** Not ready → stop accepting → drain, with a deadline → release the lock, deregister → end. */
+  stop(): Promise<void>
+}
+
+/** What every part is given; what a part has opened is put on `parts` and ends in reverse order. */
+interface Base extends AppOptions {
+  readonly cold: ColdConfig
+  readonly parts: AsyncDisposableStack
+}
+
+/**
+ * Puts the parts together and starts them; what was started is ended again if a later part fails. Throws `port_in_use`, `bind_failed`,
+ * `data_locked`, `data_unusable`, `config_invalid`. A registry that is away is no reason to fail: it is awaited while the gateway runs.
+ */
+export async function startApp(options: AppOptions): Promise<App> {
+  const parts = new AsyncDisposableStack()
+  try {
+    return await startParts({ ...options, cold: options.file.cold, parts })
+  } catch (error) {
+    await parts.disposeAsync()
+    throw error
+  }
+}
+
+async function startParts(base: Base): Promise<App> {
+  const { cold, parts, clock, random, logger } = base
+  // It starts last, when all it tells of is there, and ends last, so that /readyz answers to the end.
+  let closeAdmin: (() => Promise<void>) | null = null
+  parts.defer(() => closeAdmin?.())
+
+  const registry = await openRegistry(base)
+  const gateway = new Gateway({ clock, random, logger, accessLog: cold.log.access })
+  const watches = new ServiceWatches(registry)
+  const upstreams = new UpstreamTable({ watches, clock, random, logger }, cold.shutdown.drainMs)
+  parts.defer(() => upstreams.close())
+  const { reconciler, fileSource } = followConfig(base, { gateway, upstreams, registry })
+  const directory = new MeshDirectory({ registry, upstreams, clock, hot: () => reconciler.hot })
+  parts.defer(() => directory.close())
+  const readiness = new Readiness({
+    clock,
+    contact: registry.contact,
+    generation: () => reconciler.generation,
+    unsettled: () => [...upstreams.rows].filter(({ discovery }) => !discovery.isSettled).map(({ upstream }) => upstream.name),
+  })
+  const { listeners, closeListeners } = await startListeners(base, gateway, directory)
+  const call = taskCaller(base, gateway, directory)
+  const tasks = joinFleet(base, { registry, watches, readiness, call, front: frontAddress(cold.listeners, listeners) })
+  reconciler.onApplied = (hot) => tasks.setTasks(hot.tasks)
+  tasks.setTasks(reconciler.hot.tasks)
+
+  const metrics = new Metrics()
+  for (const source of gatewayMetricSources({ gateway, upstreams, readiness, configStatus: () => reconciler.status() }))
+    metrics.add(source)
+  const subject = {
+    gateway,
+    upstreams,
+    readiness,
+    metrics,
+    configStatus: () => reconciler.status(),
+    tasks: () => tasks.view(),
+    reload: () => fileSource.reload(),
+  }
+  const admin = await startAdmin(cold.admin.bind, subject, logger)
+  closeAdmin = () => admin.close()
+  return {
+    listeners: new Map([...listeners].map(([name, { address }]) => [name, address])),
+    admin: admin.address,
+    reload: () => fileSource.reload(),
+    stop: async () => {
+      readiness.startDraining()
+      logger.info({ event: 'gateway.draining' }, `shutting down: no longer ready, listeners close in ${cold.shutdown.graceMs} ms`)
+      await pause(clock, cold.shutdown.graceMs)
+      await closeListeners(cold.shutdown.drainMs)
+      await parts.disposeAsync()
+    },
+  }
+}
+
+async function openRegistry({ cold, parts, clock, random, logger }: Base): Promise<Registry> {
+  const common = { clock, random, logger }
+  if (cold.registry.kind === 'consul') {
+    const { address, token, datacenter } = cold.registry
+    return parts.adopt(openConsulRegistry({ address, token, datacenter, ...common }), (registry) => registry.close())
+  }
+  const embedded = parts.adopt(await startEmbeddedRegistry(cold.registry, common), (server) => server.close())
+  const address = `http://${formatAddress(embedded.address)}`
+  return parts.adopt(openConsulRegistry({ address, token: null, datacenter: null, ...common }), (registry) => registry.close())
+}
+
+function followConfig(
+  { file, fileName, text, env, cold, parts, clock, logger }: Base,
+  { gateway, upstreams, registry }: { gateway: Gateway; upstreams: UpstreamTable; registry: Registry },
+): { reconciler: Reconciler; fileSource: FileSource } {
+  const reconciler = new Reconciler(file, fileName, { gateway, upstreams, clock, logger, context: { env } })
+  const kv = watchKvConfig(registry, cold.kv.prefix, {
+    onEntries: (entries) => reconciler.setEntries(entries),
+    onError: (error) => logger.debug({ event: 'kv.unavailable', code: error.code }, error.message),
+  })
+  parts.defer(() => kv.close())
+  const fileSource = watchConfigFile({
+    file: fileName,
+    text,
+    clock,
+    onText: (next) => reconciler.setFileText(next),
+    onError: (error) => reconciler.setFileUnreadable(error.message),
+  })
+  parts.defer(() => fileSource.close())
+  return { reconciler, fileSource }
+}
+
+async function startListeners(
+  { cold, parts, clock, random, logger }: Base,
+  gateway: Gateway,
+  directory: MeshDirectory,
+): Promise<{ listeners: ReadonlyMap<string, Listener>; closeListeners: (drainMs: number) => Promise<void> }> {
+  const listeners = new Map<string, Listener>()
+  const closeListeners = async (drainMs: number): Promise<void> => {
+    await Promise.all([...listeners.values()].map((listener) => listener.close(drainMs)))
+    listeners.clear()
+  }
+  parts.defer(() => closeListeners(0))
+  const lookUp = (name: string) => directory.find(name)
+  for (const { name, mode, bind, limits, trust } of cold.listeners) {
+    const serve: Parameters<typeof startListener>[0]['serve'] =
+      mode === 'front' ? gateway.serve : (exchange) => gateway.serveNamed(exchange, lookUp, 'mesh')
+    listeners.set(name, await startListener({ name: `listeners.${name}`, bind, limits, trust, clock, random, logger, serve }))
+  }
+  return { listeners, closeListeners }
+}
+
+function joinFleet(
+  { cold, parts, clock, random, logger }: Base,
+  deps: {
+    registry: Registry
+    watches: ServiceWatches
+    readiness: Readiness
+    front: Address
+    call: (request: TaskRequest) => Promise<{ readonly status: number }>
+  },
+): TaskScheduler {
+  const { registry, watches, readiness, front, call } = deps
+  const unready = (): string | null => readiness.report().reasons[0] ?? null
+  const self = registerSelf(front, cold.services, { registry, watches, clock, random, logger, unready })
+  parts.defer(() => self.close())
+  const shouldYield = (): boolean => cold.registry.kind === 'embedded' && self.hasPeers
+  const common = { registry, prefix: cold.kv.prefix, name: self.id, clock, random, logger }
+  const election = parts.adopt(startElection({ ...common, shouldYield }), (running) => running.close())
+  return parts.adopt(startTasks({ ...common, election, call }), (running) => running.close())
+}
+
+/** Sends the calls of tasks the way of all calls by name: same upstreams, same retries. */
+function taskCaller({ clock }: Base, gateway: Gateway, directory: MeshDirectory) {
+  const lookUp = (name: string) => directory.find(name)
+  return async (request: TaskRequest): Promise<{ readonly status: number }> => {
+    const requestId = request.headers['Idempotency-Key'] ?? request.service
+    const status = await callInternally({ ...request, requestId }, clock, (exchange) =>
+      gateway.serveNamed(exchange, lookUp, 'task'),
+    )
+    if (status === null)
+      throw new GatewayError('task_failed', `the call of "${request.service}" ended before its answer was complete`)
+    return { status }
+  }
+}
+
+/** Under which address this gateway is known: its first front listener's. */
+function frontAddress(configs: readonly ListenerConfig[], listeners: ReadonlyMap<string, Listener>): Address {
+  const front = configs.find(({ mode }) => mode === 'front') ?? configs[0]
+  return (front && listeners.get(front.name)?.address) ?? { host: '127.0.0.1', port: 0 }
+}

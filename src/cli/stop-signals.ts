@@ -1,0 +1,54 @@
+import { messageOf } from '../errors.ts'
+import type { OpenLogger } from '../logging.ts'
+import { exitCode } from './exit-codes.ts'
+
+/** What runs until a signal ends it. */
+export interface Stoppable {
+  stop(): Promise<void>
+  /** On SIGHUP. */
+  reload?(): Promise<void>
+}
+
+/**
+ * Waits for SIGTERM or SIGINT, stops and resolves with the exit code; a second signal ends the process at once. A bug that nobody caught is
+ * logged and ends the process with 70: what it has left behind cannot be trusted.
+ */
+export function untilStopped(running: Stoppable, { logger, flush }: OpenLogger): Promise<number> {
+  return new Promise((resolve) => {
+    let stopping = false
+    const end = (code: number): void => {
+      flush()
+      resolve(code)
+    }
+    const onSignal = (signal: NodeJS.Signals): void => {
+      if (stopping) {
+        logger.warn({ event: 'process.forced', signal }, 'second signal: ending at once')
+        flush()
+        process.exit(exitCode.no)
+      }
+      stopping = true
+      logger.info({ event: 'process.signal', signal }, `${signal}: shutting down`)
+      running.stop().then(
+        () => {
+          logger.info({ event: 'process.stopped' }, 'stopped')
+          end(exitCode.ok)
+        },
+        (error: unknown) => {
+          logger.error({ event: 'process.stop_failed', error: messageOf(error) }, 'the shutdown failed')
+          end(exitCode.bug)
+        },
+      )
+    }
+    const onBug = (error: unknown): void => {
+      logger.fatal(
+        { event: 'process.bug', error: messageOf(error), stack: error instanceof Error ? error.stack : undefined },
+        'a bug ends the process',
+      )
+      flush()
+      process.exit(exitCode.bug)
+    }
+    process.on('SIGTERM', onSignal).on('SIGINT', onSignal)
+    process.on('SIGHUP', () => void running.reload?.())
+    process.on('uncaughtException', onBug).on('unhandledRejection', onBug)
+  })
+}

@@ -1,0 +1,41 @@
+import type { UpstreamView } from '../admin/upstreams-view.ts'
+import { formatDurationMs } from '../durations.ts'
+import { adminOptionsHelp, askAdmin, parseAdminArgs, tableText } from './admin-query.ts'
+import type { Command } from './command.ts'
+import { exitCode } from './exit-codes.ts'
+
+/** Prints each instance of each upstream with its state and the reason. */
+export const upstreamsCommand: Command = {
+  name: 'upstreams',
+  summary: 'each instance that a running gateway knows, its state and the reason',
+  help: `usage: meshgate upstreams [OPTIONS]
+
+One line per instance: whether it gets traffic, what the registry and our own probe say, and for how long.
+
+${adminOptionsHelp}`,
+  run: async (args, io) => {
+    const { admin, json } = parseAdminArgs(args)
+    const { body } = await askAdmin(admin, '/upstreams')
+    const header = ['UPSTREAM', 'INSTANCE', 'ADDRESS', 'TRAFFIC', 'REGISTRY', 'PROBE', 'SINCE', 'DETAIL']
+    if (json) io.out(`${JSON.stringify(body)}\n`)
+    else io.out(tableText(header, (body as readonly UpstreamView[]).flatMap(upstreamRows)))
+    return exitCode.ok
+  },
+}
+
+function upstreamRows({ name, known, registryError, instances }: UpstreamView): readonly (readonly string[])[] {
+  if (instances.length === 0)
+    return [[name, '-', '-', 'no', '-', '-', '-', registryError ?? (known ? 'no instance is registered' : 'not looked up yet')]]
+  return instances.map(({ id, address, eligible, exclusion, registry, probe }) => {
+    return [
+      name,
+      id,
+      address,
+      eligible ? 'yes' : `no: ${exclusion}`,
+      registry,
+      probe.state,
+      formatDurationMs(probe.sinceMs),
+      probe.detail,
+    ]
+  })
+}

@@ -1,0 +1,83 @@
+import { hostname } from 'node:os'
+import { formatAddress, type Address } from './address.ts'
+import { fullJitterMs } from './backoff.ts'
+import { pause, type Clock, type Random } from './clock.ts'
+import type { RegistryConfig } from './config/config.ts'
+import { messageOf } from './errors.ts'
+import type { Logger } from './logging.ts'
+import { startRegistryThread } from './registry-server/thread.ts'
+
+type EmbeddedConfig = Extract<RegistryConfig, { kind: 'embedded' }>
+
+export interface EmbeddedRegistryDeps {
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+}
+
+export interface EmbeddedRegistry {
+  readonly address: Address
+  close(): Promise<void>
+}
+
+/**
+ * Starts the embedded registry in its thread and starts it again, on the same address and folder, should the thread ever die: the gateway
+ * goes on with its last good members meanwhile. Throws what `startRegistryThread` throws at the first start. Closed by the caller.
+ */
+export async function startEmbeddedRegistry(config: EmbeddedConfig, deps: EmbeddedRegistryDeps): Promise<EmbeddedRegistry> {
+  const { clock, random, logger } = deps
+  const options = { http: config.http, data: config.data, node: config.node ?? defaultNode(), datacenter: config.datacenter }
+  const closing = new AbortController()
+  let running = await startRegistryThread(options, logger)
+  const { address } = running
+  logger.info(
+    { event: 'registry.started', address: formatAddress(address), data: config.data },
+    `embedded registry on http://${formatAddress(address)}`,
+  )
+
+  const restart = async (): Promise<void> => {
+    for (let attempt = 0; !closing.signal.aborted; attempt++) {
+      await pause(clock, fullJitterMs(attempt, random, { baseMs: 200, maxMs: 10_000 }), closing.signal)
+      if (closing.signal.aborted) return
+      try {
+        running = await startRegistryThread({ ...options, http: address }, logger)
+        logger.info({ event: 'registry.restarted' }, 'the embedded registry is back')
+        return
+      } catch (error) {
+        logger.error(
+          { event: 'registry.restart_failed', error: messageOf(error) },
+          'the embedded registry cannot be started again yet',
+        )
+      }
+    }
+  }
+  const supervise = async (): Promise<void> => {
+    while (!closing.signal.aborted) {
+      const error = await Promise.race([running.failed, whenAborted(closing.signal)])
+      if (!error || closing.signal.aborted) return
+      logger.error(
+        { event: 'registry.died', error: error.message },
+        `the embedded registry died and is started again: ${error.message}`,
+      )
+      await restart()
+    }
+  }
+  const supervising = supervise()
+  return {
+    address,
+    close: async () => {
+      closing.abort()
+      await supervising
+      await running.close()
+    },
+  }
+}
+
+/** The node's name in the registry: the machine's, in the characters that a DNS name may have. */
+export function defaultNode(): string {
+  return hostname().replace(/[^A-Za-z0-9-]/g, '-') || 'meshgate'
+}
+
+function whenAborted(signal: AbortSignal): Promise<null> {
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(null), { once: true }))
+}
