@@ -29,24 +29,24 @@ export class Metrics {
 
   add(source: MetricSource): void {
     const { name, help, kind, samples } = source
-    const options = { name, help, labelNames: [...source.labelNames], registers: [this.#registry] }
-    if (kind === 'gauge') {
-      new Gauge({
-        ...options,
-        collect() {
-          this.reset()
-          for (const { labels, value } of samples()) this.set(labels, value)
-        },
-      })
-      return
-    }
-    new Counter({
-      ...options,
-      collect() {
-        this.reset()
-        for (const { labels, value } of samples()) this.inc(labels, value)
-      },
-    })
+    const options = { name, help, labelNames: [...source.labelNames], registers: [] }
+    const metric =
+      kind === 'gauge'
+        ? new Gauge({
+            ...options,
+            collect() {
+              this.reset()
+              for (const { labels, value } of samples()) this.set(labels, value)
+            },
+          })
+        : new Counter({
+            ...options,
+            collect() {
+              this.reset()
+              for (const { labels, value } of samples()) this.inc(labels, value)
+            },
+          })
+    this.#registry.registerMetric(metric)
   }
 
   page(): Promise<string> {

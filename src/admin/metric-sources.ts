@@ -50,9 +50,6 @@ function upstreamSources(upstreams: UpstreamTable): readonly MetricSource[] {
 }
 
 function controlSources({ readiness, configStatus }: MetricSubject): readonly MetricSource[] {
-  const gauge = (name: string, help: string, value: () => number): MetricSource => {
-    return { name, help, kind: 'gauge', labelNames: [], samples: () => [{ labels: {}, value: value() }] }
-  }
   return [
     gauge('meshgate_ready', '1 if traffic should come here', () => (readiness.report().ready ? 1 : 0)),
     gauge('meshgate_registry_age_seconds', 'Since the last answer of the registry that made sense; -1: never', () => {
@@ -65,6 +62,10 @@ function controlSources({ readiness, configStatus }: MetricSubject): readonly Me
       return [file, ...entries].filter(({ state }) => state === 'refused').length
     }),
   ]
+}
+
+function gauge(name: string, help: string, value: () => number): MetricSource {
+  return { name, help, kind: 'gauge', labelNames: [], samples: () => [{ labels: {}, value: value() }] }
 }
 
 type Row = UpstreamTable['rows'] extends Iterable<infer R> ? R : never

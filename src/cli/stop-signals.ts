@@ -14,6 +14,14 @@ export interface Stoppable {
  * logged and ends the process with 70: what it has left behind cannot be trusted.
  */
 export function untilStopped(running: Stoppable, { logger, flush }: OpenLogger): Promise<number> {
+  const onBug = (error: unknown): void => {
+    logger.fatal(
+      { event: 'process.bug', error: messageOf(error), stack: error instanceof Error ? error.stack : undefined },
+      'a bug ends the process',
+    )
+    flush()
+    process.exit(exitCode.bug)
+  }
   return new Promise((resolve) => {
     let stopping = false
     const end = (code: number): void => {
@@ -38,14 +46,6 @@ export function untilStopped(running: Stoppable, { logger, flush }: OpenLogger):
           end(exitCode.bug)
         },
       )
-    }
-    const onBug = (error: unknown): void => {
-      logger.fatal(
-        { event: 'process.bug', error: messageOf(error), stack: error instanceof Error ? error.stack : undefined },
-        'a bug ends the process',
-      )
-      flush()
-      process.exit(exitCode.bug)
     }
     process.on('SIGTERM', onSignal).on('SIGINT', onSignal)
     process.on('SIGHUP', () => void running.reload?.())

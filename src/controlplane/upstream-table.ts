@@ -39,7 +39,7 @@ export class UpstreamTable {
     const next = new Map(wantedOf(hot, this.#onDemand).map((config) => [config.name, this.#rowFor(config)]))
     this.#rows = next
     const retire = (): void => {
-      for (const [name, row] of before) if (next.get(name)?.upstream !== row.upstream) this.#close(row)
+      for (const [name, row] of before) if (next.get(name)?.upstream !== row.upstream) void this.#close(row)
     }
     const find = (name: string): Upstream => {
       const row = next.get(name)
