@@ -41,11 +41,15 @@ export const startCronTicker: StartTicker = ({ cron, timezone, onFire }) => {
     unref: true,
   })
   void task.start()
+  let isStopped = false
   return {
     get next() {
-      return task.getNextRun()
+      return isStopped ? null : task.getNextRun()
     },
-    stop: () => void task.destroy(),
+    stop: () => {
+      isStopped = true
+      void task.destroy()
+    },
   }
 }
 

@@ -1,0 +1,41 @@
+import type { KvEntry, Registry } from '../../src/registry/registry.ts'
+
+/** A registry that is nothing but a KV store in memory, which answers at once: for tests that move time by hand. */
+export function memoryRegistry(changes: Partial<Registry> = {}): Registry {
+  const entries = new Map<string, KvEntry>()
+  let index = 0n
+  const unused = (): never => {
+    throw new Error('not part of this test')
+  }
+  return {
+    contact: { freshSince: 0, lastError: null },
+    kv: {
+      get: async (key) => entries.get(key) ?? null,
+      list: async (prefix) => [...entries.values()].filter(({ key }) => key.startsWith(prefix)),
+      put: async (key, value, { cas } = {}) => {
+        const before = entries.get(key)
+        if (cas !== undefined && cas !== (before?.modifyIndex ?? 0n)) return false
+        index++
+        const createIndex = before?.createIndex ?? index
+        const bytes = Buffer.from(value as string)
+        entries.set(key, { key, value: bytes, flags: 0n, session: null, lockIndex: 0n, createIndex, modifyIndex: index })
+        return true
+      },
+      delete: async (key) => {
+        entries.delete(key)
+        return true
+      },
+    },
+    watchInstances: unused,
+    watchServices: unused,
+    watchPrefix: unused,
+    openSession: unused,
+    register: unused,
+    deregister: unused,
+    removeInstance: unused,
+    reportHealth: unused,
+    criticalInstances: unused,
+    close: async () => {},
+    ...changes,
+  }
+}

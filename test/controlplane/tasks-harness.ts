@@ -1,0 +1,112 @@
+import type { TaskConfig } from '../../src/config/config.ts'
+import type { Clock } from '../../src/clock.ts'
+import { systemClock, systemRandom } from '../../src/clock.ts'
+import type { Election, Leadership } from '../../src/controlplane/election.ts'
+import type { StartTicker } from '../../src/controlplane/tasks/schedule.ts'
+import { startTasks, type TaskScheduler } from '../../src/controlplane/tasks/scheduler.ts'
+import type { TaskRequest } from '../../src/controlplane/tasks/task-kind.ts'
+import type { RunView } from '../../src/controlplane/tasks/task-view.ts'
+import { silentLogger } from '../../src/logging.ts'
+import type { Registry } from '../../src/registry/registry.ts'
+import { until } from '../support/until.ts'
+
+/** An election whose outcome a test decides. */
+export interface HandElection extends Election {
+  lead(term: bigint): void
+  lose(): void
+}
+
+export function handElection(): HandElection {
+  let current: Leadership | null = null
+  let end = new AbortController()
+  const lose = (): void => {
+    current = null
+    end.abort(new Error('the lock is gone'))
+  }
+  return {
+    get current() {
+      return current
+    },
+    leader: null,
+    lead: (term) => {
+      end = new AbortController()
+      current = { term, lost: end.signal, heldUntil: Infinity }
+    },
+    lose,
+    close: async () => lose(),
+  }
+}
+
+/** One gateway's scheduler; its cron fires by hand and its calls are kept. */
+export interface TestGateway {
+  readonly scheduler: TaskScheduler
+  readonly election: HandElection
+  readonly calls: TaskRequest[]
+  /** Crons that tick now. */
+  readonly ticking: readonly string[]
+  fire(fireTime: string): void
+  /** The run of that fire that this gateway shows, once it has an outcome. */
+  outcome(fireTime: string): Promise<RunView>
+}
+
+export interface GatewayOptions {
+  readonly registry: Registry
+  readonly prefix: string
+  readonly name?: string
+  readonly clock?: Clock
+  readonly call?: (request: TaskRequest) => Promise<{ status: number }>
+}
+
+/** Starts a scheduler that leads in term 7. The caller closes it. */
+export function startGateway({ registry, prefix, name = 'a', clock = systemClock, call }: GatewayOptions): TestGateway {
+  const election = handElection()
+  election.lead(7n)
+  const calls: TaskRequest[] = []
+  const tickers = new Set<{ readonly cron: string; readonly onFire: (fireTime: Date) => void }>()
+  const startTicker: StartTicker = (ticker) => {
+    tickers.add(ticker)
+    return { next: new Date(0), stop: () => void tickers.delete(ticker) }
+  }
+  const scheduler = startTasks({
+    registry,
+    election,
+    prefix,
+    name,
+    clock,
+    random: systemRandom,
+    logger: silentLogger,
+    startTicker,
+    call: (request) => {
+      calls.push(request)
+      return call ? call(request) : Promise.resolve({ status: 200 })
+    },
+  })
+  const shown = (fireTime: string): RunView | undefined =>
+    scheduler
+      .view()
+      .tasks.flatMap(({ runs }) => runs)
+      .find((run) => run.fireTime === new Date(fireTime).toISOString() && run.ok !== null)
+  return {
+    scheduler,
+    election,
+    calls,
+    get ticking() {
+      return [...tickers].map(({ cron }) => cron)
+    },
+    fire: (fireTime) => tickers.forEach(({ onFire }) => onFire(new Date(fireTime))),
+    outcome: (fireTime) => until(`the run of ${fireTime} has an outcome`, () => shown(fireTime)),
+  }
+}
+
+/** A task that calls a service; the options are what its kind's schema makes of the config. */
+export function callTaskConfig(changes: Partial<TaskConfig> = {}): TaskConfig {
+  return {
+    name: 'nightly',
+    cron: '0 3 * * *',
+    timezone: 'UTC',
+    timeoutMs: 60_000,
+    kind: 'call',
+    options: { method: 'POST', service: 'reports', path: '/run' },
+    ...changes,
+  }
+}

@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict'
+import { describe, it } from 'node:test'
+import { callTask } from '../../src/controlplane/tasks/call.ts'
+import { pruneTask } from '../../src/controlplane/tasks/prune.ts'
+import { taskKinds } from '../../src/controlplane/tasks/table.ts'
+import type { TaskContext } from '../../src/controlplane/tasks/task-kind.ts'
+import { GatewayError } from '../../src/errors.ts'
+import type { Instance, Registry } from '../../src/registry/registry.ts'
+import { ManualClock } from '../support/manual-clock.ts'
+import { memoryRegistry } from './memory-registry.ts'
+
+/** What each kind takes and refuses; a new kind adds its line here. */
+const samples: Readonly<Record<string, { readonly good: unknown; readonly bad: readonly unknown[] }>> = {
+  call: {
+    good: 'POST http://reports/run?full=1',
+    bad: [
+      '',
+      'http://reports/run',
+      'POST https://reports/',
+      'POST http://reports:80/',
+      'POST http://u@reports/',
+      'FETCH http://reports/',
+      7,
+    ],
+  },
+  prune: {
+    good: { after: '1h' },
+    bad: [{}, { after: 60 }, { after: '60' }, { after: '0s' }, { after: '1h', also: 1 }, 'after 1h'],
+  },
+}
+
+function context(registry: Registry, clock = new ManualClock()): TaskContext {
+  return {
+    task: 'sweep',
+    signal: new AbortController().signal,
+    term: 3n,
+    fireTime: new Date(clock.now()),
+    key: 'sweep/20260101T000000Z',
+    call: () => Promise.resolve({ status: 200 }),
+    registry,
+    prefix: 'gateway',
+    clock,
+  }
+}
+
+describe('every kind of task', () => {
+  it('has samples here', () => assert.deepEqual(Object.keys(samples), Object.keys(taskKinds)))
+
+  for (const [name, kind] of Object.entries(taskKinds)) {
+    const { good, bad = [] } = samples[name] ?? {}
+    it(`"${name}" takes its options`, () => assert.equal(kind.options.safeParse(good).success, true))
+
+    for (const options of bad) {
+      it(`"${name}" refuses ${JSON.stringify(options)} with a sentence`, () => {
+        const { success, error } = kind.options.safeParse(options)
+        assert.equal(success, false)
+        assert.ok((error?.issues[0]?.message.length ?? 0) > 10)
+      })
+    }
+
+    it(`"${name}" passes a failure of what it depends on to its run`, async () => {
+      const down = new GatewayError('registry_unavailable', 'down')
+      const registry = memoryRegistry({ criticalInstances: () => Promise.reject(down) })
+      const failing = { ...context(registry), call: () => Promise.reject(down) }
+      await assert.rejects(kind.run(kind.options.parse(good), failing), { code: 'registry_unavailable' })
+    })
+  }
+})
+
+describe('the kind "call"', () => {
+  it('calls the path with its query, and / without one', async () => {
+    assert.deepEqual(callTask.options.parse('GET http://a.b/x?y=1'), { method: 'GET', service: 'a.b', path: '/x?y=1' })
+    assert.deepEqual(callTask.options.parse('GET http://a'), { method: 'GET', service: 'a', path: '/' })
+  })
+
+  for (const status of [199, 301, 404, 500]) {
+    it(`fails on an answer of ${status}`, async () => {
+      const answering = { ...context(memoryRegistry()), call: () => Promise.resolve({ status }) }
+      const request = { method: 'GET', service: 'a', path: '/' }
+      await assert.rejects(callTask.run(request, answering), {
+        code: 'task_failed',
+        message: `GET http://a/ answered ${status}, expected 2xx`,
+      })
+    })
+  }
+})
+
+describe('the kind "prune"', () => {
+  const sick: Instance = {
+    id: 'shop-1',
+    service: 'shop',
+    node: 'n1',
+    address: { host: '127.0.0.1', port: 1 },
+    tags: [],
+    meta: {},
+    weight: 1,
+    status: 'critical',
+  }
+
+  const setUp = (): { registry: Registry; clock: ManualClock; critical: Instance[]; removed: string[] } => {
+    const critical = [sick]
+    const removed: string[] = []
+    const registry = memoryRegistry({
+      criticalInstances: async () => critical,
+      removeInstance: async ({ id, node }) => void removed.push(`${node}/${id}`),
+    })
+    return { registry, clock: new ManualClock(), critical, removed }
+  }
+
+  it('takes an instance out once it has been critical for longer than "after", also under a new leader', async () => {
+    const { registry, clock, removed } = setUp()
+    assert.equal(
+      await pruneTask.run({ afterMs: 3_600_000 }, context(registry, clock)),
+      'deregistered nothing; 1 critical for less than 1h',
+    )
+    await clock.advance(3_599_000)
+    await pruneTask.run({ afterMs: 3_600_000 }, context(registry, clock))
+    assert.deepEqual(removed, [])
+    await clock.advance(1_000)
+    const said = await pruneTask.run({ afterMs: 3_600_000 }, context(registry, clock))
+    assert.equal(said, 'deregistered shop/shop-1; 0 critical for less than 1h')
+    assert.deepEqual(removed, ['n1/shop-1'])
+  })
+
+  it('starts to count anew when the instance recovered in between', async () => {
+    const { registry, clock, critical, removed } = setUp()
+    const run = (): Promise<string> => pruneTask.run({ afterMs: 60_000 }, context(registry, clock))
+    await run()
+    await clock.advance(50_000)
+    critical.length = 0
+    await run()
+    critical.push(sick)
+    await clock.advance(50_000)
+    await run()
+    assert.deepEqual(removed, [])
+  })
+
+  it('begins anew, and prunes nothing, when its record is not readable', async () => {
+    const { registry, clock, removed } = setUp()
+    await registry.kv.put('gateway/critical/sweep', '{"n1/shop-1": "long ago"}')
+    await pruneTask.run({ afterMs: 1 }, context(registry, clock))
+    assert.deepEqual(removed, [])
+  })
+})
