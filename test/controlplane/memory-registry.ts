@@ -4,9 +4,6 @@ import type { KvEntry, Registry } from '../../src/registry/registry.ts'
 export function memoryRegistry(changes: Partial<Registry> = {}): Registry {
   const entries = new Map<string, KvEntry>()
   let index = 0n
-  const unused = (): never => {
-    throw new Error('not part of this test')
-  }
   return {
     contact: { freshSince: 0, lastError: null },
     kv: {
@@ -38,4 +35,8 @@ export function memoryRegistry(changes: Partial<Registry> = {}): Registry {
     close: async () => {},
     ...changes,
   }
+}
+
+function unused(): never {
+  throw new Error('not part of this test')
 }

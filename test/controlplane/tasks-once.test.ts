@@ -58,10 +58,16 @@ describe('a fire of a task', { skip: skipWithoutConsul() }, () => {
     for (const fireTime of [three, '2026-11-24T03:00:00Z', '2026-11-25T03:00:00Z']) {
       a.fire(fireTime)
       b.fire(fireTime)
-      await until(`${fireTime} ran`, async () => (await new RunRecords(registry, prefix).list()).get('nightly')?.[0]?.ok)
+      await until(`${fireTime} is over on both`, () =>
+        [a, b].every(({ scheduler }) => scheduler.view().tasks[0]?.running === null),
+      )
     }
-    await Promise.all([a.scheduler.close(), b.scheduler.close()])
     assert.equal(a.calls.length + b.calls.length, 3)
+    const runs = (await new RunRecords(registry, prefix).list()).get('nightly')
+    assert.deepEqual(
+      runs?.map(({ ok }) => ok),
+      [true, true, true],
+    )
   })
 
   it('does not run again when it is recorded, however the recorded run ended', async () => {
