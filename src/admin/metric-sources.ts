@@ -1,6 +1,6 @@
 import type { ConfigStatus } from '../controlplane/config-status.ts'
 import type { Readiness } from '../controlplane/readiness.ts'
-import type { UpstreamTable } from '../controlplane/upstream-table.ts'
+import type { UpstreamRow, UpstreamTable } from '../controlplane/upstream-table.ts'
 import type { Gateway } from '../dataplane/gateway.ts'
 import type { MetricSource, Sample } from '../metrics.ts'
 
@@ -68,9 +68,7 @@ function gauge(name: string, help: string, value: () => number): MetricSource {
   return { name, help, kind: 'gauge', labelNames: [], samples: () => [{ labels: {}, value: value() }] }
 }
 
-type Row = UpstreamTable['rows'] extends Iterable<infer R> ? R : never
-
-function perUpstream(upstreams: UpstreamTable, value: (row: Row) => number): readonly Sample[] {
+function perUpstream(upstreams: UpstreamTable, value: (row: UpstreamRow) => number): readonly Sample[] {
   return [...upstreams.rows].map((row) => ({ labels: { upstream: row.upstream.name }, value: value(row) }))
 }
 
@@ -78,7 +76,7 @@ function failureSamples(upstream: string, failures: ReadonlyMap<string, number>)
   return [...failures].map(([code, value]) => ({ labels: { upstream, code }, value }))
 }
 
-function memberSamples(upstream: string, { all, eligible }: Row['upstream']['members']): readonly Sample[] {
+function memberSamples(upstream: string, { all, eligible }: UpstreamRow['upstream']['members']): readonly Sample[] {
   return [
     { labels: { upstream, state: 'eligible' }, value: eligible.length },
     { labels: { upstream, state: 'excluded' }, value: all.length - eligible.length },

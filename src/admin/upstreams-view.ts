@@ -1,11 +1,10 @@
-import type { UpstreamConfig } from '../config/config.ts'
 import type { InstanceView } from '../controlplane/discovery.ts'
-import type { UpstreamTable } from '../controlplane/upstream-table.ts'
+import type { UpstreamRow, UpstreamTable } from '../controlplane/upstream-table.ts'
 
 /** One upstream as `GET /upstreams` tells it. */
 export interface UpstreamView {
   readonly name: string
-  readonly source: UpstreamConfig['source']
+  readonly source: UpstreamRow['config']['source']
   readonly balance: string
   /** Whether the registry has answered for it once. */
   readonly known: boolean

@@ -3,7 +3,8 @@ import type { HotConfig, UpstreamConfig } from '../config/config.ts'
 import { Upstream } from '../dataplane/upstream/upstream.ts'
 import { Discovery, type DiscoveryDeps } from './discovery.ts'
 
-interface Row {
+/** A running upstream with what keeps its members true. */
+export interface UpstreamRow {
   readonly upstream: Upstream
   readonly discovery: Discovery
   readonly config: UpstreamConfig
@@ -16,7 +17,7 @@ interface Row {
 export class UpstreamTable {
   readonly #deps: DiscoveryDeps
   readonly #drainMs: number
-  #rows: ReadonlyMap<string, Row> = new Map()
+  #rows: ReadonlyMap<string, UpstreamRow> = new Map()
   /** Names that the mesh asked for: they stay while the config changes around them. */
   readonly #onDemand = new Set<string>()
 
@@ -25,11 +26,11 @@ export class UpstreamTable {
     this.#drainMs = drainMs
   }
 
-  get rows(): Iterable<Row> {
+  get rows(): Iterable<UpstreamRow> {
     return this.#rows.values()
   }
 
-  find(name: string): Row | null {
+  find(name: string): UpstreamRow | null {
     return this.#rows.get(name) ?? null
   }
 
@@ -50,7 +51,7 @@ export class UpstreamTable {
   }
 
   /** The upstream of a registry service that no config names, made on first use. */
-  demand(config: UpstreamConfig): Row {
+  demand(config: UpstreamConfig): UpstreamRow {
     this.#onDemand.add(config.name)
     const row = this.#rowFor(config)
     this.#rows = new Map([...this.#rows, [config.name, row]])
@@ -76,12 +77,12 @@ export class UpstreamTable {
     await Promise.all(rows.map((row) => this.#close(row)))
   }
 
-  async #close(row: Row): Promise<void> {
+  async #close(row: UpstreamRow): Promise<void> {
     row.discovery.close()
     await row.upstream.close(this.#drainMs)
   }
 
-  #rowFor(config: UpstreamConfig): Row {
+  #rowFor(config: UpstreamConfig): UpstreamRow {
     const running = this.#rows.get(config.name)
     if (!running || !isDeepStrictEqual(running.config.source, config.source)) return this.#start(config)
     if (!isDeepStrictEqual(running.config.policy, config.policy)) running.upstream.setPolicy(config.policy)
@@ -89,7 +90,7 @@ export class UpstreamTable {
     return { ...running, config }
   }
 
-  #start(config: UpstreamConfig): Row {
+  #start(config: UpstreamConfig): UpstreamRow {
     const { clock, random } = this.#deps
     const upstream = new Upstream(config.name, config.policy, { clock, random })
     return { upstream, discovery: new Discovery(upstream, config, this.#deps), config }
