@@ -89,7 +89,7 @@ describe('a fire of a task', { skip: skipWithoutConsul() }, () => {
     ])
     const [{ method, service, path, headers } = assert.fail('no call')] = a.calls
     assert.deepEqual([method, service, path], ['POST', 'reports', '/run'])
-    assert.deepEqual(headers, { 'x-fencing-token': '7', 'idempotency-key': 'nightly/20261123T030000Z' })
+    assert.deepEqual(headers, { 'X-Fencing-Token': '7', 'Idempotency-Key': 'nightly/20261123T030000Z' })
   })
 
   it('is recorded under its planned time before it runs, and with its outcome after', async () => {
@@ -146,7 +146,7 @@ describe('a fire of a task', { skip: skipWithoutConsul() }, () => {
     behind.fire('2026-11-23T03:30:00Z')
     await behind.outcome('2026-11-23T03:30:00Z')
     assert.deepEqual(
-      behind.calls.map(({ headers }) => headers['idempotency-key']),
+      behind.calls.map(({ headers }) => headers['Idempotency-Key']),
       ['nightly/20261123T033000Z'],
     )
   })

@@ -96,7 +96,7 @@ async function runKind({ task, fireTime, leadership }: Fire, signal: AbortSignal
   if (!kind) throw new GatewayError('task_failed', `task "${task.name}": there is no kind "${task.kind}"`)
   const { registry, prefix, clock, call } = deps
   const key = `${task.name}/${fireTimeName(fireTime)}`
-  const headers = { 'x-fencing-token': String(leadership.term), 'idempotency-key': key }
+  const headers = { 'X-Fencing-Token': String(leadership.term), 'Idempotency-Key': key }
   const context: TaskContext = {
     task: task.name,
     signal,
