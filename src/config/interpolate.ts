@@ -4,8 +4,10 @@ import { systemCodeOf } from '../errors.ts'
 /** What `${…}` in a value may read. */
 export interface InterpolationContext {
   readonly env: Readonly<Record<string, string | undefined>>
-  /** Reads the file of `${file:path}`; throws what Node throws. The default is `fs.readFileSync`. */
-  readonly readSecret?: ((path: string) => string) | undefined
+  /** Why a variable may be missing although it is set. */
+  readonly envHint?: string | undefined
+  /** Reads the file of `${file:path}` and throws what Node throws; the default is `fs.readFileSync`. Null: files are not read here. */
+  readonly readSecret?: ((path: string) => string) | null | undefined
 }
 
 export interface Interpolated {
@@ -46,15 +48,17 @@ function resolve(inside: string, context: InterpolationContext): { value: string
 function environmentValue(
   name: string,
   fallback: string | undefined,
-  { env }: InterpolationContext,
+  { env, envHint }: InterpolationContext,
 ): { value: string } | { problem: string } {
   const value = Object.hasOwn(env, name) ? env[name] : undefined
   if (fallback !== undefined) return { value: value || fallback }
   if (value !== undefined) return { value }
-  return { problem: `the environment variable ${name} is not set: set it, or give a default with "\${env:${name}:-default}"` }
+  const fix = envHint ?? `set it, or give a default with "\${env:${name}:-default}"`
+  return { problem: `the environment variable ${name} is not set: ${fix}` }
 }
 
 function fileValue(path: string, { readSecret }: InterpolationContext): { value: string } | { problem: string } {
+  if (readSecret === null) return { problem: 'files are not read here: use "${file:path}" in the config file only' }
   try {
     const value = (readSecret ?? readText)(path).replace(/\r?\n$/, '')
     if (value.length <= MAX_SECRET_CHARACTERS) return { value }

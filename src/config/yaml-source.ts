@@ -10,7 +10,6 @@ import {
   visit,
   type Document,
   type Node,
-  type Scalar,
 } from 'yaml'
 import type { ConfigPath } from './config.ts'
 import { interpolate, type InterpolationContext } from './interpolate.ts'
@@ -60,6 +59,14 @@ export class YamlSource {
     this.#refuse(problems)
     this.#secrets = secrets
     this.value = this.#toPlain()
+  }
+
+  /** The value at a path; undefined if nothing is there. */
+  valueAt(path: ConfigPath): unknown {
+    return path.reduce<unknown>((value, step) => {
+      if (typeof value !== 'object' || value === null || !Object.hasOwn(value, step)) return undefined
+      return (value as Record<string | number, unknown>)[step]
+    }, this.value)
   }
 
   /** The place of a value, or of the nearest thing around it that is written down. */

@@ -1,0 +1,109 @@
+import { findTies } from '../dataplane/router/ties.ts'
+import type { HotConfig, RouteConfig } from './config.ts'
+import type { ConfigEntry } from './entry.ts'
+import type { FileDocument } from './file.ts'
+import { formatPlace, type ConfigProblem } from './problem.ts'
+import { resolveUpstream } from './resolve-upstream.ts'
+import type { EntryKind, Written, WrittenByKind } from './written.ts'
+
+/** The file and the entries of KV put together. */
+export interface Assembly {
+  readonly hot: HotConfig
+  /** What is wrong between the parts of the file: with any of these the file must not serve. */
+  readonly fileProblems: readonly ConfigProblem[]
+  /** By the entry's source: why it is left out. */
+  readonly entryProblems: ReadonlyMap<string, readonly ConfigProblem[]>
+  readonly warnings: readonly ConfigProblem[]
+}
+
+/** One route, and the entry it comes from; null: from the file. */
+type Placed = Written<RouteConfig> & { readonly source: string | null }
+
+/**
+ * Puts a file and entries together and finds what only shows then. An entry takes the place of what has its name in the file. An entry that
+ * does not fit is left out and what it took the place of is back; of two entries that exclude each other the earlier in the list stays.
+ */
+export function assemble(file: FileDocument, entries: readonly ConfigEntry[]): Assembly {
+  const entryProblems = new Map<string, readonly ConfigProblem[]>()
+  const fileProblems = tieProblems(placedRoutes(file, [])).map(({ problem }) => problem)
+  let accepted = entries
+  for (;;) {
+    const refused = refusedEntries(placedRoutes(file, accepted))
+    if (refused.size === 0) break
+    for (const [source, problem] of refused) entryProblems.set(source, [problem])
+    accepted = accepted.filter(({ source }) => !refused.has(source))
+  }
+  const warnings = [...overrideWarnings(file, accepted), ...shadowWarnings(placedRoutes(file, accepted))]
+  return { hot: hotConfig(file, accepted), fileProblems, entryProblems, warnings }
+}
+
+function hotConfig(file: FileDocument, entries: readonly ConfigEntry[]): HotConfig {
+  return {
+    routes: merged('route', file.routes, entries).map(({ value }) => value),
+    upstreams: merged('upstream', file.upstreams, entries).map(({ value: { name, settings } }) =>
+      resolveUpstream(name, settings, file.defaults),
+    ),
+    tasks: merged('task', file.tasks, entries).map(({ value }) => value),
+    defaultUpstream: (name) => resolveUpstream(name, {}, file.defaults),
+  }
+}
+
+function merged<K extends EntryKind>(
+  kind: K,
+  written: readonly Written<WrittenByKind[K]>[],
+  entries: readonly ConfigEntry[],
+): readonly (Written<WrittenByKind[K]> & { readonly source: string | null })[] {
+  const own = entries.filter((entry) => entry.kind === kind) as unknown as readonly (Written<WrittenByKind[K]> & {
+    readonly source: string
+  })[]
+  const taken = new Set(own.map(({ value }) => value.name))
+  return [...written.filter(({ value }) => !taken.has(value.name)).map((part) => ({ ...part, source: null })), ...own]
+}
+
+function placedRoutes(file: FileDocument, entries: readonly ConfigEntry[]): readonly Placed[] {
+  return merged('route', file.routes, entries)
+}
+
+interface TieProblem {
+  /** The entry to leave out; null: both routes are the file's. */
+  readonly source: string | null
+  readonly problem: ConfigProblem
+}
+
+function tieProblems(routes: readonly Placed[]): readonly TieProblem[] {
+  return pairs(routes, 'tie').map(([first, second]) => {
+    // The file stays as it is: of a route of the file and an entry, the entry goes.
+    const [stays, goes] = second.source === null && first.source !== null ? [second, first] : [first, second]
+    const where = `route "${stays.value.name}" at ${formatPlace(stays.place)}`
+    const message = `takes the same requests as ${where}: narrow its match, set match.priority, or take one out`
+    return { source: goes.source, problem: { ...goes.place, message } }
+  })
+}
+
+function refusedEntries(routes: readonly Placed[]): ReadonlyMap<string, ConfigProblem> {
+  return new Map(tieProblems(routes).flatMap(({ source, problem }) => (source === null ? [] : [[source, problem] as const])))
+}
+
+function shadowWarnings(routes: readonly Placed[]): readonly ConfigProblem[] {
+  return pairs(routes, 'shadowed').map(([winner, { place }]) => ({
+    ...place,
+    message: `can never be chosen: route "${winner.value.name}" at ${formatPlace(winner.place)} takes all of it; set match.priority, or take it out`,
+  }))
+}
+
+function overrideWarnings(file: FileDocument, entries: readonly ConfigEntry[]): readonly ConfigProblem[] {
+  const written = { route: file.routes, upstream: file.upstreams, task: file.tasks }
+  return entries.flatMap(({ kind, value, place }) => {
+    const parts: readonly Written<{ readonly name: string }>[] = written[kind]
+    const other = parts.find((part) => part.value.name === value.name)
+    return other ? [{ ...place, message: `overrides the ${kind} "${value.name}" at ${formatPlace(other.place)}` }] : []
+  })
+}
+
+function pairs(routes: readonly Placed[], kind: 'tie' | 'shadowed'): readonly (readonly [Placed, Placed])[] {
+  const ties = findTies(routes.map(({ value }) => value)).filter((tie) => tie.kind === kind)
+  return ties.flatMap(({ first, second }) => {
+    const [winner, loser] = [routes[first], routes[second]]
+    return winner && loser ? [[winner, loser] as const] : []
+  })
+}

@@ -1,0 +1,40 @@
+import type { ListenerLimits } from '../dataplane/limits.ts'
+import type { UpstreamPolicy } from '../dataplane/upstream/policy.ts'
+import type { HealthPolicy } from '../health/policy.ts'
+
+/** What holds where the config says nothing. The reference page and the JSON Schema print these numbers. */
+export const builtIn: {
+  readonly upstream: UpstreamPolicy
+  readonly health: HealthPolicy
+  readonly limits: ListenerLimits
+  readonly check: { readonly everyMs: number; readonly timeoutMs: number }
+  readonly shutdown: { readonly graceMs: number; readonly drainMs: number }
+  readonly taskTimeoutMs: number
+} = {
+  upstream: {
+    timeouts: { connectMs: 1_000, responseMs: 15_000, idleMs: 60_000 },
+    retry: { attempts: 2 },
+    balance: 'round-robin',
+    maxConnections: 128,
+    maxQueued: 1_024,
+  },
+  health: {
+    probe: { kind: 'tcp', options: {} },
+    everyMs: 2_000,
+    jitterRatio: 0.2,
+    timeoutMs: 1_000,
+    healthy: 2,
+    unhealthy: 3,
+  },
+  limits: {
+    headBytes: 16 * 1024,
+    headerCount: 100,
+    headTimeoutMs: 10_000,
+    requestTimeoutMs: 0,
+    keepAliveMs: 65_000,
+    connections: 10_000,
+  },
+  check: { everyMs: 10_000, timeoutMs: 2_000 },
+  shutdown: { graceMs: 1_000, drainMs: 30_000 },
+  taskTimeoutMs: 60_000,
+}

@@ -1,0 +1,74 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { ColdConfig } from './config.ts'
+import { parseAddress } from '../address.ts'
+import { bindProblems } from './bind-problems.ts'
+import { builtIn } from './built-in.ts'
+import type { InterpolationContext } from './interpolate.ts'
+import { ConfigError } from './problem.ts'
+import { gateway, type WrittenGateway } from './schema/gateway.ts'
+import { defaultAdminBind } from './schema/process.ts'
+import { embeddedDefaults } from './schema/registry.ts'
+import type { UpstreamSettings } from './schema/upstream.ts'
+import { validate } from './validate.ts'
+import { routeOf, type Written, type WrittenByKind } from './written.ts'
+import { YamlSource } from './yaml-source.ts'
+
+const MAX_FILE_BYTES = 1024 * 1024
+
+/** The smallest file that is a config. */
+export const smallestFile = 'listeners: { web: { bind: ":8080" } }'
+
+/** A valid config file by itself: what needs a restart is complete, the rest still has to meet the entries of KV. */
+export interface FileDocument {
+  readonly name: string
+  readonly cold: ColdConfig
+  readonly defaults: UpstreamSettings
+  readonly routes: readonly Written<WrittenByKind['route']>[]
+  readonly upstreams: readonly Written<WrittenByKind['upstream']>[]
+  readonly tasks: readonly Written<WrittenByKind['task']>[]
+}
+
+/** Parses a config file of at most 1 MiB. Throws {@link ConfigError} with everything that is wrong, up to 50 problems. */
+export function parseFile(text: string, fileName: string, context: InterpolationContext): FileDocument {
+  const whenEmpty = `is empty: write at least ${smallestFile}`
+  const source = new YamlSource(text, { name: fileName, maxBytes: MAX_FILE_BYTES, whenEmpty, context })
+  const written = validate(gateway, source)
+  const cold = coldOf(written)
+  const problems = bindProblems(cold, source)
+  if (problems.length > 0) throw new ConfigError(problems)
+  return { name: fileName, cold, ...hotOf(written, source) }
+}
+
+/** The top-level sections that need a restart and differ between what runs and what the file says now. */
+export function changedCold(running: FileDocument, next: FileDocument): readonly string[] {
+  const sections = Object.keys(running.cold) as (keyof ColdConfig)[]
+  return sections.filter((section) => !isDeepStrictEqual(running.cold[section], next.cold[section]))
+}
+
+function coldOf({ listeners, admin, registry, kv, services, shutdown, log }: WrittenGateway): ColdConfig {
+  return {
+    listeners,
+    admin: admin ?? { bind: parseAddress(defaultAdminBind) ?? { host: '127.0.0.1', port: 8081 } },
+    registry: registry ?? embeddedDefaults,
+    kv: kv ?? { prefix: 'gateway' },
+    services: services ?? [],
+    shutdown: shutdown ?? builtIn.shutdown,
+    log: log ?? { level: 'info', format: 'auto', access: false },
+  }
+}
+
+function hotOf(written: WrittenGateway, source: YamlSource): Pick<FileDocument, 'defaults' | 'routes' | 'upstreams' | 'tasks'> {
+  const { defaults, routes, upstreams, tasks } = written
+  return {
+    defaults: defaults ?? {},
+    routes: (routes ?? []).map((route, at) => ({
+      value: routeOf(route.name, route, source.valueAt(['routes', at])),
+      place: source.placeOf(['routes', at]),
+    })),
+    upstreams: Object.entries(upstreams ?? {}).map(([name, settings]) => ({
+      value: { name, settings },
+      place: source.placeOf(['upstreams', name], 'key'),
+    })),
+    tasks: (tasks ?? []).map((value, at) => ({ value, place: source.placeOf(['tasks', at]) })),
+  }
+}

@@ -1,0 +1,29 @@
+import { builtIn } from './built-in.ts'
+import type { UpstreamConfig } from './config.ts'
+import type { UpstreamDeclaration, UpstreamSettings } from './schema/upstream.ts'
+
+/** Fills in what an upstream does not say: upstream over defaults over built-in, value by value. */
+export function resolveUpstream(name: string, own: UpstreamDeclaration, defaults: UpstreamSettings): UpstreamConfig {
+  const { timeouts, retry, balance, maxConnections, maxQueued } = builtIn.upstream
+  return {
+    name,
+    source: own.instances ? { kind: 'static', instances: own.instances } : { kind: 'service', service: own.service ?? name },
+    policy: {
+      timeouts: overlay(timeouts, defaults.timeouts, own.timeouts),
+      retry: overlay(retry, defaults.retry, own.retry),
+      balance: own.balance ?? defaults.balance ?? balance,
+      maxConnections: own.maxConnections ?? defaults.maxConnections ?? maxConnections,
+      maxQueued: own.maxQueued ?? defaults.maxQueued ?? maxQueued,
+    },
+    health: overlay(builtIn.health, defaults.health, own.health),
+  }
+}
+
+/** The base with every value replaced that a later layer sets. */
+function overlay<T extends object>(
+  base: T,
+  ...layers: readonly ({ readonly [K in keyof T]?: T[K] | null | undefined } | undefined)[]
+): T {
+  const set = layers.flatMap((layer) => Object.entries(layer ?? {})).filter(([, value]) => value !== undefined && value !== null)
+  return { ...base, ...(Object.fromEntries(set) as Partial<T>) }
+}

@@ -1,0 +1,108 @@
+import { z } from 'zod'
+import type { ListenerLimits } from '../../dataplane/limits.ts'
+import { trustProblem } from '../../dataplane/http/forwarded.ts'
+import { formatDurationMs } from '../../durations.ts'
+import { builtIn } from '../built-in.ts'
+import type { ListenerConfig } from '../config.ts'
+import { about, bindAddress, count, duration, durationOrOff, named, size } from './scalars.ts'
+
+const fallback = builtIn.limits
+
+const limits = z
+  .strictObject({
+    head: size({
+      description: 'Size of a request head at the most; larger is answered with 431.',
+      default: '16KiB',
+      minBytes: 1024,
+      maxBytes: 1024 ** 2,
+    }).optional(),
+    headers: count({
+      description: 'Fields in a request head at the most.',
+      default: fallback.headerCount,
+      min: 10,
+      max: 2_000,
+    }).optional(),
+    headTimeout: duration({
+      description: 'Time for the head of a request to arrive.',
+      default: formatDurationMs(fallback.headTimeoutMs),
+      maxMs: 600_000,
+    }).optional(),
+    requestTimeout: durationOrOff({
+      description:
+        'Time for a whole request to arrive, body included; 0 is no limit. Set it where clients may not upload for long.',
+      default: fallback.requestTimeoutMs,
+      example: '5m',
+    }).optional(),
+    keepAlive: duration({
+      description: 'How long a connection without a request stays open. Keep it above that of a load balancer in front.',
+      default: formatDurationMs(fallback.keepAliveMs),
+      maxMs: 3_600_000,
+    }).optional(),
+    connections: count({
+      description: 'Open connections at the most; more are closed at once.',
+      default: fallback.connections,
+      min: 1,
+      max: 1_000_000,
+    }).optional(),
+  })
+  .transform((set): ListenerLimits => ({
+    headBytes: set.head ?? fallback.headBytes,
+    headerCount: set.headers ?? fallback.headerCount,
+    headTimeoutMs: set.headTimeout ?? fallback.headTimeoutMs,
+    requestTimeoutMs: set.requestTimeout ?? fallback.requestTimeoutMs,
+    keepAliveMs: set.keepAlive ?? fallback.keepAliveMs,
+    connections: set.connections ?? fallback.connections,
+  }))
+  .meta(about({ description: 'What a client is granted at the most.' }))
+
+const peer = z
+  .string()
+  .superRefine((text, context) => {
+    const problem = trustProblem(text)
+    if (problem !== null) context.addIssue(problem)
+  })
+  .meta(about({ description: 'An IP address or CIDR block.', example: '10.0.0.0/8' }))
+
+const listener = z
+  .strictObject({
+    bind: bindAddress({
+      description: 'Address and port to listen on; ":8080" is every IPv4 address of the machine.',
+      example: ':8080',
+    }),
+    mode: z
+      .enum(['front', 'mesh'])
+      .optional()
+      .meta(
+        about({
+          description: '`front` serves the routes; `mesh` serves calls between services, by the name of the service.',
+          default: 'front',
+        }),
+      ),
+    trust: z
+      .array(peer)
+      .optional()
+      .meta(
+        about({
+          description:
+            'Proxies in front, whose X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host are believed. Default: nobody.',
+          example: ['10.0.0.0/8'],
+        }),
+      ),
+    limits: limits.optional(),
+  })
+  .meta(about({ description: 'An address to serve on, with its limits.', example: { bind: ':8080' } }))
+
+export const listeners = named(listener, {
+  description: 'Where clients connect, by a name of your choice (it stands in logs and messages). At least one. Needs a restart.',
+  example: { web: { bind: ':8080' } },
+})
+  .refine((all) => Object.keys(all).length > 0, 'needs at least one listener: write web: { bind: ":8080" }')
+  .transform((all): readonly ListenerConfig[] =>
+    Object.entries(all).map(([name, { bind, mode, trust, limits }]) => ({
+      name,
+      bind,
+      mode: mode ?? 'front',
+      trust: trust ?? [],
+      limits: limits ?? fallback,
+    })),
+  )

@@ -1,0 +1,95 @@
+import { z } from 'zod'
+import { parseAddress } from '../../address.ts'
+import type { RegistryConfig } from '../config.ts'
+import { about, bindAddress, name } from './scalars.ts'
+
+export const defaultRegistryBind = '127.0.0.1:8500'
+
+const embedded = z
+  .strictObject({
+    http: bindAddress({ description: "Address of the registry: Consul's HTTP API.", default: defaultRegistryBind }).optional(),
+    data: z
+      .string()
+      .min(1, 'names no folder: write ./data')
+      .optional()
+      .meta(
+        about({
+          description: 'Folder of its database; a relative one is taken from the working directory. One process only.',
+          default: './data',
+        }),
+      ),
+    node: name({ description: 'Name of its node. Default: the name of the machine.', example: 'edge-1' }).optional(),
+    datacenter: name({ description: 'Name of its datacenter.', default: 'dc1' }).optional(),
+  })
+  .meta(about({ description: 'The registry in this process.', example: {} }))
+
+const consul = z
+  .strictObject({
+    address: z
+      .string()
+      .transform((text, context): string => {
+        const found = consulUrl(text)
+        if (found !== null) return found
+        context.addIssue(`"${text}" is not the address of a Consul agent: write http://127.0.0.1:8500`)
+        return z.NEVER
+      })
+      .meta(about({ description: 'The agent to ask, as a URL or host:port.', example: 'http://127.0.0.1:8500' })),
+    token: z
+      .string()
+      .optional()
+      .meta(
+        about({
+          description: 'ACL token; empty for none. Take it from the environment or a file.',
+          example: '${env:CONSUL_HTTP_TOKEN:-}',
+        }),
+      ),
+    datacenter: name({ description: "Datacenter to ask for. Default: the agent's own.", example: 'dc1' }).optional(),
+  })
+  .meta(about({ description: 'A real Consul.', example: { address: 'http://127.0.0.1:8500' } }))
+
+/** Where the instances are listed: exactly one of the two. */
+export const registry = z
+  .strictObject({ embedded: embedded.optional(), consul: consul.optional() })
+  .superRefine(({ embedded, consul }, context) => {
+    if (embedded && consul)
+      context.addIssue({
+        code: 'custom',
+        path: ['consul'],
+        message: 'there is an embedded registry too: take one of the two out',
+      })
+    if (!embedded && !consul)
+      context.addIssue('names no registry: write embedded: {} or consul: { address: "http://127.0.0.1:8500" }')
+  })
+  .transform(({ embedded, consul }): RegistryConfig => {
+    if (consul)
+      return { kind: 'consul', address: consul.address, token: consul.token || null, datacenter: consul.datacenter ?? null }
+    return { ...embeddedDefaults, ...withoutUndefined(embedded ?? {}) }
+  })
+  .meta(
+    about({
+      description: 'Where services and their instances are listed; one of `embedded` and `consul`. Needs a restart.',
+      example: { embedded: {} },
+    }),
+  )
+
+export const embeddedDefaults: Extract<RegistryConfig, { kind: 'embedded' }> = {
+  kind: 'embedded',
+  http: { host: '127.0.0.1', port: 8500 },
+  data: './data',
+  node: null,
+  datacenter: 'dc1',
+}
+
+/** CONSUL_HTTP_ADDR is written without a scheme by custom. */
+function consulUrl(text: string): string | null {
+  if (parseAddress(text, '')?.host) return `http://${text}`
+  const url = URL.parse(text)
+  if (!url || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') return null
+  return url.pathname === '/' && url.search === '' && url.hash === '' ? url.origin : null
+}
+
+function withoutUndefined<T extends object>(set: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(set).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>
+  }
+}

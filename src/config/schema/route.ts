@@ -1,0 +1,172 @@
+import { z } from 'zod'
+import { filterTable } from '../../dataplane/filters/table.ts'
+import { parseHostPattern } from '../../dataplane/router/host-pattern.ts'
+import { parsePathPattern } from '../../dataplane/router/path-pattern.ts'
+import { retry, timeouts } from './attempts.ts'
+import { exactlyOneOf, optionsByKind } from './kinds.ts'
+import { about, count, name, nameProblem, refuseRepeated } from './scalars.ts'
+import { parseShortRoute } from './short-route.ts'
+
+const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+
+/** Taken by the metrics for requests without a route, calls by name, and tasks. */
+const reservedNames: readonly string[] = ['none', 'mesh', 'task']
+
+type Pattern = { readonly ok: true } | { readonly ok: false; readonly reason: string }
+
+function pattern(parse: (text: string) => Pattern) {
+  return z.string().superRefine((text, context) => {
+    const parsed = parse(text)
+    if (!parsed.ok) context.addIssue(parsed.reason)
+  })
+}
+
+const fieldName = z.string().regex(token, 'is not a header name: write letters, digits and "-"')
+
+const match = z
+  .strictObject({
+    host: pattern(parseHostPattern)
+      .optional()
+      .meta(
+        about({
+          description: '`shop.example.com`, or `*.example.com` for one more label in front. Default: every host.',
+          example: 'shop.example.com',
+        }),
+      ),
+    path: pattern(parsePathPattern)
+      .optional()
+      .meta(
+        about({
+          description:
+            '`/x` exact; `/x/*` with all below it, `/x` too; `/u/{id}` any one segment; `~^/re` regular expression. Default: every path.',
+          example: '/api/*',
+        }),
+      ),
+    methods: z
+      .array(z.string().regex(/^[A-Z]+$/, 'a method is in capitals: write GET'))
+      .min(1, 'takes no method: write [GET], or take the line out for all')
+      .optional()
+      .meta(about({ description: 'One of these methods. Default: all.', example: ['GET', 'POST'] })),
+    headers: z
+      .record(fieldName, z.string())
+      .optional()
+      .meta(about({ description: 'All of these header fields, with exactly these values.', example: { 'x-tenant': 'acme' } })),
+    query: z
+      .record(z.string(), z.string())
+      .optional()
+      .meta(about({ description: 'All of these query parameters, with exactly these values.', example: { v: '2' } })),
+    priority: count({
+      description: 'Wins over specificity, the higher first.',
+      default: 0,
+      min: -1_000_000,
+      max: 1_000_000,
+    }).optional(),
+  })
+  .meta(about({ description: 'What the route takes; all parts must hold. Default: everything.', example: { path: '/api/*' } }))
+
+const filter = z
+  .strictObject(optionsByKind(filterTable))
+  .superRefine((set, context) => exactlyOneOf(filterTable, set, context))
+  .meta({
+    ...about({ description: 'One step: its kind, with its settings.', example: { rewritePath: { strip: '/api' } } }),
+    minProperties: 1,
+    maxProperties: 1,
+  })
+
+const upstreamName = name({ description: 'An upstream, or a service of the registry.', example: 'shop' })
+
+const share = z
+  .strictObject({
+    upstream: upstreamName,
+    weight: count({
+      description: 'Its part of the traffic, in relation to the others.',
+      default: 1,
+      min: 1,
+      max: 1_000_000,
+    }).optional(),
+  })
+  .transform(({ upstream, weight }) => ({ upstream, weight: weight ?? 1 }))
+  .meta(about({ description: 'One part of the traffic.', example: { upstream: 'shop', weight: 1 } }))
+
+const shares = z
+  .array(share)
+  .min(1, 'names no upstream: write [{ upstream: shop }]')
+  .superRefine((all, context) =>
+    refuseRepeated(
+      all,
+      ({ upstream }) => upstream,
+      context,
+      (at) => [at, 'upstream'],
+    ),
+  )
+
+const to = z
+  .union([upstreamName.transform((upstream) => [{ upstream, weight: 1 }]), shares])
+  .meta(about({ description: 'The upstream, or a split over several by weight.', example: 'shop' }))
+
+const routeName = name({
+  description: 'Stable name: for metrics, logs, and the key in KV that overrides it.',
+  example: 'shop-api',
+}).refine(
+  (text) => !reservedNames.includes(text),
+  `is taken by the gateway itself (${reservedNames.join(', ')}): choose another name`,
+)
+
+const longRoute = {
+  match: match.optional(),
+  filters: z
+    .array(filter)
+    .max(50)
+    .optional()
+    .meta(
+      about({
+        description: 'Steps on the request, in this order; on the response in reverse.',
+        example: [{ rewritePath: { strip: '/api' } }],
+      }),
+    ),
+  to,
+  timeouts: timeouts.optional(),
+  retry: retry.optional(),
+}
+
+const shortForm =
+  'a short route is a host, a path or both, and an upstream: write /api/* -> shop, or shop.example.com/img/* -> images'
+
+const shortRoute = z
+  .string()
+  .transform((text, context) => {
+    const parsed = parseShortRoute(text)
+    const problems = parsed ? shortRouteProblems(parsed) : [`"${text}" is not a route: ${shortForm}`]
+    for (const problem of problems) context.addIssue(problem)
+    return parsed && problems.length === 0
+      ? {
+          name: parsed.name,
+          match: parsed.match,
+          filters: undefined,
+          to: [{ upstream: parsed.upstream, weight: 1 }],
+          timeouts: undefined,
+          retry: undefined,
+        }
+      : z.NEVER
+  })
+  .meta({
+    ...about({ description: 'A route in one line; its name is the part in front of the arrow.', example: '/api/* -> shop' }),
+    pattern: String.raw`\s->\s`,
+  })
+
+function shortRouteProblems({ match, upstream }: NonNullable<ReturnType<typeof parseShortRoute>>): readonly string[] {
+  const host = match.host === undefined ? null : parseHostPattern(match.host)
+  const path = match.path === undefined ? null : parsePathPattern(match.path)
+  const found = [host?.ok === false ? host.reason : null, path?.ok === false ? path.reason : null, nameProblem(upstream)]
+  return found.filter((problem) => problem !== null)
+}
+
+/** A route as it stands in the file. */
+export const route = z
+  .union([shortRoute, z.strictObject({ name: routeName, ...longRoute })])
+  .meta(about({ description: 'What goes where.', example: '/api/* -> shop' }))
+
+/** A route as it stands in KV, where its key is its name. */
+export const routeEntry = z.union([shortRoute, z.strictObject({ name: routeName.optional(), ...longRoute })])
+
+export type WrittenRoute = z.output<typeof routeEntry>

@@ -1,0 +1,114 @@
+import { z } from 'zod'
+import { formatAddress, type Address } from '../../address.ts'
+import { balancerTable } from '../../dataplane/balancer/table.ts'
+import { formatDurationMs } from '../../durations.ts'
+import { probeTable } from '../../health/table.ts'
+import { builtIn } from '../built-in.ts'
+import { retry, timeouts } from './attempts.ts'
+import { oneOf, optionsByKind } from './kinds.ts'
+import { about, count, duration, name, percent, refuseRepeated, targetAddress } from './scalars.ts'
+
+const fallback = builtIn.health
+
+const health = z
+  .strictObject({
+    ...optionsByKind(probeTable),
+    every: duration({
+      description: 'From one probe of an instance to the next.',
+      default: formatDurationMs(fallback.everyMs),
+      minMs: 100,
+    }).optional(),
+    jitter: percent({
+      description: 'Each interval varies by up to so much, so that probes do not come in waves.',
+      default: '20%',
+      max: 50,
+    }).optional(),
+    timeout: duration({
+      description: 'Time for a probe to pass.',
+      default: formatDurationMs(fallback.timeoutMs),
+      maxMs: 600_000,
+    }).optional(),
+    healthy: count({
+      description: 'Passes in a row that bring a failed instance back. A new one needs a single pass.',
+      default: fallback.healthy,
+      min: 1,
+      max: 100,
+    }).optional(),
+    unhealthy: count({
+      description: 'Failures in a row that take an instance out.',
+      default: fallback.unhealthy,
+      min: 1,
+      max: 100,
+    }).optional(),
+  })
+  .superRefine((set, context) => void oneOf(probeTable, set, context))
+  .transform(({ every, jitter, timeout, healthy, unhealthy, ...kinds }) => ({
+    probe: oneOf(probeTable, kinds, null),
+    everyMs: every,
+    jitterRatio: jitter,
+    timeoutMs: timeout,
+    healthy,
+    unhealthy,
+  }))
+  .meta(
+    about({
+      description: "The gateway's own probes of each instance; at most one kind. Default: a TCP connection.",
+      example: { http: '/healthz', every: '5s' },
+    }),
+  )
+
+const policy = {
+  balance: z
+    .enum(Object.keys(balancerTable) as (keyof typeof balancerTable)[])
+    .optional()
+    .meta(about({ description: 'How an instance is chosen.', default: builtIn.upstream.balance })),
+  health: health.optional(),
+  timeouts: timeouts.optional(),
+  retry: retry.optional(),
+  maxConnections: count({
+    description: 'Open connections per instance at the most; more requests wait.',
+    default: builtIn.upstream.maxConnections,
+    min: 1,
+    max: 65_535,
+  }).optional(),
+  maxQueued: count({
+    description: 'Requests that may wait for a connection, per instance; more are answered with 503.',
+    default: builtIn.upstream.maxQueued,
+    min: 0,
+    max: 1_000_000,
+  }).optional(),
+}
+
+const instances = z
+  .array(targetAddress({ description: 'Host and port.', example: '10.0.0.5:8080' }))
+  .min(1, 'names no instance: write at least one host:port, or take the line out to ask the registry')
+  .superRefine((all, context) => refuseRepeated<Address>(all, formatAddress, context, (at) => [at]))
+  .meta(
+    about({ description: 'Fixed addresses instead of a service of the registry.', example: ['10.0.0.5:8080', '10.0.0.6:8080'] }),
+  )
+
+export const defaults = z.strictObject(policy).meta(
+  about({
+    description: 'Policies of every upstream, where the upstream or the route says nothing else.',
+    example: { timeouts: { response: '15s' } },
+  }),
+)
+
+export const upstream = z
+  .strictObject({
+    service: name({ description: 'Service of the registry. Default: the name of the upstream.', example: 'shop' }).optional(),
+    instances: instances.optional(),
+    ...policy,
+  })
+  .superRefine(({ service, instances }, context) => {
+    if (service !== undefined && instances) {
+      context.addIssue({ code: 'custom', path: ['instances'], message: 'there is a service too: take one of the two out' })
+    }
+  })
+  .meta(about({ description: 'How a service is called.', example: { balance: 'least-requests' } }))
+
+/** Policies as one level sets them; what is not set comes from the level above. */
+export type UpstreamSettings = z.output<typeof defaults>
+
+/** A declared upstream, without its name. */
+export type UpstreamDeclaration = z.output<typeof upstream>
