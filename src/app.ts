@@ -82,7 +82,7 @@ async function startParts(base: Base): Promise<App> {
   parts.defer(() => directory.close())
   const readiness = new Readiness({
     clock,
-    contact: registry.contact,
+    contact: () => registry.contact,
     generation: () => reconciler.generation,
     unsettled: () => [...upstreams.rows].filter(({ discovery }) => !discovery.isSettled).map(({ upstream }) => upstream.name),
   })

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os'
-import { formatAddress, type Address } from './address.ts'
+import type { Address } from './address.ts'
 import { fullJitterMs } from './backoff.ts'
 import { pause, type Clock, type Random } from './clock.ts'
 import type { RegistryConfig } from './config/config.ts'
@@ -30,10 +30,6 @@ export async function startEmbeddedRegistry(config: EmbeddedConfig, deps: Embedd
   const closing = new AbortController()
   let running = await startRegistryThread(options, logger)
   const { address } = running
-  logger.info(
-    { event: 'registry.started', address: formatAddress(address), data: config.data },
-    `embedded registry on http://${formatAddress(address)}`,
-  )
 
   const restart = async (): Promise<void> => {
     for (let attempt = 0; !closing.signal.aborted; attempt++) {

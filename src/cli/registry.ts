@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { formatAddress, parseAddress } from '../address.ts'
+import { parseAddress } from '../address.ts'
 import { systemClock, systemRandom } from '../clock.ts'
 import { defaultNode } from '../embedded-registry.ts'
 import { GatewayError } from '../errors.ts'
@@ -40,8 +40,6 @@ example:
     const log = openLogger({ level: 'info', format: 'auto' })
     const { logger } = log
     const server = await startRegistryServer({ http, data, node, datacenter, clock: systemClock, random: systemRandom, logger })
-    const where = formatAddress(server.address)
-    logger.info({ event: 'registry.started', address: where, data, node, datacenter }, `registry "${node}" on http://${where}`)
     return untilStopped({ stop: () => server.close() }, log)
   },
 }

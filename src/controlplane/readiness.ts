@@ -17,7 +17,7 @@ export interface ReadinessReport {
 
 export interface ReadinessSources {
   readonly clock: Clock
-  readonly contact: RegistryContact
+  readonly contact: () => RegistryContact
   /** 0: no config has been applied. */
   readonly generation: () => number
   /** Names of upstreams in use whose instances or first probes are still awaited. */
@@ -43,8 +43,9 @@ export class Readiness {
   }
 
   report(): ReadinessReport {
-    const { clock, contact, generation } = this.#sources
-    const reasons = this.#reasons()
+    const { clock, generation } = this.#sources
+    const contact = this.#sources.contact()
+    const reasons = this.#reasons(contact)
     if (reasons.length === 0) this.#started = true
     const ageMs = contact.freshSince === null ? null : Math.round(clock.monotonic() - contact.freshSince)
     return {
@@ -56,19 +57,20 @@ export class Readiness {
     }
   }
 
-  #reasons(): readonly string[] {
-    const { contact, generation, unsettled } = this.#sources
+  #reasons(contact: RegistryContact): readonly string[] {
+    const { generation, unsettled } = this.#sources
     if (this.#draining) return ['the gateway is shutting down']
     if (generation() === 0) return ['no config has been applied yet']
     if (this.#started) return []
     const waiting = unsettled()
     if (waiting.length === 0) return []
     const registry = contact.freshSince === null ? `the registry has not answered yet${because(contact)}; ` : ''
-    return [`${registry}still looking up ${waiting.slice(0, 10).join(', ')}${waiting.length > 10 ? ` and ${waiting.length - 10} more` : ''}`]
+    return [
+      `${registry}still looking up ${waiting.slice(0, 10).join(', ')}${waiting.length > 10 ? ` and ${waiting.length - 10} more` : ''}`,
+    ]
   }
 }
 
 function because({ lastError }: RegistryContact): string {
   return lastError ? ` (${lastError.message})` : ''
 }
-

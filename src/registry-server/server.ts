@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Address } from '../address.ts'
+import { formatAddress, type Address } from '../address.ts'
 import type { Clock, Random } from '../clock.ts'
 import { listen } from '../listen.ts'
 import type { Logger } from '../logging.ts'
@@ -50,7 +50,8 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
     const address = await listen(server, http, 'registry.embedded.http')
     agent.start()
     expiry.start()
-    logger.info({ event: 'registry.started', address, node, datacenter, data }, 'embedded registry started')
+    const where = formatAddress(address)
+    logger.info({ event: 'registry.started', address: where, node, datacenter, data }, `registry "${node}" on http://${where}`)
     return { address, close: () => close(server, registry) }
   } catch (error) {
     store.close()

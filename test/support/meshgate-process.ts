@@ -33,9 +33,9 @@ export function spawnMeshgate(args: readonly string[], { cwd, env }: SpawnOption
   child.stdout?.on('data', collect)
   child.stderr?.on('data', collect)
   // 'close' and not 'exit': by then all output has arrived.
-  const exited = once(child, 'close').then(([code, signal]: (number | NodeJS.Signals | null)[]) => code ?? signal ?? 0) as Promise<
-    number | NodeJS.Signals
-  >
+  const exited = once(child, 'close').then(
+    ([code, signal]: (number | NodeJS.Signals | null)[]) => code ?? signal ?? 0,
+  ) as Promise<number | NodeJS.Signals>
   return {
     pid: child.pid ?? 0,
     output: () => printed,
@@ -48,7 +48,10 @@ export function spawnMeshgate(args: readonly string[], { cwd, env }: SpawnOption
 }
 
 /** Runs `meshgate ARGS` to its end. */
-export async function runMeshgate(args: readonly string[], options?: SpawnOptions): Promise<{ code: number | string; output: string }> {
+export async function runMeshgate(
+  args: readonly string[],
+  options?: SpawnOptions,
+): Promise<{ code: number | string; output: string }> {
   const running = spawnMeshgate(args, options)
   const code = await running.exited
   return { code, output: running.output() }
