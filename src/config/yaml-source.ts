@@ -1,23 +1,12 @@
-import {
-  isAlias,
-  isCollection,
-  isMap,
-  isNode,
-  isScalar,
-  isSeq,
-  LineCounter,
-  parseDocument,
-  visit,
-  type Document,
-  type Node,
-} from 'yaml'
+import { isAlias, isCollection, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node } from 'yaml'
 import type { ConfigPath } from './config.ts'
-import { interpolate, type InterpolationContext } from './interpolate.ts'
+import type { InterpolationContext } from './interpolate.ts'
 import { ConfigError, formatPath, type ConfigPlace, type ConfigProblem } from './problem.ts'
 import { syntaxMessage } from './syntax-message.ts'
+import { interpolateScalars, structureFindings, type Finding } from './yaml-structure.ts'
 
-/** Aliases in one document; each is looked up through the whole document, and few people need one at all. */
-const MAX_ALIASES = 100
+/** How often the nodes of a document may be used by aliases, multiplied through the levels. */
+const MAX_EXPANSION = 100
 
 export interface YamlSourceOptions {
   /** A file's name, or a KV key as `kv:gateway/routes/hello`. */
@@ -54,9 +43,9 @@ export class YamlSource {
     const findings = [...this.#document.errors, ...this.#document.warnings]
     this.#refuse(findings.map((finding) => this.#problemAtOffset(finding.pos[0], syntaxMessage(finding))))
     if (isEmpty(this.#document)) this.#refuse([this.#problemAtOffset(0, whenEmpty)])
-    this.#refuse(this.#structureProblems())
-    const { secrets, problems } = this.#interpolate(context)
-    this.#refuse(problems)
+    this.#refuseFindings(structureFindings(this.#document, (node) => this.#placeOfNode(node).line))
+    const { secrets, findings: unresolved } = interpolateScalars(this.#document, context)
+    this.#refuseFindings(unresolved)
     this.#secrets = secrets
     this.value = this.#toPlain()
   }
@@ -83,60 +72,13 @@ export class YamlSource {
     if (problems.length > 0) throw new ConfigError(problems)
   }
 
-  #structureProblems(): readonly ConfigProblem[] {
-    const problems: ConfigProblem[] = []
-    let aliases = 0
-    visit(this.#document, {
-      Alias: (_key, alias, path) => {
-        aliases++
-        if (aliases > MAX_ALIASES) {
-          problems.push(this.#problemAtNode(alias, `more than ${MAX_ALIASES} aliases: write the values out`))
-          return visit.BREAK
-        }
-        const anchored = alias.resolve(this.#document)
-        if (!anchored)
-          problems.push(this.#problemAtNode(alias, `no anchor "&${alias.source}" before this alias: write the value itself`))
-        else if (path.includes(anchored))
-          problems.push(this.#problemAtNode(alias, `"*${alias.source}" contains itself: write the value out`))
-        return undefined
-      },
-      Map: (_key, map) => {
-        const seen = new Map<string, Node>()
-        for (const { key } of map.items) {
-          if (!isScalar(key)) continue
-          const text = String(key.value)
-          const first = seen.get(text)
-          if (text === '__proto__') problems.push(this.#problemAtNode(key, 'unknown key: take it out'))
-          if (first)
-            problems.push(
-              this.#problemAtNode(key, `"${text}" stands here twice, first in line ${this.#lineOf(first)}: take one out`),
-            )
-          else seen.set(text, key)
-        }
-      },
-    })
-    return problems
-  }
-
-  #interpolate(context: InterpolationContext): { secrets: Map<string, string>; problems: ConfigProblem[] } {
-    const secrets = new Map<string, string>()
-    const problems: ConfigProblem[] = []
-    visit(this.#document, {
-      Scalar: (key, scalar) => {
-        const { value: written } = scalar
-        if (key === 'key' || typeof written !== 'string' || !written.includes('${')) return
-        const found = interpolate(written, context)
-        problems.push(...found.problems.map((message) => this.#problemAtNode(scalar, message)))
-        scalar.value = found.text
-        secrets.set(found.text, written)
-      },
-    })
-    return { secrets, problems }
+  #refuseFindings(findings: readonly Finding[]): void {
+    this.#refuse(findings.map(({ node, path, message }) => ({ ...this.#placeOfNode(node), path: formatPath(path), message })))
   }
 
   #toPlain(): unknown {
     try {
-      return this.#document.toJS({ maxAliasCount: MAX_ALIASES })
+      return this.#document.toJS({ maxAliasCount: MAX_EXPANSION })
     } catch (error) {
       // The structure is sound by now: what is left is the library's guard against a document that grows when its aliases are written out.
       if (!(error instanceof ReferenceError || error instanceof RangeError)) throw error
@@ -181,8 +123,8 @@ export class YamlSource {
     return nodes
   }
 
-  #problemAtNode(node: Node, message: string): ConfigProblem {
-    return this.#problemAtOffset(node.range?.[0] ?? 0, message)
+  #placeOfNode(node: Node): Omit<ConfigPlace, 'path'> {
+    return this.#placeOfOffset(node.range?.[0] ?? 0)
   }
 
   #problemAtOffset(offset: number, message: string): ConfigProblem {
@@ -192,10 +134,6 @@ export class YamlSource {
   #placeOfOffset(offset: number): Omit<ConfigPlace, 'path'> {
     const { line, col } = this.#lines.linePos(offset)
     return { file: this.name, line: Math.max(line, 1), column: Math.max(col, 1) }
-  }
-
-  #lineOf(node: Node): number {
-    return this.#placeOfOffset(node.range?.[0] ?? 0).line
   }
 }
 
