@@ -7,6 +7,8 @@ export interface TestRegistry {
   readonly first: string
   /** `registry:` of every further gateway. */
   readonly further: string
+  /** Whether the first gateway hosts it, and so gives the lead to any other one (docs/decisions/0002). */
+  readonly isHosted: boolean
   /** `http://host:port` */
   readonly address: string
   stop(): Promise<void>
@@ -24,6 +26,7 @@ export const registries: readonly { readonly name: string; readonly skip: string
         first: `{ embedded: { http: "127.0.0.1:${port}", data: "{folder}/data" } }`,
         further: `{ consul: { address: "${address}" } }`,
         address,
+        isHosted: true,
         stop: async () => {},
       }
     },
@@ -34,7 +37,7 @@ export const registries: readonly { readonly name: string; readonly skip: string
     start: async () => {
       const consul = await startConsul()
       const registry = `{ consul: { address: "${consul.address}" } }`
-      return { first: registry, further: registry, address: consul.address, stop: () => consul.stop() }
+      return { first: registry, further: registry, address: consul.address, isHosted: false, stop: () => consul.stop() }
     },
   },
 ]
