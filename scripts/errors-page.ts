@@ -1,0 +1,64 @@
+import { errorTable, type ErrorCode } from '../src/errors.ts'
+
+const head = `# Errors
+
+Generated from \`src/errors.ts\` by \`npm run generate\`: do not edit it here.
+
+A code is a public contract and is never renamed; its text may change. The access log, the admin API and the log carry the details.
+`
+
+const advice: Partial<Record<ErrorCode, string>> = {
+  bad_request: 'The client sends something that is not HTTP; often it speaks TLS to a plain port.',
+  ambiguous_framing:
+    'Refused because a proxy behind might cut the body at another place (request smuggling). Look at what sent it.',
+  bad_target: 'Escapes or characters that no path may have.',
+  bad_host: 'HTTP/1.1 needs exactly one Host field.',
+  header_too_large: 'Raise `listeners.NAME.limits.head` or `headers`, or find out what makes the cookies grow.',
+  request_timeout: 'Raise `listeners.NAME.limits.headTimeout` or `requestTimeout` if clients are slow for a reason.',
+  no_route: '`GET /routes` of the admin API lists what is taken.',
+  not_a_mesh_service: 'The mesh serves services of the registry only. Register the service, or correct the name.',
+  no_instance: 'Nothing is registered under that name: `GET /upstreams`.',
+  no_healthy_instance: 'Instances are registered, none may get traffic: `GET /upstreams` says why for each.',
+  upstream_unknown: 'The registry has not answered since the start: look at `/readyz`.',
+  upstream_overloaded: 'Add instances, or raise `maxConnections` or `maxQueued` of the upstream.',
+  upstream_connect_failed: 'No instance took the connection. Their probes decide within seconds whether they stay.',
+  upstream_reset: 'The instance closed the connection before its answer was complete: look at its log.',
+  upstream_protocol: 'The instance does not speak HTTP/1.1 properly, or another protocol.',
+  upstream_timeout: 'Raise `timeouts.response`, or find out what the instance waits for.',
+  upgrade_refused: 'The instance answered the upgrade with something else than 101.',
+  draining: 'The gateway is shutting down: the load balancer in front should have left it by now, see `shutdown.grace`.',
+  internal: 'A bug of meshgate: please report it with the request id and the log.',
+  client_gone: 'Only in the access log.',
+  config_invalid: 'The message has file, line, column, path and what to write instead.',
+  config_unreadable: 'Check the path and the permissions of the file.',
+  port_in_use: 'Stop the other process or choose another port.',
+  bind_failed: 'The message says which right or interface is missing.',
+  data_locked: 'Another process has the data folder: one registry per folder.',
+  data_unusable: 'The folder cannot be written, or a newer version wrote it.',
+  registry_unavailable: 'The last good instances go on serving; the age is in `/readyz` and `/upstreams`.',
+  registry_refused: 'Often the ACL token: `registry.consul.token`.',
+  usage: '`meshgate --help` lists the commands.',
+  admin_unreachable: 'Is the gateway running, and is `--admin` its `admin.bind`?',
+}
+
+/** docs/errors.md: every code with its status and what to do. */
+export function errorsPage(): string {
+  const codes = Object.keys(errorTable) as ErrorCode[]
+  const replies = codes.filter((code) => errorTable[code].status !== null)
+  const others = codes.filter((code) => errorTable[code].status === null)
+  const replyRows = replies.map(
+    (code) => `| \`${code}\` | ${errorTable[code].status} | ${errorTable[code].sentence} | ${advice[code] ?? ''} |`,
+  )
+  const otherRows = others.map((code) => `| \`${code}\` | ${errorTable[code].sentence} | ${advice[code] ?? ''} |`)
+  return [
+    head,
+    '## In replies\n',
+    'The body of a reply of the gateway itself has the code, the sentence and the request id, and never an address.\n',
+    '| code | status | sentence | what to do |\n| --- | --- | --- | --- |',
+    replyRows.join('\n'),
+    '\n## In logs, in the admin API and on the command line\n',
+    '| code | sentence | what to do |\n| --- | --- | --- |',
+    otherRows.join('\n'),
+    '',
+  ].join('\n')
+}
