@@ -175,7 +175,8 @@ class Candidate implements Election {
     const session = this.#session
     const isOurs = session !== null && entry?.session === session.id
     if (isOurs && !this.#held) this.#begin(session, entry.lockIndex)
-    if (!isOurs && this.#held) this.#end('the registry shows another holder or none')
+    // The session may be what has ended: the next try goes with a new one.
+    if (!isOurs && this.#held && session) this.#sessionEnded(session, 'the registry shows another holder or none')
   }
 
   #begin(session: Session, term: bigint): void {

@@ -119,15 +119,24 @@ function ending(child: ChildProcess, folder: string): (signal: NodeJS.Signals) =
   child.stdout?.resume()
   child.stderr?.resume()
   const exited = once(child, 'exit')
-  // A test process that fails must not leave servers behind.
   const killWithUs = (): void => void child.kill('SIGKILL')
   process.once('exit', killWithUs)
+  endOnSigterm()
   return async (signal) => {
     child.kill(signal)
     await exited
     process.off('exit', killWithUs)
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+let endsOnSigterm = false
+
+/** A test process that fails or is stopped must not leave servers behind, and 'exit' is not told to one that a signal ends. */
+function endOnSigterm(): void {
+  if (endsOnSigterm) return
+  endsOnSigterm = true
+  process.once('SIGTERM', () => process.exit(143))
 }
 
 /** A server serves when it knows a leader and its own node is in the catalog with its serf check. */
