@@ -1,6 +1,7 @@
-import { isAlias, isCollection, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, type Document, type Node } from 'yaml'
+import { isAlias, isCollection, isMap, isNode, isScalar, isSeq, parseDocument, type Document, type Node } from 'yaml'
 import type { ConfigPath } from './config.ts'
 import type { InterpolationContext } from './interpolate.ts'
+import { LineIndex } from './line-index.ts'
 import { ConfigError, formatPath, type ConfigPlace, type ConfigProblem } from './problem.ts'
 import { syntaxMessage } from './syntax-message.ts'
 import { interpolateScalars, structureFindings, type Finding } from './yaml-structure.ts'
@@ -22,17 +23,16 @@ export class YamlSource {
   readonly name: string
   readonly value: unknown
   readonly #document: Document
-  readonly #lines: LineCounter
+  readonly #lines: LineIndex
   /** Values that came from outside, with what is written in their place. */
   readonly #secrets: ReadonlyMap<string, string>
 
   /** Throws `config_invalid` with every problem that can be found before the meaning is looked at. */
   constructor(text: string, { name, maxBytes, whenEmpty, context }: YamlSourceOptions) {
     this.name = name
-    this.#lines = new LineCounter()
+    this.#lines = new LineIndex(text)
     refuseLarge(text, name, maxBytes)
     this.#document = parseDocument(text, {
-      lineCounter: this.#lines,
       // Ours is linear and names both places; the library's compares every key with every other.
       uniqueKeys: false,
       stringKeys: true,
@@ -132,8 +132,7 @@ export class YamlSource {
   }
 
   #placeOfOffset(offset: number): Omit<ConfigPlace, 'path'> {
-    const { line, col } = this.#lines.linePos(offset)
-    return { file: this.name, line: Math.max(line, 1), column: Math.max(col, 1) }
+    return { file: this.name, ...this.#lines.placeOf(offset) }
   }
 }
 

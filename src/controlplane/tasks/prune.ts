@@ -22,6 +22,7 @@ const options = z
     after: afterText.describe('An instance is deregistered when it has been critical at every fire for this long.'),
   })
   .transform(({ after }): PruneOptions => ({ afterMs: after }))
+  .describe('Deregisters instances that have been critical for a while.')
 
 /** Wall ms since which an instance has been critical at every fire, by `<node>/<id>`. */
 const sinceRecord = z.record(z.string(), z.number())

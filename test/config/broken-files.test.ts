@@ -1,0 +1,98 @@
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { fileRefusals } from './sources.ts'
+
+const folder = new URL('broken/', import.meta.url)
+
+/** What each file of `broken/` is refused for: `line:column path: message`, and the message says what to write. */
+const expected: Readonly<Record<string, readonly string[]>> = {
+  'bad-address.yaml': [
+    '2:16 listeners.web.bind: expected an address, found a number: write "127.0.0.1:8080", "[::1]:8080", or ":8080" for all addresses',
+    '2:30 listeners.web.trust[0]: the prefix length of "10.0.0.0/33" must be 0 to 32, as in 10.0.0.0/24',
+    '4:23 upstreams.shop.instances[0]: "10.0.0.5" is not an address: write host:port, as in 10.0.0.5:8080',
+    '4:35 upstreams.shop.instances[1]: "10.0.0.6:99999" is not an address: write host:port, as in 10.0.0.5:8080',
+    '6:22 registry.consul.address: "consul.example.com/ui" is not the address of a Consul agent: write http://127.0.0.1:8500',
+  ],
+  'bad-cron.yaml': [
+    '3:27 tasks[0].cron: "99 * * * *" is not a cron expression: 99 is a invalid expression for minute; write "0 3 * * *" for every day at three',
+    '4:49 tasks[1].timezone: "Mars/Olympus" is not a timezone: expected an IANA name such as "Europe/Berlin" or "UTC"',
+    '5:5 tasks[2]: names nothing to do: write one of call, prune',
+  ],
+  'bad-health.yaml': [
+    '4:21 upstreams.shop.health.http: a path starts with "/" and has no blanks: write /healthz',
+    '4:37 upstreams.shop.health.every: "1ms" is out of range: write 100ms to 576h',
+    '4:50 upstreams.shop.health.jitter: a share needs its unit: write 20%',
+    '4:54 upstreams.shop.health.unhealty: unknown key, did you mean "unhealthy"?',
+    '6:29 upstreams.both.health.tcp: there is "http" too: take one of the two out',
+  ],
+  'bad-pattern.yaml': [
+    '4:20 routes[0].match.path: "api" must start with /; write "/api"',
+    '7:20 routes[1].match.host: "https://shop.example.com" is more than a host; write the name only, without http:// and path',
+    '10:20 routes[2].match.path: "~^/(unclosed": Invalid regular expression: /^/(unclosed/: Unterminated group',
+  ],
+  'duplicate-key.yaml': ['4:3 upstreams.shop: stands here twice, first in line 3: take one out'],
+  'duration-without-unit.yaml': [
+    '4:28 listeners.web.limits.headTimeout: a duration needs a unit: write 5s, not 5',
+    '6:25 defaults.timeouts.response: a duration needs a unit: write 15s, not 15',
+  ],
+  'empty-values.yaml': [
+    '2:7 admin: has no value: write { bind: 127.0.0.1:8081 }',
+    '5:11 routes[0].match: has no value: write { path: /api/* }',
+    '6:8 routes[0].to: expected text or a list, found nothing: write shop',
+  ],
+  'empty.yaml': ['1:1 is empty: write at least listeners: { web: { bind: ":8080" } }'],
+  'missing-name.yaml': ['3:5 routes[0].name: is missing: write name: shop-api'],
+  'missing-variable.yaml': [
+    '5:12 registry.consul.token: the environment variable MISSING_TOKEN is not set: set it, or give a default with "${env:MISSING_TOKEN:-default}"',
+    '6:17 registry.consul.datacenter: "${HOME}" does not say from where: write "${env:HOME}"',
+  ],
+  'repeated-name.yaml': [
+    '4:5 routes[1]: "shop" stands in [0] already: take one out, or rename it',
+    '7:13 tasks[1].name: "t" stands in [0] already: take one out, or rename it',
+  ],
+  'same-port.yaml': [
+    '1:1 admin.bind: port 8081 is taken by listeners.web.bind: write admin.bind with another port',
+    '3:17 listeners.mesh.bind: port 8081 is taken by listeners.web.bind: write listeners.mesh.bind with another port',
+  ],
+  'short-route.yaml': [
+    '3:5 routes[0]: "/api/* => shop" is not a route: a short route is a host, a path or both, and an upstream: write /api/* -> shop, or shop.example.com/img/* -> images',
+  ],
+  'tab.yaml': ['2:1 a tab cannot indent: use spaces'],
+  'tie.yaml': [
+    '4:5 routes[1]: takes the same requests as route "/api/*" at tie.yaml:3:5: narrow its match, set match.priority, or take one out',
+  ],
+  'two-documents.yaml': ['2:1 a second document begins here: take the "---" out, a config is one document'],
+  'two-registries.yaml': ['4:11 registry.consul: there is an embedded registry too: take one of the two out'],
+  'unclosed.yaml': ['2:1 the indentation does not fit the lines above, or a bracket is not closed: align it'],
+  'unknown-anchor.yaml': ['4:9 upstreams.shop: no anchor "&default" before this alias: write the value itself'],
+  'unknown-balancer.yaml': [
+    '3:20 upstreams.shop.balance: expected one of round-robin, weighted, least-requests; did you mean "least-requests"?',
+    '3:54 upstreams.shop.retry.attempts: must be at most 5',
+  ],
+  'unknown-filter.yaml': [
+    '5:9 routes[0].filters[0].rewritepath: unknown key, did you mean "rewritePath"?',
+    '6:24 routes[0].filters[1].rewritePath.strp: unknown key, did you mean "strip"?',
+    '7:9 routes[0].filters[2]: names nothing to do: write one of rewritePath, setHeaders, redirect, respond',
+  ],
+  'unknown-key.yaml': ['4:38 routes[0].match.pth: unknown key, did you mean "path"?'],
+  'wrong-type.yaml': [
+    '4:26 routes[0].match.query.v: expected text, found a number: put it in quotes, or give it its unit',
+    '4:40 routes[0].match.methods: expected a list, found text: write [GET, POST]',
+    '5:9 routes[0].to: expected text or a list, found a number: write shop',
+  ],
+}
+
+test('every broken file has its expectation here, and the other way round', () => {
+  assert.deepEqual(readdirSync(folder).toSorted(), Object.keys(expected).toSorted())
+})
+
+for (const [name, problems] of Object.entries(expected)) {
+  test(`${name} is refused with line, column, path and what to write instead`, () => {
+    const told = fileRefusals(readFileSync(new URL(name, folder), 'utf8'), name)
+    assert.deepEqual(
+      told,
+      problems.map((problem) => `${name}:${problem}`),
+    )
+  })
+}
