@@ -16,12 +16,21 @@ export interface OpenLogger {
   readonly flush: () => void
 }
 
+/** One write per so many bytes: a write per line would cost as much CPU as the request that it tells of. */
+const BATCH_BYTES = 8 * 1024
+
+/** No line waits longer, ms. */
+const FLUSH_EVERY_MS = 50
+
+/** If nobody reads stdout, lines beyond this are dropped, bytes: a gateway does not run out of memory for its log. */
+const BACKLOG_BYTES = 16 * 1024 * 1024
+
 /** Opens the process's logger. Errors of stdout (a closed pipe) are dropped: a gateway does not stop for want of a reader. */
 export function openLogger({ level, format }: LogOptions): OpenLogger {
   const text = format === 'text' || (format === 'auto' && process.stdout.isTTY)
   const stream = text
     ? prettyStream({ destination: 1, sync: true, ignore: 'pid,hostname,event', translateTime: 'SYS:HH:MM:ss.l' })
-    : destination({ dest: 1, sync: false, minLength: 0 })
+    : destination({ dest: 1, sync: false, minLength: BATCH_BYTES, periodicFlush: FLUSH_EVERY_MS, maxLength: BACKLOG_BYTES })
   const emitter: EventEmitter = stream
   emitter.on('error', () => {})
   return { logger: createLogger(level, stream), flush: () => ('flushSync' in stream ? stream.flushSync() : undefined) }
