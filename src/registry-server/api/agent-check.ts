@@ -3,11 +3,14 @@ import type { CheckStatus } from '../store/rows.ts'
 import { done, jsonAnswer } from './answer.ts'
 import { checkFields, isCheckStatus, newCheck } from './check-registration.ts'
 import { decodeBody, object, text } from './decode.ts'
+import { refuseFilter } from './read-options.ts'
 import type { Handler } from './registry.ts'
 import { agentCheckView } from './views.ts'
 
-export const agentChecks: Handler = ({ agent }, { isPretty }) =>
-  jsonAnswer(Object.fromEntries(agent.checks().map((check) => [check.id, agentCheckView(check)])), isPretty)
+export const agentChecks: Handler = ({ agent }, { query, isPretty }) => {
+  refuseFilter(query)
+  return jsonAnswer(Object.fromEntries(agent.checks().map((check) => [check.id, agentCheckView(check)])), isPretty)
+}
 
 export const registerCheck: Handler = async ({ agent }, { body }) => {
   const given = decodeBody(body, checkFields)

@@ -3,12 +3,15 @@ import { Refusal } from '../refusal.ts'
 import { done, jsonAnswer } from './answer.ts'
 import type { ApiRequest } from './api-request.ts'
 import { toJson } from './json.ts'
+import { refuseFilter } from './read-options.ts'
 import type { Handler } from './registry.ts'
 import { parseServiceRegistration } from './service-registration.ts'
 import { agentServiceView } from './views.ts'
 
-export const agentServices: Handler = ({ agent }, { isPretty }) =>
-  jsonAnswer(Object.fromEntries(agent.services().map((service) => [service.id, agentServiceView(service)])), isPretty)
+export const agentServices: Handler = ({ agent }, { query, isPretty }) => {
+  refuseFilter(query)
+  return jsonAnswer(Object.fromEntries(agent.services().map((service) => [service.id, agentServiceView(service)])), isPretty)
+}
 
 export const agentService: Handler = ({ agent }, { rest: id, isPretty }) => {
   const service = agent.service(id)

@@ -25,8 +25,11 @@ export function textAnswer(status: number, body: string, headers: readonly strin
 }
 
 export function refusalAnswer({ status, message, duringRead }: Refusal): Answer {
-  return textAnswer(status, message, duringRead ? readHeaders(1n) : [])
+  return textAnswer(status, message, duringRead ? failedReadHeaders : [])
 }
+
+// Consul's answer to a read that failed knows no index and, as it says, no leader.
+const failedReadHeaders = ['X-Consul-Index', '1', 'X-Consul-Knownleader', 'false', 'X-Consul-Lastcontact', '0']
 
 /** The headers of every read. An index of 0 is sent as 1: clients take 0 for "do not block". */
 export function readHeaders(index: bigint, consistency?: string): string[] {

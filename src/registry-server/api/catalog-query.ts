@@ -2,12 +2,14 @@ import type { Answer } from './answer.ts'
 import { readHeaders } from './answer.ts'
 import type { ApiRequest } from './api-request.ts'
 import { toJson, toPrettyJson } from './json.ts'
-import { parseReadOptions } from './read-options.ts'
+import { parseReadOptions, refuseFilter } from './read-options.ts'
 import type { Registry } from './registry.ts'
 
 export interface CatalogQuery {
   readonly topics: readonly string[]
   index(): bigint
+  /** Consul 1.8.7 takes no filter on this endpoint, and does not complain. */
+  readonly ignoresFilter?: boolean
   /** What is found, as Consul writes it: a list, or an object. */
   rows(): unknown
 }
@@ -16,6 +18,7 @@ export interface CatalogQuery {
 export function cachedRead(registry: Registry, request: ApiRequest, query: CatalogQuery): Answer | Promise<Answer> {
   const { store, blocked, answers, datacenter } = registry
   const options = parseReadOptions(request.query, datacenter)
+  if (!query.ignoresFilter) refuseFilter(request.query)
   const cacheHeaders = request.query.has('cached') ? ['X-Cache', 'HIT', 'Age', '0'] : []
   return blocked.answer(request, options, {
     topics: query.topics,

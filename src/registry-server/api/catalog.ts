@@ -14,6 +14,7 @@ export const catalogServices: Handler = (registry, request) => {
   const nodeMeta = parseNodeMeta(request.query)
   return cachedRead(registry, request, {
     topics: ['services'],
+    ignoresFilter: true,
     index: () => state.index('services'),
     rows: () => serviceTags(state, nodeMeta),
   })

@@ -29,6 +29,12 @@ export function requireLocal(query: URLSearchParams, datacenter: string): void {
   if (wanted && wanted !== datacenter) throw new Refusal(500, 'No path to datacenter')
 }
 
+/** Refuses a filter expression: to leave it out would answer more than was asked for. */
+export function refuseFilter(query: URLSearchParams): void {
+  if (!query.get('filter')) return
+  throw new Refusal(500, 'Failed to create boolean expression evaluator: this registry does not support filter expressions')
+}
+
 /** Parses a decimal uint64, or returns null. */
 export function parseUint64(text: string): bigint | null {
   if (!/^\d{1,20}$/.test(text)) return null

@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { test, type TestContext } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { until } from '../support/until.ts'
+import { call, makeFolder, openRegistry, type Reply } from './registry.ts'
+
+const script = fileURLToPath(new URL('./serve.ts', import.meta.url))
+
+async function spawnRegistry(context: TestContext, data: string): Promise<{ url: string; kill(): Promise<void> }> {
+  const child = spawn(process.execPath, [script, data], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const exited = once(child, 'exit')
+  context.after(() => child.kill('SIGKILL'))
+  const [port] = (await once(child.stdout, 'data')) as [Buffer]
+  const kill = async (): Promise<void> => {
+    child.kill('SIGKILL')
+    await exited
+  }
+  return { url: `http://127.0.0.1:${port.toString().trim()}`, kill }
+}
+
+test('every acknowledged write survives SIGKILL, and no index is handed out twice', async (context) => {
+  const data = makeFolder(context)
+  const first = await spawnRegistry(context, data)
+  const acknowledged = new Map<string, string>()
+  let isKilled = false
+  const writer = async (worker: number): Promise<void> => {
+    for (let n = 0; !isKilled; n++) {
+      const [key, value] = [`w${worker}/${n % 50}`, `value ${n}`]
+      const reply = await call(`${first.url}/v1/kv/${key}`, 'PUT', value).catch(() => null)
+      // The last write may be on disk without having been acknowledged.
+      if (reply?.text !== 'true') return void acknowledged.delete(key)
+      acknowledged.set(key, value)
+    }
+  }
+  const writers = [0, 1, 2, 3, 4, 5, 6, 7].map(writer)
+  await until('200 keys written', () => acknowledged.size >= 200)
+  const before = await call(`${first.url}/v1/kv/?keys`, 'GET')
+  await first.kill()
+  isKilled = true
+  await Promise.all(writers)
+
+  const second = await openRegistry(context, { data })
+  for (const [key, value] of acknowledged) assert.equal((await second.get(`/v1/kv/${key}?raw`)).text, value, key)
+  const after = await second.get('/v1/kv/?keys')
+  assert.ok(after.index >= before.index, `${after.index} is below ${before.index}`)
+  await second.put('/v1/kv/fresh', 'x')
+  assert.ok((await second.get('/v1/kv/fresh')).index > after.index)
+})
+
+test('sessions, locks, services, checks with their status, and tombstones survive a restart', async (context) => {
+  const data = makeFolder(context)
+  const first = await openRegistry(context, { data })
+  const session = (await first.put('/v1/session/create', { TTL: '30s', LockDelay: '0s' })).json<{ ID: string }>().ID
+  await first.put(`/v1/kv/lock?acquire=${session}&flags=18446744073709551615`, 'me')
+  await first.put('/v1/agent/service/register', { Name: 'web', Port: 80, Check: { CheckID: 'up', TTL: '60s' } })
+  await first.put('/v1/agent/check/pass/up?note=fine')
+  await first.put('/v1/kv/dir/a', '1')
+  await first.put('/v1/kv/dir/b', '2')
+  await first.delete('/v1/kv/dir/b')
+  const reads = [
+    '/v1/kv/lock',
+    '/v1/kv/dir/?recurse',
+    '/v1/session/list',
+    '/v1/health/service/web?passing',
+    '/v1/agent/services',
+    '/v1/catalog/nodes',
+  ]
+  const snapshot = (registry: typeof first): Promise<Reply[]> => Promise.all(reads.map((path) => registry.get(path)))
+  const before = await snapshot(first)
+  await first.server.close()
+
+  const second = await openRegistry(context, { data })
+  const after = await snapshot(second)
+  assert.deepEqual(
+    after.map(({ text, index }) => ({ text, index })),
+    before.map(({ text, index }) => ({ text, index })),
+  )
+  assert.match(after[0]?.text ?? '', /"Flags":18446744073709551615/)
+  assert.equal((await second.put('/v1/agent/check/pass/up')).status, 200)
+})
+
+test('what was registered stays registered when the node gets another name', async (context) => {
+  const data = makeFolder(context)
+  const first = await openRegistry(context, { data })
+  await first.put('/v1/agent/service/register', { Name: 'web', Port: 80, Check: { TTL: '60s', Status: 'passing' } })
+  await first.server.close()
+  const second = await openRegistry(context, { data, node: 'other' })
+  const [instance] = (await second.get('/v1/health/service/web?passing')).json<{ Node: { Node: string } }[]>()
+  assert.equal(instance?.Node.Node, 'other')
+  assert.equal((await second.get('/v1/catalog/nodes')).json<unknown[]>().length, 1)
+})
