@@ -6,7 +6,7 @@ import type { YamlSource } from './yaml-source.ts'
 
 /** Makes of a document what its schema says. Throws `config_invalid` with every problem at its place. */
 export function validate<T>(schema: z.ZodType<T>, source: YamlSource): T {
-  // What we have said incompleteelves may want an example; what a schema says is complete.
+  // What we have said ourselves may want an example; what a schema says is complete.
   const incomplete = new Set<string>()
   const parsed = schema.safeParse(source.value, {
     error: (issue) => {
@@ -19,6 +19,9 @@ export function validate<T>(schema: z.ZodType<T>, source: YamlSource): T {
   throw new ConfigError(problemsOf(parsed.error.issues, [], { schema, source, incomplete }))
 }
 
+/** Of one list of issues, and of the unknown keys of one object, so many are looked at: more than are told, and still quick. */
+const MAX_ISSUES = 200
+
 interface Reading {
   readonly schema: z.ZodType
   readonly source: YamlSource
@@ -27,6 +30,7 @@ interface Reading {
 
 function problemsOf(issues: readonly z.core.$ZodIssue[], base: ConfigPath, reading: Reading): readonly ConfigProblem[] {
   return issues
+    .slice(0, MAX_ISSUES)
     .filter((issue) => !isConsequence(issue, issues))
     .flatMap((issue) => problemsOfIssue(issue, [...base, ...issue.path.map(stepOf)], reading))
 }
@@ -35,13 +39,15 @@ function problemsOf(issues: readonly z.core.$ZodIssue[], base: ConfigPath, readi
 function isConsequence(issue: z.core.$ZodIssue, issues: readonly z.core.$ZodIssue[]): boolean {
   if (issue.code !== 'custom') return false
   const path = JSON.stringify(issue.path)
-  return issues.some((other) => other.code === 'unrecognized_keys' && JSON.stringify(other.path) === path)
+  return issues.slice(0, MAX_ISSUES).some((other) => other.code === 'unrecognized_keys' && JSON.stringify(other.path) === path)
 }
 
 function problemsOfIssue(issue: z.core.$ZodIssue, path: ConfigPath, reading: Reading): readonly ConfigProblem[] {
   const { schema, source, incomplete } = reading
   if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map((key) => source.problemAt([...path, key], unknownKeyMessage(schema, path, key), 'key'))
+    return issue.keys
+      .slice(0, MAX_ISSUES)
+      .map((key) => source.problemAt([...path, key], unknownKeyMessage(schema, path, key), 'key'))
   }
   if (issue.code === 'invalid_key') return [source.problemAt(path, issue.issues[0]?.message ?? 'is not a name', 'key')]
   if (issue.code === 'invalid_union') return problemsOfUnion(issue, path, reading)

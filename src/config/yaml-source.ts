@@ -1,4 +1,16 @@
-import { isAlias, isCollection, isMap, isNode, isScalar, isSeq, parseDocument, type Document, type Node } from 'yaml'
+import {
+  isAlias,
+  isCollection,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  parseDocument,
+  type Document,
+  type Node,
+  type Pair,
+  type YAMLMap,
+} from 'yaml'
 import type { ConfigPath } from './config.ts'
 import type { InterpolationContext } from './interpolate.ts'
 import { LineIndex } from './line-index.ts'
@@ -30,8 +42,8 @@ export class YamlSource {
   /** Throws `config_invalid` with every problem that can be found before the meaning is looked at. */
   constructor(text: string, { name, maxBytes, whenEmpty, context }: YamlSourceOptions) {
     this.name = name
-    this.#lines = new LineIndex(text)
     refuseLarge(text, name, maxBytes)
+    this.#lines = new LineIndex(text)
     this.#document = parseDocument(text, {
       // Ours is linear and names both places; the library's compares every key with every other.
       uniqueKeys: false,
@@ -103,7 +115,7 @@ export class YamlSource {
     const parent = nodes[path.length - 1]
     const last = path.at(-1)
     if (at === 'key' && isMap(parent)) {
-      const key = parent.items.find(({ key }) => isScalar(key) && String(key.value) === String(last))?.key
+      const key = pairOf(parent, String(last))?.key
       if (isNode(key)) return key.range?.[0] ?? 0
     }
     return nodes.at(-1)?.range?.[0] ?? 0
@@ -147,8 +159,20 @@ function isEmpty({ contents }: Document): boolean {
   return contents === null || (isScalar(contents) && contents.value === null)
 }
 
-function childOf(node: unknown, name: string): unknown {
-  return isMap(node) ? node.items.find(({ key }) => isScalar(key) && String(key.value) === name)?.value : undefined
+function childOf(node: Node, name: string): unknown {
+  return isMap(node) ? pairOf(node, name)?.value : undefined
+}
+
+const pairsOfMaps = new WeakMap<YAMLMap, ReadonlyMap<string, Pair>>()
+
+/** Finds the pair of a key; the library looks through all of them each time. */
+function pairOf(map: YAMLMap, name: string): Pair | undefined {
+  let pairs = pairsOfMaps.get(map)
+  if (!pairs) {
+    pairs = new Map(map.items.flatMap((pair) => (isScalar(pair.key) ? [[String(pair.key.value), pair] as const] : [])))
+    pairsOfMaps.set(map, pairs)
+  }
+  return pairs.get(name)
 }
 
 /** Whether a message has four characters in a row of a value that are not also in the text that is written in its place. */

@@ -5,6 +5,9 @@ import { interpolate, type InterpolationContext } from './interpolate.ts'
 /** Aliases in one document; each is looked up through the whole document, and few people need one at all. */
 const MAX_ALIASES = 100
 
+/** More findings than are told. */
+const MAX_FINDINGS = 100
+
 /** Something wrong at a node. */
 export interface Finding {
   readonly node: Node
@@ -27,7 +30,13 @@ export function structureFindings(document: Document, lineOf: (node: Node) => nu
       if (problem !== null) findings.push({ node: alias, path: pathOf(ancestors, alias), message: problem })
       return message === null ? undefined : visit.BREAK
     },
-    Map: (_key, map, ancestors) => void findings.push(...keyFindings(map, pathOf(ancestors, map), lineOf)),
+    Map: (_key, map, ancestors) => {
+      const inMap = keyFindings(map, lineOf)
+      if (inMap.length === 0) return undefined
+      const path = pathOf(ancestors, map)
+      for (const { node, name, message } of inMap) findings.push({ node, path: [...path, name], message })
+      return findings.length > MAX_FINDINGS ? visit.BREAK : undefined
+    },
   })
   return findings
 }
@@ -42,11 +51,12 @@ export function interpolateScalars(
   visit(document, {
     Scalar: (key, scalar, ancestors) => {
       const { value: written } = scalar
-      if (key === 'key' || typeof written !== 'string' || !written.includes('${')) return
+      if (key === 'key' || typeof written !== 'string' || !written.includes('${')) return undefined
       const { text, problems } = interpolate(written, context)
       for (const message of problems) findings.push({ node: scalar, path: pathOf(ancestors, scalar), message })
       scalar.value = text
       secrets.set(text, written)
+      return findings.length > MAX_FINDINGS ? visit.BREAK : undefined
     },
   })
   return { secrets, findings }
@@ -57,7 +67,7 @@ function aliasProblem(name: string, anchored: Node | undefined, ancestors: Ances
   return ancestors.includes(anchored) ? `"*${name}" contains itself: write the value out` : null
 }
 
-function keyFindings(map: YAMLMap, path: ConfigPath, lineOf: (node: Node) => number): readonly Finding[] {
+function keyFindings(map: YAMLMap, lineOf: (node: Node) => number) {
   const seen = new Map<string, Node>()
   return map.items.flatMap(({ key }) => {
     if (!isScalar(key)) return []
@@ -69,7 +79,7 @@ function keyFindings(map: YAMLMap, path: ConfigPath, lineOf: (node: Node) => num
       ...(name === '__proto__' ? ['unknown key: take it out'] : []),
       ...(first ? [`stands here twice, first in line ${lineOf(first)}: take one out`] : []),
     ]
-    return problems.map((message) => ({ node: key, path: [...path, name], message }))
+    return problems.map((message) => ({ node: key, name, message }))
   })
 }
 
