@@ -30,6 +30,7 @@ export const errorTable = {
   draining: { status: 503, sentence: 'The gateway is shutting down.' },
   internal: { status: 500, sentence: 'The gateway failed on this request.' },
   client_gone: { status: null, sentence: 'The client left before the answer was complete.' },
+  client_stalled: { status: null, sentence: 'The client did not take the answer in time.' },
   // Config.
   config_invalid: { status: null, sentence: 'The config is not valid.' },
   config_unreadable: { status: null, sentence: 'The config cannot be read.' },

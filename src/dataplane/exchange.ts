@@ -77,8 +77,10 @@ export interface TunnelOptions {
   readonly address: Address
   readonly path: string
   readonly headers: HeaderList
-  /** To the agreement of the upstream, ms. */
-  readonly openMs: number
+  /** To the connection, ms. */
+  readonly connectMs: number
+  /** From there to the agreement of the upstream, ms. */
+  readonly responseMs: number
   /** Without a byte in either direction, ms. */
   readonly idleMs: number
   /** No tunnel: the client has got nothing yet. `sent`: the upstream may have seen the request. */

@@ -1,8 +1,8 @@
 import type { Clock, Random } from '../clock.ts'
-import { GatewayError, messageOf } from '../errors.ts'
+import { errorTable, GatewayError, messageOf } from '../errors.ts'
 import type { Logger } from '../logging.ts'
 import { writeAccess } from './access-log.ts'
-import type { Exchange, Failure, HeaderList, LocalReply, ResponseHead } from './exchange.ts'
+import type { Exchange, Failure, HeaderList, LocalReply, RequestHead, ResponseHead } from './exchange.ts'
 import type { Filter } from './filters/filter.ts'
 import { forwardingHeaders } from './http/forwarded.ts'
 import { withoutHopByHop } from './http/hop-by-hop.ts'
@@ -62,7 +62,7 @@ export class Gateway {
     const route = this.#snapshot.router.find(exchange.request)
     if (!route)
       return this.#fail({ exchange, route: null, filters: [], upstream: null }, { code: 'no_route', detail: 'no route matches' })
-    if (route.filters.length > 0) return void this.#serveFiltered(exchange, route)
+    if (route.filters.length > 0) return this.#guard(exchange, this.#serveFiltered(exchange, route))
     const { upstream, policy } = this.#choose(route.to)
     this.#forward({ exchange, route: route.name, filters: route.filters, upstream }, upstream, policy)
   }
@@ -70,36 +70,43 @@ export class Gateway {
   /** Serves a call by a service's name, from the mesh or from a task; it stands in logs and metrics under `origin`. */
   serveNamed(exchange: Exchange, lookUp: NameLookup, origin: 'mesh' | 'task'): void {
     this.stats.inFlight++
-    void this.#serveNamed({ exchange, route: origin, filters: [], upstream: null }, lookUp)
+    this.#guard(exchange, this.#serveNamed({ exchange, route: origin, filters: [], upstream: null }, lookUp))
+  }
+
+  /** A bug of ours costs one exchange, not the process with all the others. */
+  #guard({ request: { requestId }, downstream }: Exchange, served: Promise<void>): void {
+    served.catch((error: unknown) => {
+      this.#deps.logger.error({ event: 'exchange.bug', requestId, error: messageOf(error) }, 'an exchange failed by a bug')
+      if (downstream.started) return downstream.destroy()
+      sendReply(downstream, errorReply('internal', requestId), (head) => head)
+    })
   }
 
   async #serveNamed(passage: Passage, lookUp: NameLookup): Promise<void> {
     const { exchange } = passage
     const { host } = exchange.request
+    let upstream: Upstream | null
     try {
       const found = lookUp(host)
-      const upstream = found instanceof Promise ? await found : found
-      if (!upstream)
-        return this.#fail(passage, { code: 'not_a_mesh_service', detail: `"${host}" is not a service of the registry` })
-      this.#forward({ ...passage, upstream }, upstream, upstream.policy)
+      upstream = found instanceof Promise ? await found : found
     } catch (error) {
-      this.#fail(passage, { code: 'upstream_unknown', detail: messageOf(error) })
+      return this.#fail(passage, { code: 'upstream_unknown', detail: messageOf(error) })
     }
+    if (!upstream)
+      return this.#fail(passage, { code: 'not_a_mesh_service', detail: `"${host}" is not a service of the registry` })
+    this.#forward({ ...passage, upstream }, upstream, upstream.policy)
   }
 
   async #serveFiltered(exchange: Exchange, route: Route): Promise<void> {
     const { upstream, policy } = this.#choose(route.to)
     const passage: Passage = { exchange, route: route.name, filters: route.filters, upstream }
     try {
-      for (const filter of route.filters) {
-        const found = filter.onRequest?.(exchange.request)
-        const reply = found instanceof Promise ? await found : found
-        if (reply) return this.#replyLocally(passage, reply)
-      }
-      this.#forward(passage, upstream, policy)
+      const reply = await filterRequest(route.filters, exchange.request)
+      if (reply) return this.#replyLocally(passage, reply)
     } catch (error) {
-      this.#fail(passage, { code: 'filter_failed', detail: messageOf(error) })
+      return this.#fail(passage, { code: 'filter_failed', detail: messageOf(error) })
     }
+    this.#forward(passage, upstream, policy)
   }
 
   #choose(to: readonly Destination[]): Destination {
@@ -146,7 +153,7 @@ export class Gateway {
     if (!failure) return this.#account(passage, outcome)
     const { downstream } = passage.exchange
     // After the first byte there is one honest way left to say that the answer is not whole.
-    if (downstream.started || downstream.gone) downstream.destroy()
+    if (downstream.started || downstream.gone || errorTable[failure.code].status === null) downstream.destroy()
     else this.#replyWithError(passage, failure)
     this.#account(passage, outcome)
   }
@@ -206,6 +213,15 @@ export class Gateway {
 
 /** Names in the metrics that are no routes of the config. */
 const reservedRouteNames = ['none', 'mesh', 'task']
+
+async function filterRequest(filters: readonly Filter[], request: RequestHead): Promise<LocalReply | undefined> {
+  for (const filter of filters) {
+    const found = filter.onRequest?.(request)
+    const reply = found instanceof Promise ? await found : found
+    if (reply) return reply
+  }
+  return undefined
+}
 
 function downstreamHead({ exchange, filters }: Passage, head: ResponseHead): ResponseHead {
   if (filters.length === 0) return head

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Socket } from 'node:net'
 import { formatAddress, type Address } from '../../address.ts'
 import { pause, type Clock, type Random } from '../../clock.ts'
-import { messageOf } from '../../errors.ts'
+import { messageOf, type ErrorCode } from '../../errors.ts'
 import { listen } from '../../listen.ts'
 import type { Logger } from '../../logging.ts'
 import type { Downstream, Exchange, Tunnel } from '../exchange.ts'
@@ -10,8 +10,11 @@ import { compileTrust } from '../http/forwarded.ts'
 import type { ListenerLimits } from '../limits.ts'
 import { errorReply, sendReply } from '../reply.ts'
 import { answerClientError } from './client-error.ts'
+import type { ConnectionRules } from './connection-rules.ts'
 import { takeIn, type IntakeOptions } from './incoming.ts'
+import { requestIds } from './request-ids.ts'
 import { ResponseDownstream } from './response-downstream.ts'
+import { serverOptions } from './server-options.ts'
 import { SocketDownstream } from './socket-downstream.ts'
 import { UpgradeTunnel } from './upgrade.ts'
 
@@ -34,99 +37,118 @@ export interface Listener {
   close(drainMs: number): Promise<void>
 }
 
-/** How often Node looks for connections that are over their head or request time, ms. */
-const CHECK_EVERY_MS = 1_000
+/** How often a listener that drains looks for connections that have become idle, ms. */
+const DRAIN_LOOK_EVERY_MS = 50
 
 /** Opens a listener. Throws `port_in_use` or `bind_failed`. Closed by the caller. */
 export async function startListener(options: ListenerOptions): Promise<Listener> {
-  const { name, bind, limits, clock, serve, logger } = options
-  const intake = intakeOptions(options)
-  const tunnels = new Set<Socket>()
-  let draining = false
+  const { name, bind, logger } = options
+  const running = new RunningListener(options)
+  const address = await listen(running.server, bind, `${name}.bind`)
+  const at = formatAddress(address)
+  logger.info({ event: 'listener.started', listener: name, address: at }, `${name} listens on http://${at}`)
+  return { address, close: (drainMs) => running.close(drainMs) }
+}
 
-  const serveSafely = (exchange: Exchange): void => {
+/** A server of node:http that turns what comes into exchanges. */
+class RunningListener {
+  readonly server: Server
+  readonly #options: ListenerOptions
+  readonly #intake: IntakeOptions
+  readonly #rules: ConnectionRules
+  /** Connections that node:http has let go of: tunnels, and refusals that are still on their way. */
+  readonly #bare = new Set<Socket>()
+
+  constructor(options: ListenerOptions) {
+    const { clock, random, limits, trust } = options
+    this.#options = options
+    this.#intake = {
+      clock,
+      headerCount: limits.headerCount,
+      isTrusted: compileTrust(trust),
+      nextRequestId: requestIds(clock, random),
+    }
+    this.#rules = { clock, unreadMs: limits.keepAliveMs, draining: false }
+    this.server = createServer(serverOptions(limits))
+    this.server.maxConnections = limits.connections
+    // Node would drop what is above its own count without a word; `takeIn` counts.
+    this.server.maxHeadersCount = 0
+    this.#listen()
+  }
+
+  async close(drainMs: number): Promise<void> {
+    const { clock } = this.#options
+    this.#rules.draining = true
+    const ended = new AbortController()
+    const closed = new Promise<void>((resolve) => this.server.close(() => resolve())).then(() => ended.abort())
+    await Promise.race([closed, pause(clock, drainMs, ended.signal), this.#endIdle(ended.signal)])
+    this.server.closeAllConnections()
+    for (const socket of this.#bare) socket.destroy()
+    await closed
+  }
+
+  #listen(): void {
+    const { server } = this
+    server.on('request', (incoming, response) => this.#onRequest(incoming, response))
+    server.on('upgrade', (incoming, socket, head) => this.#onUpgrade(incoming, socket as Socket, head))
+    server.on('connect', (_incoming, socket) => this.#refuse(this.#bareDownstream(socket as Socket), 'method_not_supported'))
+    server.on('checkExpectation', (_incoming, response) => this.#refuse(this.#downstream(response), 'expectation_failed'))
+    server.on('clientError', (error, socket) =>
+      answerClientError(error, socket as Socket, { clock: this.#options.clock, requestId: this.#intake.nextRequestId() }),
+    )
+  }
+
+  #onRequest(incoming: IncomingMessage, response: ServerResponse): void {
+    // The connection has had its last answer; what comes behind it is dropped.
+    if (incoming.socket.writableEnded) return
+    this.#take(incoming, this.#downstream(response), null)
+  }
+
+  #onUpgrade(incoming: IncomingMessage, socket: Socket, head: Buffer): void {
+    const downstream = this.#bareDownstream(socket)
+    this.#take(incoming, downstream, new UpgradeTunnel({ socket, head, downstream, clock: this.#options.clock }))
+  }
+
+  #downstream(response: ServerResponse): Downstream {
+    return new ResponseDownstream(response, this.#rules)
+  }
+
+  #bareDownstream(socket: Socket): SocketDownstream {
+    this.#bare.add(socket)
+    socket.once('close', () => this.#bare.delete(socket))
+    return new SocketDownstream(socket, this.#options.clock)
+  }
+
+  #take(incoming: IncomingMessage, downstream: Downstream, tunnel: Tunnel | null): void {
+    const taken = takeIn(incoming, { downstream, tunnel }, this.#intake)
+    if (typeof taken === 'string') this.#refuse(downstream, taken)
+    else this.#serve(taken)
+  }
+
+  #serve(exchange: Exchange): void {
     try {
-      serve(exchange)
+      this.#options.serve(exchange)
     } catch (error) {
       // A bug of ours costs one exchange, not the process with all the others.
-      logger.error(
-        { event: 'exchange.bug', requestId: exchange.request.requestId, error: messageOf(error) },
-        'an exchange failed by a bug',
-      )
+      const { requestId } = exchange.request
+      this.#options.logger.error({ event: 'exchange.bug', requestId, error: messageOf(error) }, 'an exchange failed by a bug')
       if (exchange.downstream.started) return exchange.downstream.destroy()
-      sendReply(exchange.downstream, errorReply('internal', exchange.request.requestId), (head) => head)
+      sendReply(exchange.downstream, errorReply('internal', requestId), (head) => head)
     }
   }
-  const take = (incoming: IncomingMessage, downstream: Downstream, tunnel: Tunnel | null): void => {
-    const taken = takeIn(incoming, { downstream, tunnel }, intake)
-    if (typeof taken !== 'string') return serveSafely(taken)
-    sendReply(downstream, errorReply(taken, intake.nextRequestId()), (head) => head)
-  }
-  const onRequest = (incoming: IncomingMessage, response: ServerResponse): void => {
-    if (draining) response.shouldKeepAlive = false
-    take(incoming, new ResponseDownstream(response), null)
-  }
-  const onUpgrade = (incoming: IncomingMessage, socket: Socket, head: Buffer): void => {
-    tunnels.add(socket)
-    socket.once('close', () => tunnels.delete(socket))
-    const downstream = new SocketDownstream(socket)
-    take(incoming, downstream, new UpgradeTunnel({ socket, head, downstream, clock }))
+
+  #refuse(downstream: Downstream, code: ErrorCode): void {
+    const requestId = this.#intake.nextRequestId()
+    this.#options.logger.debug({ event: 'request.refused', listener: this.#options.name, requestId, code }, 'request refused')
+    sendReply(downstream, errorReply(code, requestId), (head) => head)
   }
 
-  const server = createServer(serverOptions(limits))
-  server.maxConnections = limits.connections
-  // Node would drop what is above its own count without a word; `takeIn` counts.
-  server.maxHeadersCount = 0
-  server.on('request', onRequest)
-  server.on('upgrade', onUpgrade as Parameters<Server['on']>[1])
-  server.on('connect', (_incoming: IncomingMessage, socket: Socket) => {
-    sendReply(new SocketDownstream(socket), errorReply('method_not_supported', intake.nextRequestId()), (head) => head)
-  })
-  server.on('checkExpectation', (incoming: IncomingMessage, response: ServerResponse) => {
-    sendReply(new ResponseDownstream(response), errorReply('expectation_failed', intake.nextRequestId()), (head) => head)
-    incoming.resume()
-  })
-  server.on('clientError', (error, socket) => answerClientError(error, socket, intake.nextRequestId()))
-  const address = await listen(server, bind, `${name}.bind`)
-  logger.info(
-    { event: 'listener.started', listener: name, address: formatAddress(address) },
-    `${name} listens on http://${formatAddress(address)}`,
-  )
-  return {
-    address,
-    close: async (drainMs) => {
-      draining = true
-      const left = new AbortController()
-      const closed = new Promise<void>((resolve) => server.close(() => resolve())).then(() => left.abort())
-      await Promise.race([closed, pause(clock, drainMs, left.signal)])
-      server.closeAllConnections()
-      for (const socket of tunnels) socket.destroy()
-      await closed
-    },
+  /** Never resolves: Node itself ends idle connections only once, when the server is closed. */
+  async #endIdle(ended: AbortSignal): Promise<never> {
+    for (;;) {
+      if (ended.aborted) return new Promise(() => {})
+      this.server.closeIdleConnections()
+      await pause(this.#options.clock, DRAIN_LOOK_EVERY_MS, ended)
+    }
   }
-}
-
-function serverOptions(limits: ListenerLimits) {
-  return {
-    maxHeaderSize: limits.headBytes,
-    headersTimeout: limits.headTimeoutMs,
-    requestTimeout: limits.requestTimeoutMs,
-    keepAliveTimeout: limits.keepAliveMs,
-    connectionsCheckingInterval: CHECK_EVERY_MS,
-    insecureHTTPParser: false,
-    // The Host is checked in `takeIn`, for both versions and with an answer of ours.
-    requireHostHeader: false,
-    // A request without body needs no stream.
-    optimizeEmptyRequests: true,
-    // RFC 9110 §7.8: a server may ignore Upgrade. What is not WebSocket goes on as the request that it also is.
-    shouldUpgradeCallback: (incoming: IncomingMessage) =>
-      incoming.method === 'GET' && incoming.headers.upgrade?.toLowerCase() === 'websocket',
-  }
-}
-
-function intakeOptions({ clock, random, limits, trust }: ListenerOptions): IntakeOptions {
-  const prefix = `${clock.now().toString(36)}${Math.floor(random() * 36 ** 4).toString(36)}`
-  let count = 0
-  const nextRequestId = (): string => `${prefix}-${(count++).toString(36)}`
-  return { clock, headerCount: limits.headerCount, isTrusted: compileTrust(trust), nextRequestId }
 }

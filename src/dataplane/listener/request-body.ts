@@ -13,6 +13,8 @@ export class RequestBodyStream extends Readable {
   constructor(source: IncomingMessage) {
     super({ autoDestroy: true })
     this.#source = source
+    // Whoever read it may have left before it broke.
+    this.on('error', () => {})
   }
 
   override _read(): void {
@@ -22,8 +24,8 @@ export class RequestBodyStream extends Readable {
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
     const source = this.#source
-    source.off('data', this.#onData).off('end', this.#onEnd).off('error', this.#onBroken).off('close', this.#onBroken)
     // The rest is of no use to anybody, but it stands before the end of the request on the wire.
+    source.off('data', this.#onData).off('end', this.#onEnd).off('error', this.#onBroken).off('close', this.#onBroken)
     source.on('error', () => {})
     source.resume()
     callback(error)

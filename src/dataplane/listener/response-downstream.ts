@@ -1,5 +1,8 @@
-import type { ServerResponse } from 'node:http'
-import type { Downstream, ResponseHead } from '../exchange.ts'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Downstream, HeaderList, ResponseHead } from '../exchange.ts'
+import { isField } from '../http/header-list.ts'
+import type { ConnectionRules } from './connection-rules.ts'
+import { endLingering } from './lingering-close.ts'
 
 /** The client's side over a `node:http` response. */
 export class ResponseDownstream implements Downstream {
@@ -10,22 +13,27 @@ export class ResponseDownstream implements Downstream {
   onDrain: (() => void) | null = null
   onGone: (() => void) | null = null
   readonly #response: ServerResponse
+  readonly #rules: ConnectionRules
   #waitsForDrain = false
   #ended = false
 
-  constructor(response: ServerResponse) {
+  constructor(response: ServerResponse, rules: ConnectionRules) {
     this.#response = response
+    this.#rules = rules
     response.on('error', ignore)
     response.on('close', this.#onClose)
   }
 
   head({ status, headers }: ResponseHead): void {
-    // An answer before the end of the request body: what is left of it must not be read as the next request.
-    if (!this.#response.req.complete) this.#response.shouldKeepAlive = false
+    const response = this.#response
+    if (this.#rules.draining) response.shouldKeepAlive = false
+    if (!response.req.complete && hasBody(response.req)) this.#closeAfterwards()
     // It throws for a field that no client may get: then nothing has gone out.
-    this.#response.writeHead(status, headers)
+    response.writeHead(status, lengthLast(headers))
     this.started = true
     this.status = status
+    // Node sends the head with the first piece of the body, for which a stream of events may let the client wait.
+    queueMicrotask(this.#flushHead)
   }
 
   write(chunk: Uint8Array): boolean {
@@ -40,11 +48,28 @@ export class ResponseDownstream implements Downstream {
 
   end(): void {
     this.#ended = true
+    const { socket } = this.#response
     this.#response.end()
+    // A client that never reads the end of an answer must not hold its connection for ever.
+    if (socket && socket.writableLength > 0) socket.setTimeout(this.#rules.unreadMs)
   }
 
   destroy(): void {
+    const { socket, req } = this.#response
+    // Where the close is the end of the answer, only a reset tells that it is not whole.
+    if (this.started && socket && req.httpVersion === '1.0') socket.resetAndDestroy()
     this.#response.destroy()
+  }
+
+  /** An answer before the end of the request body: what is left of it must not be read as the next request. */
+  #closeAfterwards(): void {
+    const { socket } = this.#response
+    this.#response.shouldKeepAlive = false
+    if (socket) socket.destroySoon = () => endLingering(socket, this.#rules.clock)
+  }
+
+  readonly #flushHead = (): void => {
+    if (this.bytes === 0 && !this.#ended && !this.#response.destroyed) this.#response.flushHeaders()
   }
 
   readonly #onDrained = (): void => {
@@ -57,6 +82,23 @@ export class ResponseDownstream implements Downstream {
     this.gone = true
     this.onGone?.()
   }
+}
+
+function hasBody({ headers }: IncomingMessage): boolean {
+  const length = headers['content-length']
+  return headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0')
+}
+
+/** Behind a length, Node would take the bytes of a Content-Disposition for UTF-8 and send others. */
+function lengthLast(headers: HeaderList): HeaderList {
+  if (!headers.some((name, at) => at % 2 === 0 && isField(name, 'content-disposition'))) return headers
+  const [lengths, others]: [HeaderList, HeaderList] = [[], []]
+  for (let i = 0; i + 1 < headers.length; i += 2) {
+    const [name = '', value = ''] = [headers[i], headers[i + 1]]
+    if (isField(name, 'content-length')) lengths.push(name, value)
+    else others.push(name, value)
+  }
+  return [...others, ...lengths]
 }
 
 // A broken connection is told by 'close' as well; without a listener the 'error' would end the process.

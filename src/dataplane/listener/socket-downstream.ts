@@ -1,8 +1,10 @@
 import { STATUS_CODES } from 'node:http'
-import type { Duplex } from 'node:stream'
+import type { Socket } from 'node:net'
+import type { Clock } from '../../clock.ts'
 import type { Downstream, HeaderList, ResponseHead } from '../exchange.ts'
+import { endLingering } from './lingering-close.ts'
 
-/** The client's side of an upgrade that does not come about: the connection is bare, so the answer is written by hand and ends it. */
+/** The client's side where there is no `node:http` response: the connection is bare, so the answer is written by hand and ends it. */
 export class SocketDownstream implements Downstream {
   started = false
   gone = false
@@ -10,10 +12,12 @@ export class SocketDownstream implements Downstream {
   bytes = 0
   onDrain: (() => void) | null = null
   onGone: (() => void) | null = null
-  readonly #socket: Duplex
+  readonly #socket: Socket
+  readonly #clock: Clock
 
-  constructor(socket: Duplex) {
+  constructor(socket: Socket, clock: Clock) {
     this.#socket = socket
+    this.#clock = clock
     socket.on('error', () => {})
     socket.on('close', () => {
       this.gone = true
@@ -29,7 +33,7 @@ export class SocketDownstream implements Downstream {
 
   head({ status, headers }: ResponseHead): void {
     this.tunnelled(status)
-    this.#socket.write(rawHead(status, headers))
+    this.#socket.write(rawHead(status, headers), 'latin1')
   }
 
   write(chunk: Uint8Array): boolean {
@@ -38,7 +42,7 @@ export class SocketDownstream implements Downstream {
   }
 
   end(): void {
-    this.#socket.end()
+    endLingering(this.#socket, this.#clock)
   }
 
   destroy(): void {
@@ -46,8 +50,8 @@ export class SocketDownstream implements Downstream {
   }
 }
 
-/** Writes a response head that ends the connection. */
-export function rawHead(status: number, headers: HeaderList): string {
+/** Writes a response head that ends the connection; one character is one byte. */
+function rawHead(status: number, headers: HeaderList): string {
   let text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`
   for (let i = 0; i + 1 < headers.length; i += 2) text += `${headers[i]}: ${headers[i + 1]}\r\n`
   return `${text}connection: close\r\n\r\n`

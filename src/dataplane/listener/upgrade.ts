@@ -6,7 +6,8 @@ import { messageOf, type ErrorCode } from '../../errors.ts'
 import type { HeaderList, Tunnel, TunnelOptions } from '../exchange.ts'
 import { withoutHopByHop } from '../http/hop-by-hop.ts'
 import { silenceExtendWarning } from './extend-warning.ts'
-import { rawHead, type SocketDownstream } from './socket-downstream.ts'
+import { joinSockets } from './join-sockets.ts'
+import type { SocketDownstream } from './socket-downstream.ts'
 
 silenceExtendWarning()
 
@@ -76,44 +77,76 @@ class TunnelRun {
   }
 
   start(): void {
-    const { socket, clock } = this.#offer
-    const { openMs } = this.#options
-    this.#timer = clock.after(openMs, () => this.#fail('upstream_timeout', `no agreement to the upgrade within ${openMs} ms`))
-    socket.on('close', this.#onClientClose)
+    const { connectMs } = this.#options
+    this.#arm(connectMs, 'upstream_connect_failed', `no connection within ${connectMs} ms`)
+    this.#watchClient()
     this.#request
-      .on('socket', (upstream) => upstream.once('connect', () => void (this.#sent = true)))
+      .on('socket', (upstream) => upstream.once('connect', this.#onConnected))
       .on('error', (error) => this.#fail(this.#sent ? 'upstream_reset' : 'upstream_connect_failed', messageOf(error)))
       .on('response', (response) => this.#refused(response))
+      // Before http-proxy's own listener, which starts to read from the client.
+      .prependListener('upgrade', () => this.#unwatchClient())
       .on('upgrade', (_response, upstream: Socket) => this.#opened(upstream))
+  }
+
+  readonly #onConnected = (): void => {
+    this.#sent = true
+    const { responseMs } = this.#options
+    this.#arm(responseMs, 'upstream_timeout', `no agreement to the upgrade within ${responseMs} ms`)
+  }
+
+  #arm(delayMs: number, code: ErrorCode, detail: string): void {
+    this.#timer?.cancel()
+    if (!this.#settled) this.#timer = this.#offer.clock.after(delayMs, () => this.#fail(code, detail))
   }
 
   #settle(): boolean {
     if (this.#settled) return false
     this.#settled = true
     this.#timer?.cancel()
-    this.#offer.socket.off('close', this.#onClientClose)
+    this.#unwatchClient()
     return true
   }
 
   #fail(code: ErrorCode, detail: string): void {
     if (!this.#settle()) return
     this.#request.destroy()
-    this.#options.onFailure({ code, detail }, this.#sent)
+    const { host, port } = this.#options.address
+    this.#options.onFailure({ code, detail: `${host}:${port}: ${detail}` }, this.#sent)
   }
 
-  readonly #onClientClose = (): void => this.#fail('client_gone', 'the client closed its connection')
+  /** Nobody reads from the client yet, so its leaving shows only to who asks. */
+  #watchClient(): void {
+    const { socket } = this.#offer
+    socket.on('close', this.#onClientGone).on('end', this.#onClientGone).on('readable', this.#onClientReadable)
+  }
+
+  #unwatchClient(): void {
+    const { socket } = this.#offer
+    socket.off('close', this.#onClientGone).off('end', this.#onClientGone).off('readable', this.#onClientReadable)
+  }
+
+  readonly #onClientGone = (): void => this.#fail('client_gone', 'the client closed its connection')
+
+  readonly #onClientReadable = (): void => {
+    const { socket } = this.#offer
+    if (socket.readableLength === 0) socket.read(0)
+  }
 
   #refused(response: IncomingMessage): void {
     if (!this.#settle()) return void response.destroy()
     const { socket, downstream } = this.#offer
-    const status = response.statusCode ?? 502
-    downstream.tunnelled(status)
-    socket.write(rawHead(status, withoutHopByHop(response.rawHeaders)))
+    downstream.head({ status: response.statusCode ?? 502, headers: withoutHopByHop(response.rawHeaders) })
+    // Without a length its end is the end of the connection, and only a reset tells that it is not whole.
+    response.on('error', () => socket.resetAndDestroy())
     response.on('data', (chunk: Buffer) => void (downstream.bytes += chunk.length))
-    response.on('error', () => socket.destroy())
-    socket.on('close', () => response.destroy())
-    response.pipe(socket)
-    socket.once('close', () => this.#options.onClose())
+    response.once('end', () => downstream.end())
+    response.pipe(socket, { end: false })
+    socket.setTimeout(this.#options.idleMs, () => socket.destroy())
+    socket.once('close', () => {
+      response.destroy()
+      this.#options.onClose()
+    })
   }
 
   #opened(upstream: Socket): void {
@@ -121,28 +154,17 @@ class TunnelRun {
     const { socket, downstream } = this.#offer
     downstream.tunnelled(101)
     upstream.on('data', (chunk: Buffer) => void (downstream.bytes += chunk.length))
-    join(socket, upstream, this.#options.idleMs)
-    join(upstream, socket, this.#options.idleMs)
-    let open = 2
-    const onClosed = (): void => void (--open === 0 && this.#options.onClose())
-    for (const side of [socket, upstream]) {
-      if (side.closed) onClosed()
-      else side.once('close', onClosed)
-    }
+    joinSockets(socket, upstream, { idleMs: this.#options.idleMs, onClosed: () => this.#options.onClose() })
   }
 }
 
-/** What ends one side ends the other, after it has got what was on its way. */
-function join(one: Socket, other: Socket, idleMs: number): void {
-  one.on('error', () => other.destroy())
-  one.on('close', () => other.destroySoon())
-  one.setTimeout(idleMs, () => one.destroy())
-}
-
+/** In lower case, as http-proxy looks for them; without a prototype, whose names a client could send. */
 function upgradeHeaders(headers: HeaderList): Record<string, string | string[]> {
-  const fields: Record<string, string | string[]> = { Connection: 'Upgrade', Upgrade: 'websocket' }
+  const fields: Record<string, string | string[]> = Object.create(null) as Record<string, string | string[]>
+  fields['connection'] = 'Upgrade'
+  fields['upgrade'] = 'websocket'
   for (let i = 0; i + 1 < headers.length; i += 2) {
-    const [name = '', value = ''] = [headers[i], headers[i + 1]]
+    const [name = '', value = ''] = [headers[i]?.toLowerCase(), headers[i + 1]]
     const before = fields[name]
     fields[name] = before === undefined ? value : [before, value].flat()
   }

@@ -2,10 +2,12 @@ import type { Readable } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { GatewayError, messageOf, systemCodeOf, type ErrorCode } from '../../errors.ts'
 import type { Failure, HeaderList, RequestHead } from '../exchange.ts'
-import type { Endpoint } from './endpoint.ts'
+import type { Endpoint, Waiter } from './endpoint.ts'
 
 /** Who tries: it is told what becomes of an attempt. After `onEnd` or `onFailure` nothing more comes. */
 export interface AttemptOwner {
+  /** It waits no longer for others: a connection is at hand or being opened. */
+  onConnecting(): void
   /** The request goes onto a connection: from here on the upstream may see it. */
   onSending(): void
   /** A piece of a streamed body went out, or all of the request did. */
@@ -17,11 +19,19 @@ export interface AttemptOwner {
   onFailure(failure: Failure): void
 }
 
+export interface AttemptRequest {
+  readonly head: RequestHead
+  /** Its fields as the upstream gets them. */
+  readonly headers: HeaderList
+  readonly body: Readable | Buffer | null
+}
+
 /** Errors of undici by what they mean for an exchange. What is not here is a broken connection. */
 const codesOfUndici: Readonly<Record<string, ErrorCode>> = {
   UND_ERR_CONNECT_TIMEOUT: 'upstream_connect_failed',
   UND_ERR_HEADERS_OVERFLOW: 'upstream_protocol',
   ERR_INVALID_CHAR: 'upstream_protocol',
+  ERR_INVALID_HTTP_TOKEN: 'upstream_protocol',
   ERR_HTTP_INVALID_STATUS_CODE: 'upstream_protocol',
   UND_ERR_INVALID_ARG: 'bad_request',
   UND_ERR_NOT_SUPPORTED: 'bad_request',
@@ -29,34 +39,48 @@ const codesOfUndici: Readonly<Record<string, ErrorCode>> = {
 }
 
 /** One try of an exchange at one endpoint, over undici. It counts itself into the endpoint's load until it ends. */
-export class Attempt implements Dispatcher.DispatchHandler {
+export class Attempt implements Dispatcher.DispatchHandler, Waiter {
   readonly endpoint: Endpoint
+  /** Whether it waits for others to end. */
+  isWaiting = true
   /** Whether the upstream may have seen the request. */
   sent = false
   readonly #owner: AttemptOwner
+  readonly #request: AttemptRequest
   #controller: Dispatcher.DispatchController | null = null
+  #hasTurn = false
   #ended = false
   #headSeen = false
 
-  constructor(endpoint: Endpoint, owner: AttemptOwner) {
+  constructor(endpoint: Endpoint, request: AttemptRequest, owner: AttemptOwner) {
     this.endpoint = endpoint
+    this.#request = request
     this.#owner = owner
   }
 
-  start(request: RequestHead, headers: HeaderList, body: Readable | Buffer | null): void {
+  start(): void {
     this.endpoint.inFlight++
-    this.endpoint.dispatch({ method: request.method, path: request.path + request.query, headers, body }, this)
+    this.endpoint.acquire(this)
   }
 
   /** Ends it without a word to the owner. */
   abort(): void {
     if (this.#ended) return
     this.#end()
-    this.#controller?.abort(new Error('aborted by the gateway'))
+    if (this.isWaiting) this.endpoint.giveUp(this)
+    else this.#controller?.abort(new Error('aborted by the gateway'))
   }
 
   resume(): void {
     this.#controller?.resume()
+  }
+
+  onTurn(): void {
+    this.isWaiting = false
+    this.#hasTurn = true
+    this.#owner.onConnecting()
+    const { head, headers, body } = this.#request
+    this.endpoint.dispatch({ method: head.method, path: head.path + head.query, headers, body }, this)
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -74,15 +98,11 @@ export class Attempt implements Dispatcher.DispatchHandler {
     if (!this.#ended) this.#owner.onBodyProgress(true)
   }
 
-  onResponseStart(
-    controller: Dispatcher.DispatchController,
-    status: number,
-    headers: Record<string, string | string[] | undefined>,
-  ): void {
+  onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
     // RFC 9110 §15.2: an interim answer is not the answer.
     if (this.#ended || status < 200) return
     this.#headSeen = true
-    this.#owner.onHead(status, flatHeaders(headers))
+    this.#owner.onHead(status, receivedHeaders(controller))
     if (this.#ended) controller.abort(new Error('aborted by the gateway'))
   }
 
@@ -92,12 +112,14 @@ export class Attempt implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
+    this.#releaseTurn()
     if (this.#ended) return
     this.#end()
     this.#owner.onEnd()
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | null, error: Error): void {
+    this.#releaseTurn()
     if (this.#ended) return
     this.#end()
     this.#owner.onFailure(this.#failureOf(error))
@@ -108,10 +130,17 @@ export class Attempt implements Dispatcher.DispatchHandler {
     this.endpoint.inFlight--
   }
 
+  /** The turn is held until undici has done with the request, also if the owner has lost interest before. */
+  #releaseTurn(): void {
+    if (!this.#hasTurn) return
+    this.#hasTurn = false
+    this.endpoint.release()
+  }
+
   #failureOf(error: Error): Failure {
     const known = systemCodeOf(error) ?? ''
     const detail = `${this.endpoint.key}: ${messageOf(error)}`
-    // The request body's stream says itself what ended it.
+    // The request body's stream says itself what ended it, and so does a filter.
     if (error instanceof GatewayError) return { code: error.code, detail }
     if (known.startsWith('HPE_')) return { code: 'upstream_protocol', detail }
     const code = codesOfUndici[known] ?? (this.sent ? 'upstream_reset' : 'upstream_connect_failed')
@@ -119,13 +148,10 @@ export class Attempt implements Dispatcher.DispatchHandler {
   }
 }
 
-function flatHeaders(headers: Record<string, string | string[] | undefined>): HeaderList {
-  const flat: HeaderList = []
-  for (const name of Object.keys(headers)) {
-    const value = headers[name]
-    if (value === undefined) continue
-    if (typeof value === 'string') flat.push(name, value)
-    else for (const one of value) flat.push(name, one)
-  }
-  return flat
+/** The fields as they came, which undici's own parsed form has in lower case and without their order. */
+function receivedHeaders({ rawHeaders }: Dispatcher.DispatchController): HeaderList {
+  const list: HeaderList = []
+  if (!Array.isArray(rawHeaders)) return list
+  for (const text of rawHeaders) list.push(typeof text === 'string' ? text : text.toString('latin1'))
+  return list
 }

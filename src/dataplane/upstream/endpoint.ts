@@ -8,6 +8,12 @@ export interface EndpointLimits {
   readonly connectMs: number
 }
 
+/** Something that waits for its turn on a connection. */
+export interface Waiter {
+  /** Its turn has come; it gives the turn back with {@link Endpoint.release}. */
+  onTurn(): void
+}
+
 /**
  * Kept below the 5 s after which many servers (Node's among them) close an idle connection, so that a request is not sent into a closing
  * one; a server that tells its own time (Keep-Alive: timeout=…) is believed, minus undici's margin of 2 s.
@@ -23,6 +29,11 @@ export class Endpoint {
   inFlight = 0
   #limits: EndpointLimits
   #pool: Pool
+  /** Turns given out: never more than connections, so that nothing waits inside undici, where nobody could take it out again. */
+  #turns = 0
+  readonly #waiting = new Set<Waiter>()
+  #isCallingUp = false
+  #isRetired = false
 
   constructor(address: Address, limits: EndpointLimits) {
     this.key = formatAddress(address)
@@ -33,7 +44,26 @@ export class Endpoint {
 
   /** Whether one more attempt would have to wait behind a full queue. */
   get isFull(): boolean {
-    return this.inFlight >= this.#limits.maxConnections + this.#limits.maxQueued
+    return this.#turns >= this.#limits.maxConnections && this.#waiting.size >= this.#limits.maxQueued
+  }
+
+  /** Gives a turn: at once, or when one is released. */
+  acquire(waiter: Waiter): void {
+    if (this.#turns >= this.#limits.maxConnections) return void this.#waiting.add(waiter)
+    this.#turns++
+    waiter.onTurn()
+  }
+
+  /** Takes out one that waits. */
+  giveUp(waiter: Waiter): void {
+    this.#waiting.delete(waiter)
+    this.#closeIfDone()
+  }
+
+  release(): void {
+    this.#turns--
+    if (this.#waiting.size > 0) this.#callUp()
+    this.#closeIfDone()
   }
 
   dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
@@ -45,20 +75,43 @@ export class Endpoint {
     const before = this.#limits
     this.#limits = limits
     if (before.maxConnections === limits.maxConnections && before.connectMs === limits.connectMs) return
-    this.retire()
+    closePool(this.#pool)
     this.#pool = openPool(this.key, limits)
+    this.#callUp()
   }
 
   /** Lets attempts under way end and closes the connections after them. */
   retire(): void {
-    // It rejects only if the pool has been destroyed meanwhile: then there is nothing left to close.
-    this.#pool.close().catch(() => {})
+    this.#isRetired = true
+    this.#closeIfDone()
   }
 
   /** Ends everything at once. */
   async destroy(): Promise<void> {
     await this.#pool.destroy()
   }
+
+  #callUp(): void {
+    // A turn that ends at once must not call up the next one from within: a long queue would be a deep stack.
+    if (this.#isCallingUp) return
+    this.#isCallingUp = true
+    for (const waiter of this.#waiting) {
+      if (this.#turns >= this.#limits.maxConnections) break
+      this.#waiting.delete(waiter)
+      this.#turns++
+      waiter.onTurn()
+    }
+    this.#isCallingUp = false
+  }
+
+  #closeIfDone(): void {
+    if (this.#isRetired && this.#turns === 0 && this.#waiting.size === 0) closePool(this.#pool)
+  }
+}
+
+function closePool(pool: Pool): void {
+  // It rejects only if the pool has been destroyed or closed meanwhile: then there is nothing left to close.
+  pool.close().catch(() => {})
 }
 
 function openPool(key: string, { maxConnections, connectMs }: EndpointLimits): Pool {

@@ -6,6 +6,7 @@ import { noMember } from './no-member.ts'
 import { Attempt, type AttemptOwner } from './attempt.ts'
 import type { Deadline, Deadlines } from './deadlines.ts'
 import type { Endpoint } from './endpoint.ts'
+import { lateness } from './lateness.ts'
 import type { AttemptPolicy } from './policy.ts'
 import { isIdempotent, isReplayable, readWhole } from './replay.ts'
 import type { Upstream } from './upstream.ts'
@@ -44,7 +45,9 @@ export class Forwarding implements AttemptOwner, Deadline {
   readonly #tried: Endpoint[] = []
   #body: Readable | Buffer | null
   #attempt: Attempt | null = null
+  #isUploading = false
   #answering = false
+  #isClientSlow = false
   #answerBy = Infinity
   #done = false
 
@@ -61,33 +64,41 @@ export class Forwarding implements AttemptOwner, Deadline {
     downstream.onDrain = this.#onDrain
     deadlines.add(this)
     if (!body || !isReplayable(request.method, body)) return this.#try()
-    this.#await(this.#options.policy.timeouts.responseMs)
-    readWhole(body.stream).then(this.#onWholeBody, (error: unknown) =>
+    this.#onUpload()
+    readWhole(body.stream, this.#onUpload).then(this.#onWholeBody, (error: unknown) =>
       this.#finish({ code: 'client_gone', detail: messageOf(error) }),
     )
   }
 
+  onConnecting(): void {
+    this.#await(Math.min(this.#in(this.#options.policy.timeouts.connectMs), this.#answerBy))
+  }
+
   onSending(): void {
+    this.#isUploading = this.#isStreamed
     // While a body streams up, the upstream owes no answer yet; it only must go on reading.
-    if (this.#isStreaming) return this.#await(this.#options.policy.timeouts.idleMs)
-    this.#awaitAnswer()
+    if (this.#isUploading) this.#awaitByte()
+    else this.#awaitAnswer()
   }
 
   onBodyProgress(complete: boolean): void {
-    if (this.#answering || !this.#isStreaming) return
-    if (complete) return this.#awaitAnswer()
-    this.#await(this.#options.policy.timeouts.idleMs)
+    if (!this.#isUploading) return
+    this.#isUploading = !complete
+    if (complete && !this.#answering) this.#awaitAnswer()
+    else this.#awaitByte()
   }
 
   onHead(status: number, headers: HeaderList): void {
     this.#answering = true
-    this.#await(this.#options.policy.timeouts.idleMs)
+    this.#awaitByte()
     this.#options.exchange.downstream.head(this.#options.outgoing({ status, headers }))
   }
 
   onData(chunk: Buffer): boolean {
-    this.#await(this.#options.policy.timeouts.idleMs)
-    return this.#options.exchange.downstream.write(chunk)
+    this.#awaitByte()
+    const goOn = this.#options.exchange.downstream.write(chunk)
+    if (!goOn) this.#isClientSlow = true
+    return goOn
   }
 
   onEnd(): void {
@@ -96,29 +107,29 @@ export class Forwarding implements AttemptOwner, Deadline {
   }
 
   onFailure(failure: Failure): void {
-    const { upstream } = this.#options
-    if (this.#attempt) upstream.noteFailure(this.#attempt.endpoint, failure)
+    if (this.#attempt) this.#options.upstream.noteFailure(this.#attempt.endpoint, failure)
     if (!this.#mayRetry(failure)) return this.#finish(failure)
-    upstream.stats.retries++
+    this.#options.upstream.stats.retries++
     this.#try()
   }
 
   onDue(): void {
     const attempt = this.#attempt
-    const { connectMs, responseMs, idleMs } = this.#options.policy.timeouts
-    if (!attempt)
-      return this.#finish({ code: 'request_timeout', detail: `the request body did not arrive within ${responseMs} ms` })
-    attempt.abort()
-    const { key } = attempt.endpoint
-    if (!attempt.sent)
-      return this.onFailure({ code: 'upstream_connect_failed', detail: `${key}: no connection within ${connectMs} ms` })
-    const detail = this.#answering
-      ? `${key}: no byte for ${idleMs} ms`
-      : `${key}: no answer in time (response ${responseMs} ms, idle ${idleMs} ms)`
-    const failure: Failure = { code: 'upstream_timeout', detail }
-    this.#options.upstream.noteFailure(attempt.endpoint, failure)
-    this.#finish(failure)
+    attempt?.abort()
+    const body = Buffer.isBuffer(this.#body) ? null : this.#body
+    this.onFailure(
+      lateness({
+        attempt,
+        timeouts: this.#options.policy.timeouts,
+        answering: this.#answering,
+        isClientSlow: this.#isClientSlow,
+        // undici pauses the body when the upstream does not read; if it has not, there was nothing to send.
+        isClientSilent: this.#isUploading && body?.isPaused() === false,
+      }),
+    )
   }
+
+  readonly #onUpload = (): void => this.#awaitByte()
 
   readonly #onWholeBody = (body: Buffer): void => {
     if (this.#done) return
@@ -134,7 +145,8 @@ export class Forwarding implements AttemptOwner, Deadline {
 
   readonly #onDrain = (): void => {
     if (this.#done) return
-    this.#await(this.#options.policy.timeouts.idleMs)
+    this.#isClientSlow = false
+    this.#awaitByte()
     this.#attempt?.resume()
   }
 
@@ -142,35 +154,43 @@ export class Forwarding implements AttemptOwner, Deadline {
     const { exchange, upstream, policy, headers } = this.#options
     const endpoint = upstream.pick(exchange.request, this.#tried)
     if (!endpoint) return this.#finish(noMember(upstream))
-    if (endpoint.isFull)
-      return this.#finish({ code: 'upstream_overloaded', detail: `${endpoint.key}: ${endpoint.inFlight} requests wait` })
     this.#tried.push(endpoint)
     upstream.stats.attempts++
-    this.#attempt = new Attempt(endpoint, this)
-    this.#await(policy.timeouts.connectMs)
-    if (this.dueAt > this.#answerBy) this.dueAt = this.#answerBy
-    this.#attempt.start(exchange.request, headers, this.#body)
+    this.#attempt = new Attempt(endpoint, { head: exchange.request, headers, body: this.#body }, this)
+    if (endpoint.isFull)
+      return this.onFailure({ code: 'upstream_overloaded', detail: `${endpoint.key}: ${endpoint.inFlight} under way` })
+    this.#await(Math.min(this.#in(policy.timeouts.responseMs), this.#answerBy))
+    this.#attempt.start()
   }
 
   #mayRetry({ code }: Failure): boolean {
     const { exchange, policy } = this.#options
-    if (this.#done || exchange.downstream.started || this.#answering || this.#tried.length >= policy.retry.attempts) return false
+    if (this.#done || this.#answering || this.#attempt === null || this.#tried.length >= policy.retry.attempts) return false
     if (code === 'client_gone' || code === 'bad_request') return false
-    if (this.#attempt?.sent === false) return true
-    return isIdempotent(exchange.request.method) && !this.#isStreaming
+    if (!this.#attempt.sent) return true
+    // Who has waited once for the whole answer time does not wait again.
+    return code !== 'upstream_timeout' && isIdempotent(exchange.request.method) && !this.#isStreamed
   }
 
-  get #isStreaming(): boolean {
+  get #isStreamed(): boolean {
     return this.#body !== null && !Buffer.isBuffer(this.#body)
   }
 
-  #await(ms: number): void {
-    this.dueAt = this.#options.clock.monotonic() + ms
+  #in(ms: number): number {
+    return this.#options.clock.monotonic() + ms
+  }
+
+  #await(at: number): void {
+    this.dueAt = at
+  }
+
+  #awaitByte(): void {
+    this.dueAt = this.#in(this.#options.policy.timeouts.idleMs)
   }
 
   /** The time for the answer runs from the first sending, over all attempts. */
   #awaitAnswer(): void {
-    if (this.#answerBy === Infinity) this.#answerBy = this.#options.clock.monotonic() + this.#options.policy.timeouts.responseMs
+    if (this.#answerBy === Infinity) this.#answerBy = this.#in(this.#options.policy.timeouts.responseMs)
     this.dueAt = this.#answerBy
   }
 
@@ -181,6 +201,8 @@ export class Forwarding implements AttemptOwner, Deadline {
     deadlines.remove(this)
     exchange.downstream.onGone = null
     exchange.downstream.onDrain = null
+    // What has not been read of it will not be.
+    exchange.body?.stream.destroy()
     onDone({ attempts: this.#tried.length, endpoint: this.#attempt?.endpoint ?? null, failure })
   }
 }

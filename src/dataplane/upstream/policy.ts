@@ -2,9 +2,9 @@
 export interface Timeouts {
   /** To open a connection to an endpoint. */
   readonly connectMs: number
-  /** From the moment the request is sent to the head of the response, all attempts together. */
+  /** From the moment the request is sent to the head of the response, all attempts together; also the longest wait for a free connection. */
   readonly responseMs: number
-  /** Without one byte in either direction once the response has begun; also of a tunnel. */
+  /** Without one byte in either direction while a body is under way; also of a tunnel. */
   readonly idleMs: number
 }
 

@@ -17,9 +17,12 @@ export function isReplayable(method: string, body: RequestBody): boolean {
   return isIdempotent(method) && body.lengthBytes !== null && body.lengthBytes <= REPLAYABLE_BYTES
 }
 
-/** Reads a short body whole. Rejects if the client leaves before its end. */
-export async function readWhole(stream: Readable): Promise<Buffer> {
+/** Reads a short body whole; `onProgress` is called for each piece. Rejects if the client leaves before its end. */
+export async function readWhole(stream: Readable, onProgress: () => void): Promise<Buffer> {
   const chunks: Buffer[] = []
-  for await (const chunk of stream) chunks.push(chunk as Buffer)
+  for await (const chunk of stream) {
+    chunks.push(chunk as Buffer)
+    onProgress()
+  }
   return Buffer.concat(chunks)
 }

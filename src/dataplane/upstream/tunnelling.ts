@@ -14,7 +14,7 @@ export interface TunnellingOptions {
   readonly onDone: (outcome: Outcome) => void
 }
 
-/** Takes an upgrade to its upstream; an endpoint that cannot be connected to is passed over for another one. */
+/** Takes an upgrade to its upstream; an endpoint that breaks before it has answered is passed over for another one. */
 export function startTunnelling(options: TunnellingOptions): void {
   const { exchange, tunnel, upstream, policy, headers, onDone } = options
   const tried: Endpoint[] = []
@@ -26,13 +26,11 @@ export function startTunnelling(options: TunnellingOptions): void {
     upstream.stats.attempts++
     endpoint.inFlight++
     const { path, query } = exchange.request
-    const { connectMs, responseMs, idleMs } = policy.timeouts
     tunnel.open({
+      ...policy.timeouts,
       address: endpoint.address,
       path: path + query,
       headers,
-      openMs: connectMs + responseMs,
-      idleMs,
       onFailure: (failure, sent) => leave(endpoint, failure, sent),
       onClose: () => leave(endpoint, null, true),
     })
@@ -40,11 +38,19 @@ export function startTunnelling(options: TunnellingOptions): void {
   const leave = (endpoint: Endpoint, failure: Failure | null, sent: boolean): void => {
     endpoint.inFlight--
     if (failure) upstream.noteFailure(endpoint, failure)
-    if (failure && !sent && tried.length < policy.retry.attempts) {
+    if (failure && mayRetry(failure, sent) && tried.length < policy.retry.attempts) {
       upstream.stats.retries++
       return attempt()
     }
     onDone({ attempts: tried.length, endpoint, failure })
   }
-  attempt()
+  if (exchange.downstream.gone) onDone({ attempts: 0, endpoint: null, failure: clientGone })
+  else attempt()
+}
+
+const clientGone: Failure = { code: 'client_gone', detail: 'the client closed its connection' }
+
+/** An upgrade is a GET: an endpoint that broke without an answer may have seen it. */
+function mayRetry({ code }: Failure, sent: boolean): boolean {
+  return code === 'upstream_reset' || (!sent && code !== 'client_gone')
 }

@@ -1,11 +1,22 @@
 import { formatAddress } from '../../address.ts'
 import { pause, type Clock, type Random } from '../../clock.ts'
+import type { ErrorCode } from '../../errors.ts'
 import type { Balancer } from '../balancer/balancer.ts'
 import { createBalancer } from '../balancer/table.ts'
 import type { Failure, RequestHead } from '../exchange.ts'
 import { Endpoint, type EndpointLimits } from './endpoint.ts'
 import type { Member, Members, MemberUpdate } from './members.ts'
 import type { UpstreamPolicy } from './policy.ts'
+
+/** Failures of an attempt that say nothing about its endpoint. */
+const notOfTheEndpoint: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'client_gone',
+  'client_stalled',
+  'request_timeout',
+  'bad_request',
+  'filter_failed',
+  'upstream_overloaded',
+])
 
 export interface UpstreamDeps {
   readonly clock: Clock
@@ -78,10 +89,10 @@ export class Upstream {
     return this.#balancer.pick(untried.length > 0 ? untried : eligible, request)?.endpoint ?? null
   }
 
-  /** Counts a failed attempt and has its endpoint probed at once. */
+  /** Counts a failed attempt and has its endpoint probed at once, if the endpoint is to blame. */
   noteFailure(endpoint: Endpoint, { code }: Failure): void {
     this.stats.failures.set(code, (this.stats.failures.get(code) ?? 0) + 1)
-    if (code !== 'client_gone') this.onTrouble?.(endpoint.key)
+    if (!notOfTheEndpoint.has(code)) this.onTrouble?.(endpoint.key)
   }
 
   /** Gives attempts under way `drainMs`, then ends all connections. */

@@ -1,0 +1,31 @@
+import type { Failure } from '../exchange.ts'
+import type { Attempt } from './attempt.ts'
+import type { Timeouts } from './policy.ts'
+
+/** How far an exchange was when its time was up. */
+export interface Progress {
+  /** Null: a short body was still being read. */
+  readonly attempt: Attempt | null
+  readonly timeouts: Timeouts
+  readonly answering: boolean
+  /** The client has not taken what it was sent of the answer. */
+  readonly isClientSlow: boolean
+  /** The client has not sent the rest of its body, although the upstream would take it. */
+  readonly isClientSilent: boolean
+}
+
+/** Says who was late: only then is it known which endpoint to distrust, and what to tell the client. */
+export function lateness({ attempt, timeouts, answering, isClientSlow, isClientSilent }: Progress): Failure {
+  const { connectMs, responseMs, idleMs } = timeouts
+  if (!attempt) return { code: 'request_timeout', detail: `no byte of the request body for ${idleMs} ms` }
+  const { key } = attempt.endpoint
+  if (attempt.isWaiting) return { code: 'upstream_overloaded', detail: `${key}: no connection was free within ${responseMs} ms` }
+  if (!attempt.sent) return { code: 'upstream_connect_failed', detail: `${key}: no connection within ${connectMs} ms` }
+  if (isClientSlow) return { code: 'client_stalled', detail: `the client took nothing of the answer for ${idleMs} ms` }
+  if (answering) return { code: 'upstream_timeout', detail: `${key}: no byte of the answer for ${idleMs} ms` }
+  if (isClientSilent) return { code: 'request_timeout', detail: `no byte of the request body for ${idleMs} ms` }
+  return {
+    code: 'upstream_timeout',
+    detail: `${key}: no answer within ${responseMs} ms, or the body was not read for ${idleMs} ms`,
+  }
+}
