@@ -31,15 +31,16 @@ export async function startConsul(): Promise<ConsulProcess> {
   const folder = mkdtempSync(join(tmpdir(), 'consul-'))
   const [http, lan, wan, server] = await freePorts(4)
   const config = {
-    ...{
-      node_name: 'n1',
-      datacenter: 'dc1',
-      server: true,
-      bootstrap_expect: 1,
-      bind_addr: '127.0.0.1',
-      client_addr: '127.0.0.1',
-    },
-    ...{ disable_update_check: true, log_level: 'warn', check_update_interval: '0s', performance: { raft_multiplier: 1 } },
+    node_name: 'n1',
+    datacenter: 'dc1',
+    server: true,
+    bootstrap_expect: 1,
+    bind_addr: '127.0.0.1',
+    client_addr: '127.0.0.1',
+    disable_update_check: true,
+    log_level: 'warn',
+    check_update_interval: '0s',
+    performance: { raft_multiplier: 1 },
     ports: { http, dns: -1, grpc: -1, serf_lan: lan, serf_wan: wan, server },
   }
   const child = spawn(binary, ['agent', '-data-dir', join(folder, 'data'), '-hcl', JSON.stringify(config)], { stdio: 'ignore' })

@@ -24,9 +24,8 @@ test('every acknowledged write survives SIGKILL, and no index is handed out twic
   const data = makeFolder(context)
   const first = await spawnRegistry(context, data)
   const acknowledged = new Map<string, string>()
-  let isKilled = false
   const writer = async (worker: number): Promise<void> => {
-    for (let n = 0; !isKilled; n++) {
+    for (let n = 0; ; n++) {
       const [key, value] = [`w${worker}/${n % 50}`, `value ${n}`]
       const reply = await call(`${first.url}/v1/kv/${key}`, 'PUT', value).catch(() => null)
       // The last write may be on disk without having been acknowledged.
@@ -38,7 +37,6 @@ test('every acknowledged write survives SIGKILL, and no index is handed out twic
   await until('200 keys written', () => acknowledged.size >= 200)
   const before = await call(`${first.url}/v1/kv/?keys`, 'GET')
   await first.kill()
-  isKilled = true
   await Promise.all(writers)
 
   const second = await openRegistry(context, { data })
