@@ -1,5 +1,4 @@
 import { Worker } from 'node:worker_threads'
-import { pino } from 'pino'
 import type { Address } from '../address.ts'
 import { GatewayError, messageOf, type ErrorCode } from '../errors.ts'
 import type { Logger } from '../logging.ts'
@@ -77,6 +76,6 @@ function workerUrl(): URL {
 /** Writes a line of the thread's logger with the parent's, with its fields. */
 function relay(line: string, logger: Logger): void {
   const { level, msg, time: _time, pid: _pid, hostname: _hostname, ...fields } = JSON.parse(line) as Record<string, unknown>
-  const name = pino.levels.labels[Number(level)] ?? 'info'
+  const name = logger.levels.labels[Number(level)] ?? 'info'
   logger[name as 'info'](fields, typeof msg === 'string' ? msg : '')
 }

@@ -13,7 +13,7 @@ import { leftOut, rows } from './recording.ts'
 interface Target {
   readonly name: string
   readonly skip: string | false
-  open(): Promise<{ readonly port: number; close(): Promise<void> }>
+  readonly open: () => Promise<{ readonly port: number; close(): Promise<void> }>
 }
 
 const embedded = async (data: string | null) => {

@@ -8,18 +8,16 @@ import { until } from '../support/until.ts'
 import { openRegistry, type TestRegistry } from './registry.ts'
 
 const definition: CheckDefinition = {
-  ...{
-    id: 'c',
-    kind: 'tcp',
-    target: '',
-    method: '',
-    header: {},
-    body: '',
-    tlsSkipVerify: false,
-    intervalMs: 1000,
-    timeoutMs: 1000,
-    ttlMs: 0,
-  },
+  id: 'c',
+  kind: 'tcp',
+  target: '',
+  method: '',
+  header: {},
+  body: '',
+  tlsSkipVerify: false,
+  intervalMs: 1000,
+  timeoutMs: 1000,
+  ttlMs: 0,
   successBeforePassing: 0,
   failuresBeforeCritical: 0,
   outputMaxBytes: 4096,
@@ -77,7 +75,7 @@ test('an HTTP check sends what was asked for, follows redirects, and maps 2xx, 4
   let status = 200
   const seen: (string | undefined)[] = []
   const target = await startInstance('target', (request, response) => {
-    seen.push(`${request.method} ${request.url} ${request.headers['x-a']} ${request.headers['user-agent']}`)
+    seen.push(`${request.method} ${request.url} ${String(request.headers['x-a'])} ${request.headers['user-agent']}`)
     if (request.url === '/moved') response.writeHead(302, { location: '/health' })
     else response.statusCode = status
     response.end('fine')

@@ -46,28 +46,6 @@ export function parseNodeMeta(query: URLSearchParams): readonly (readonly [strin
   })
 }
 
-/** Texts of answers, as of one index of the catalog. Bounded: it starts anew when it is full. */
-export class AnswerCache {
-  readonly #texts = new Map<string, string>()
-  #index = -1n
-  #characters = 0
-
-  text(key: string, index: bigint, write: () => string): string {
-    if (index !== this.#index || this.#characters > maxCachedCharacters) {
-      this.#texts.clear()
-      this.#index = index
-      this.#characters = 0
-    }
-    const known = this.#texts.get(key)
-    if (known !== undefined) return known
-    const text = write()
-    this.#texts.set(key, text)
-    this.#characters += key.length + text.length
-    return text
-  }
-}
-
-const maxCachedCharacters = 16 * 1024 * 1024
 /** Parameters that choose what is found; others (index, wait, stale) do not. */
 const choosing = ['passing', 'tag', 'node-meta', 'filter']
 

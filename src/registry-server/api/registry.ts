@@ -2,10 +2,10 @@ import type { Clock, Random } from '../../clock.ts'
 import type { Agent } from '../agent.ts'
 import type { Expiry } from '../expiry.ts'
 import type { Store } from '../store/store.ts'
+import type { AnswerCache } from './answer-cache.ts'
 import type { Answer } from './answer.ts'
 import type { ApiRequest } from './api-request.ts'
 import type { BlockedQueries } from './blocking.ts'
-import type { AnswerCache } from './catalog-query.ts'
 
 /** The parts that the handlers work on. */
 export interface Registry {
