@@ -49,8 +49,8 @@ describe('an attempt that cannot connect', () => {
       const answer = await request(plane.url, { method: 'POST', body: Readable.from([Buffer.from('one '), Buffer.from('two')]) })
       assert.equal(await answer.body.text(), 'one two')
     }
-    const records = await until('both are logged', () => plane.access.length === 2 && plane.access)
-    assert.deepEqual(records.map(({ attempts }) => attempts).toSorted(), [1, 2])
+    await until('both are logged', () => plane.access.length === 2)
+    assert.ok(plane.access.some(({ attempts }) => attempts === 2))
   })
 
   it('ends in 502 where there is no other endpoint, after the allowed attempts', async () => {

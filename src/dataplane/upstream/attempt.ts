@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream'
-import type { Dispatcher } from 'undici'
+import { errors, type Dispatcher } from 'undici'
 import { GatewayError, messageOf, systemCodeOf, type ErrorCode } from '../../errors.ts'
 import type { Failure, HeaderList, RequestHead } from '../exchange.ts'
 import type { Endpoint, Waiter } from './endpoint.ts'
@@ -142,7 +142,7 @@ export class Attempt implements Dispatcher.DispatchHandler, Waiter {
     const detail = `${this.endpoint.key}: ${messageOf(error)}`
     // The request body's stream says itself what ended it, and so does a filter.
     if (error instanceof GatewayError) return { code: error.code, detail }
-    if (known.startsWith('HPE_')) return { code: 'upstream_protocol', detail }
+    if (error instanceof errors.HTTPParserError) return { code: 'upstream_protocol', detail }
     const code = codesOfUndici[known] ?? (this.sent ? 'upstream_reset' : 'upstream_connect_failed')
     return { code, detail: this.#headSeen ? `${detail} (after the head of the answer)` : detail }
   }

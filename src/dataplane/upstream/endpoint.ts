@@ -1,5 +1,6 @@
 import { Pool, type Dispatcher } from 'undici'
 import { formatAddress, type Address } from '../../address.ts'
+import { connectorOf } from './connector.ts'
 
 /** What an endpoint needs of its upstream's policy. */
 export interface EndpointLimits {
@@ -118,7 +119,7 @@ function openPool(key: string, { maxConnections, connectMs }: EndpointLimits): P
   return new Pool(`http://${key}`, {
     connections: maxConnections,
     pipelining: 1,
-    connectTimeout: connectMs,
+    connect: connectorOf(connectMs),
     keepAliveTimeout: KEEP_ALIVE_MS,
     // Deadlines are ours (deadlines.ts): undici's own are coarse and know nothing of retries.
     headersTimeout: 0,
