@@ -41,7 +41,8 @@ export class MeshDirectory {
   find(name: string): Upstream | null | Promise<Upstream | null> {
     const running = this.#deps.upstreams.find(name)
     if (running) return running.discovery.isSettled ? running.upstream : this.#whenSettled(running)
-    if (!this.#services) throw new GatewayError('upstream_unknown', `the registry has not listed its services yet, "${name}" may be one`)
+    if (!this.#services)
+      throw new GatewayError('upstream_unknown', `the registry has not listed its services yet, "${name}" may be one`)
     if (!this.#services.has(name)) return null
     return this.#whenSettled(this.#deps.upstreams.demand(this.#deps.hot().defaultUpstream(name)))
   }

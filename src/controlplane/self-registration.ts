@@ -66,7 +66,8 @@ export function registerSelf(front: Address, services: readonly ServiceConfig[],
       complained = false
     } catch (error) {
       registered = false
-      if (!complained) logger.warn({ event: 'self.unregistered', error: messageOf(error) }, 'cannot register with the registry yet')
+      if (!complained)
+        logger.warn({ event: 'self.unregistered', error: messageOf(error) }, 'cannot register with the registry yet')
       complained = true
     }
   }
@@ -119,4 +120,3 @@ function registrationOf({ id, name, address, tags, meta, check }: ServiceConfig)
   if (check.kind === 'tcp') return { ...base, check: { kind: 'tcp', address, everyMs, timeoutMs } }
   return { ...base, check: { kind: 'http', url: `http://${formatAddress(address)}${check.path}`, everyMs, timeoutMs } }
 }
-
