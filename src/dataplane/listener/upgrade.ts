@@ -5,11 +5,9 @@ import type { Clock, Timer } from '../../clock.ts'
 import { messageOf, type ErrorCode } from '../../errors.ts'
 import type { HeaderList, Tunnel, TunnelOptions } from '../exchange.ts'
 import { withoutHopByHop } from '../http/hop-by-hop.ts'
-import { silenceExtendWarning } from './extend-warning.ts'
 import { joinSockets } from './join-sockets.ts'
 import type { SocketDownstream } from './socket-downstream.ts'
-
-silenceExtendWarning()
+import { withoutDeprecations } from './without-deprecations.ts'
 
 export interface Offer {
   readonly socket: Socket
@@ -37,7 +35,7 @@ export class UpgradeTunnel implements Tunnel {
     const head = this.#head
     // http-proxy puts these bytes back into the connection, so a second try finds them there.
     this.#head = Buffer.alloc(0)
-    const request = sendUpgrade(this.#offer.socket, head, options)
+    const request = withoutDeprecations(() => sendUpgrade(this.#offer.socket, head, options))
     new TunnelRun(request, this.#offer, options).start()
   }
 }
