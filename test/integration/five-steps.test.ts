@@ -68,7 +68,7 @@ for (const { name, skip, start } of registries) {
       const [problem] = refused.problems
       assert.deepEqual([problem?.line, problem?.column], [1, 10])
       assert.match(problem?.message ?? '', /did you mean "path"/)
-      assert.match(gateway.process.output(), /kv:gateway\/routes\/greetings:1:10/)
+      await until('the log tells the place', () => /kv:gateway\/routes\/greetings:1:10/.test(gateway.process.output()))
       assert.equal((await fetch(`${gateway.web}/greetings/`)).status, 200)
 
       await fetch(`${registry.address}${key}`, { method: 'DELETE' })

@@ -77,7 +77,7 @@ describe('the five steps of the README, as they stand there', () => {
     const { entries } = await ask<ConfigStatus>('/config')
     assert.equal(entries[0]?.state, 'refused')
     assert.match(entries[0]?.problems[0]?.message ?? '', /did you mean "path"/)
-    assert.match(gateway.output(), /kv:gateway\/routes\/hello:1:10/)
+    await until('the log tells the place', () => /kv:gateway\/routes\/hello:1:10/.test(gateway.output()))
   })
 
   it('4: a service is called by its name in both ways', async () => {
