@@ -48,6 +48,7 @@ export class Forwarding implements AttemptOwner, Deadline {
   #isUploading = false
   #answering = false
   #isClientSlow = false
+  #turnBy = Infinity
   #answerBy = Infinity
   #done = false
 
@@ -71,7 +72,7 @@ export class Forwarding implements AttemptOwner, Deadline {
   }
 
   onConnecting(): void {
-    this.#await(Math.min(this.#in(this.#options.policy.timeouts.connectMs), this.#answerBy))
+    this.dueAt = Math.min(this.#in(this.#options.policy.timeouts.connectMs), this.#answerBy)
   }
 
   onSending(): void {
@@ -159,7 +160,8 @@ export class Forwarding implements AttemptOwner, Deadline {
     this.#attempt = new Attempt(endpoint, { head: exchange.request, headers, body: this.#body }, this)
     if (endpoint.isFull)
       return this.onFailure({ code: 'upstream_overloaded', detail: `${endpoint.key}: ${endpoint.inFlight} under way` })
-    this.#await(Math.min(this.#in(policy.timeouts.responseMs), this.#answerBy))
+    if (this.#turnBy === Infinity) this.#turnBy = this.#in(policy.timeouts.responseMs)
+    this.dueAt = Math.min(this.#turnBy, this.#answerBy)
     this.#attempt.start()
   }
 
@@ -178,10 +180,6 @@ export class Forwarding implements AttemptOwner, Deadline {
 
   #in(ms: number): number {
     return this.#options.clock.monotonic() + ms
-  }
-
-  #await(at: number): void {
-    this.dueAt = at
   }
 
   #awaitByte(): void {
