@@ -4,15 +4,13 @@ import { formatAddress, type Address } from './address.ts'
 import { pause, type Clock, type Random } from './clock.ts'
 import type { ColdConfig, ListenerConfig } from './config/config.ts'
 import type { FileDocument } from './config/file.ts'
-import { startElection } from './controlplane/election.ts'
+import { joinFleet } from './controlplane/fleet.ts'
 import { MeshDirectory } from './controlplane/mesh-directory.ts'
 import { Readiness } from './controlplane/readiness.ts'
 import { Reconciler } from './controlplane/reconciler.ts'
-import { registerSelf } from './controlplane/self-registration.ts'
 import { ServiceWatches } from './controlplane/service-watches.ts'
 import { watchConfigFile, type FileSource } from './controlplane/sources/file-source.ts'
-import { watchKvConfig } from './controlplane/sources/kv-source.ts'
-import { startTasks, type TaskScheduler } from './controlplane/tasks/scheduler.ts'
+import { watchKvConfig, type KvSource } from './controlplane/sources/kv-source.ts'
 import type { TaskRequest } from './controlplane/tasks/task-kind.ts'
 import { UpstreamTable } from './controlplane/upstream-table.ts'
 import { Gateway } from './dataplane/gateway.ts'
@@ -77,18 +75,23 @@ async function startParts(base: Base): Promise<App> {
   const watches = new ServiceWatches(registry)
   const upstreams = new UpstreamTable({ watches, clock, random, logger }, cold.shutdown.drainMs)
   parts.defer(() => upstreams.close())
-  const { reconciler, fileSource } = followConfig(base, { gateway, upstreams, registry })
-  const directory = new MeshDirectory({ registry, upstreams, clock, hot: () => reconciler.hot })
+  const { reconciler, fileSource, kv } = followConfig(base, { gateway, upstreams, registry })
+  const directory = new MeshDirectory({ registry, upstreams, clock, hot: () => reconciler.hot }).start()
   parts.defer(() => directory.close())
   const readiness = new Readiness({
     clock,
     contact: () => registry.contact,
     generation: () => reconciler.generation,
+    hasReadKv: () => kv.freshSince !== null,
     unsettled: () => [...upstreams.rows].filter(({ discovery }) => !discovery.isSettled).map(({ upstream }) => upstream.name),
   })
   const { listeners, closeListeners } = await startListeners(base, gateway, directory)
   const call = taskCaller(base, gateway, directory)
-  const tasks = joinFleet(base, { registry, watches, readiness, call, front: frontAddress(cold.listeners, listeners) })
+  const front = frontAddress(cold.listeners, listeners)
+  const { tasks } = parts.adopt(
+    joinFleet({ cold, registry, watches, readiness, front, call, clock, random, logger }),
+    (membership) => membership.leave(),
+  )
   reconciler.onApplied = (hot) => tasks.setTasks(hot.tasks)
   tasks.setTasks(reconciler.hot.tasks)
 
@@ -134,7 +137,7 @@ async function openRegistry({ cold, parts, clock, random, logger }: Base): Promi
 function followConfig(
   { file, fileName, text, env, cold, parts, clock, logger }: Base,
   { gateway, upstreams, registry }: { gateway: Gateway; upstreams: UpstreamTable; registry: Registry },
-): { reconciler: Reconciler; fileSource: FileSource } {
+): { reconciler: Reconciler; fileSource: FileSource; kv: KvSource } {
   const reconciler = new Reconciler(file, fileName, { gateway, upstreams, clock, logger, context: { env } })
   const kv = watchKvConfig(registry, cold.kv.prefix, {
     onEntries: (entries) => reconciler.setEntries(entries),
@@ -146,10 +149,10 @@ function followConfig(
     text,
     clock,
     onText: (next) => reconciler.setFileText(next),
-    onError: (error) => reconciler.setFileUnreadable(error.message),
+    onUnreadable: (why) => reconciler.setFileUnreadable(why),
   })
   parts.defer(() => fileSource.close())
-  return { reconciler, fileSource }
+  return { reconciler, fileSource, kv }
 }
 
 async function startListeners(
@@ -170,26 +173,6 @@ async function startListeners(
     listeners.set(name, await startListener({ name: `listeners.${name}`, bind, limits, trust, clock, random, logger, serve }))
   }
   return { listeners, closeListeners }
-}
-
-function joinFleet(
-  { cold, parts, clock, random, logger }: Base,
-  deps: {
-    registry: Registry
-    watches: ServiceWatches
-    readiness: Readiness
-    front: Address
-    call: (request: TaskRequest) => Promise<{ readonly status: number }>
-  },
-): TaskScheduler {
-  const { registry, watches, readiness, front, call } = deps
-  const unready = (): string | null => readiness.report().reasons[0] ?? null
-  const self = registerSelf(front, cold.services, { registry, watches, clock, random, logger, unready })
-  parts.defer(() => self.close())
-  const shouldYield = (): boolean => cold.registry.kind === 'embedded' && self.hasPeers
-  const common = { registry, prefix: cold.kv.prefix, name: self.id, clock, random, logger }
-  const election = parts.adopt(startElection({ ...common, shouldYield }), (running) => running.close())
-  return parts.adopt(startTasks({ ...common, election, call }), (running) => running.close())
 }
 
 /** Sends the calls of tasks the way of all calls by name: same upstreams, same retries. */

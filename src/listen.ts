@@ -8,10 +8,9 @@ import { GatewayError, systemCodeOf } from './errors.ts'
  */
 export function listen(server: Server, bind: Address, what: string): Promise<Address> {
   return new Promise((resolve, reject) => {
-    const refuse = (error: Error): void => reject(bindError(error, bind, what))
-    server.once('error', refuse)
+    // It stays on: later, an error is a connection that could not be accepted (out of file descriptors), which must not end the process.
+    server.on('error', (error) => reject(bindError(error, bind, what)))
     server.listen({ host: bind.host, port: bind.port }, () => {
-      server.off('error', refuse)
       const bound = server.address()
       resolve(bound && typeof bound === 'object' ? { host: bind.host, port: bound.port } : bind)
     })
@@ -22,11 +21,17 @@ function bindError(error: Error, bind: Address, what: string): GatewayError {
   const where = `${what}: cannot listen on ${formatAddress(bind)}`
   switch (systemCodeOf(error)) {
     case 'EADDRINUSE':
-      return new GatewayError('port_in_use', `${where}: another process has it; stop that one or choose another port`, { cause: error })
-    case 'EACCES':
-      return new GatewayError('bind_failed', `${where}: not permitted; choose a port above 1023 or give the process the right to bind it`, {
+      return new GatewayError('port_in_use', `${where}: another process has it; stop that one or choose another port`, {
         cause: error,
       })
+    case 'EACCES':
+      return new GatewayError(
+        'bind_failed',
+        `${where}: not permitted; choose a port above 1023 or give the process the right to bind it`,
+        {
+          cause: error,
+        },
+      )
     case 'EADDRNOTAVAIL':
       return new GatewayError('bind_failed', `${where}: no interface of this machine has that address`, { cause: error })
     default:

@@ -19,11 +19,11 @@ export async function startAdmin(bind: Address, subject: AdminSubject, logger: L
   const server = createServer({ requestTimeout: 10_000, headersTimeout: 10_000 }, (request, response) => {
     response.on('error', () => {})
     void answer(request, subject)
-      .catch((error: unknown): AdminAnswer => {
-        logger.error({ event: 'admin.failed', url: request.url, error: messageOf(error) }, 'admin request failed')
-        return problem(500, 'internal', 'this is a bug of meshgate; the log has the details')
-      })
       .then((found) => send(response, found))
+      .catch((error: unknown) => {
+        logger.error({ event: 'admin.failed', url: request.url, error: messageOf(error) }, 'admin request failed')
+        send(response, problem(500, 'internal', 'this is a bug of meshgate; the log has the details'))
+      })
   })
   server.maxConnections = 256
   const address = await listen(server, bind, 'admin.bind')
@@ -47,8 +47,10 @@ async function answer(request: IncomingMessage, subject: AdminSubject): Promise<
   const endpoint = adminTable.find((row) => row.path === path)
   if (!endpoint) return problem(404, 'not_found', `there is no ${path}; there are ${adminTable.map((row) => row.path).join(' ')}`)
   const method = request.method === 'HEAD' ? 'GET' : request.method
-  if (method !== endpoint.method)
-    return problem(405, 'method_not_allowed', `${path} takes ${endpoint.method}`, { allow: endpoint.method })
+  if (method !== endpoint.method) {
+    const allow = endpoint.method === 'GET' ? 'GET, HEAD' : endpoint.method
+    return problem(405, 'method_not_allowed', `${path} takes ${allow}`, { allow })
+  }
   if (endpoint.method === 'POST' && request.headers.origin !== undefined) {
     return problem(403, 'cross_origin', 'a web page may not change the gateway')
   }

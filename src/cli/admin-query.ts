@@ -8,6 +8,9 @@ export const adminOptionsHelp = `options:
   --admin HOST:PORT   the gateway's admin API (default 127.0.0.1:8081)
   --json              the answer as JSON, for machines`
 
+/** How long an admin API may take, ms. */
+const ANSWER_MS = 5_000
+
 /** What a command that asks a running gateway was told. */
 export interface AdminQuery {
   readonly admin: Address
@@ -25,18 +28,33 @@ export function parseAdminArgs(args: readonly string[]): AdminQuery {
   return { admin, json: values.json }
 }
 
-/** Asks the admin API. Throws `admin_unreachable` with what to do; a status other than 200 is the caller's to read. */
-export async function askAdmin(admin: Address, path: string): Promise<{ readonly status: number; readonly body: unknown }> {
+/**
+ * Asks the admin API and gives the answer, if it has the field `proof`, which tells it from an answer of anything else that may listen there.
+ * Throws `admin_unreachable` with what to do.
+ */
+export async function askAdmin<T extends object>(admin: Address, path: string, proof: keyof T): Promise<T> {
   const where = `http://${formatAddress(admin)}`
-  try {
-    const answer = await request(`${where}${path}`, { headersTimeout: 5_000, bodyTimeout: 5_000 })
-    return { status: answer.statusCode, body: await answer.body.json() }
-  } catch (error) {
-    const hint = 'is the gateway running, and is this its admin.bind? (--admin HOST:PORT)'
-    throw new GatewayError('admin_unreachable', `no answer of an admin API at ${where}: ${messageOf(error)}; ${hint}`, {
-      cause: error,
-    })
-  }
+  const body = await fetchJson(`${where}${path}`).catch((error: unknown) => {
+    throw unreachable(where, messageOf(error), error)
+  })
+  if (typeof body === 'object' && body !== null && proof in body) return body as T
+  throw unreachable(where, refusalIn(body) ?? 'what answers there is something else')
+}
+
+async function fetchJson(url: string): Promise<unknown> {
+  const { body } = await request(url, { headersTimeout: ANSWER_MS, bodyTimeout: ANSWER_MS })
+  return body.json()
+}
+
+/** The sentence of an error that the admin API answers with. */
+function refusalIn(body: unknown): string | null {
+  const { error } = (body ?? {}) as { error?: { message?: unknown } }
+  return typeof error?.message === 'string' ? error.message : null
+}
+
+function unreachable(where: string, why: string, cause?: unknown): GatewayError {
+  const hint = 'is the gateway running, and is this its admin.bind? (--admin HOST:PORT)'
+  return new GatewayError('admin_unreachable', `no answer of an admin API at ${where}: ${why}; ${hint}`, { cause })
 }
 
 /** Rows as a table for eyes: each column as wide as its widest cell. */

@@ -34,7 +34,7 @@ export async function runCommandLine(args: readonly string[], io: CommandIo = pr
     if (rest.includes('--help') || rest.includes('-h')) return print(io, `${command.help.trim()}\n`)
     return await command.run(rest, io)
   } catch (error) {
-    return report(error, io)
+    return report(error, name, io)
   }
 }
 
@@ -78,7 +78,7 @@ function print(io: CommandIo, text: string): number {
   return exitCode.ok
 }
 
-function report(error: unknown, io: CommandIo): number {
+function report(error: unknown, name: string, io: CommandIo): number {
   if (error instanceof GatewayError) {
     io.err(`meshgate: ${error.message}\n`)
     if (error.code !== 'usage') return exitCode.no
@@ -87,7 +87,7 @@ function report(error: unknown, io: CommandIo): number {
   }
   // util.parseArgs tells wrong options by this family of codes.
   if (error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS')) {
-    io.err(`meshgate: ${error.message}\n`)
+    io.err(`meshgate: ${error.message}\nmeshgate ${name} --help lists the options\n`)
     return exitCode.usage
   }
   io.err(

@@ -14,8 +14,7 @@ Exit code 0 if traffic should come to the gateway, 1 if not: then the reasons ar
 ${adminOptionsHelp}`,
   run: async (args, io) => {
     const { admin, json } = parseAdminArgs(args)
-    const { body } = await askAdmin(admin, '/readyz')
-    const report = body as ReadinessReport
+    const report = await askAdmin<ReadinessReport>(admin, '/readyz', 'reasons')
     if (json) io.out(`${JSON.stringify(report)}\n`)
     else io.out(report.ready ? `ready (config ${report.generation})\n` : `not ready: ${report.reasons.join('; ')}\n`)
     return report.ready ? exitCode.ok : exitCode.no

@@ -14,9 +14,9 @@ One line per route: its name, what it takes, where it goes.
 ${adminOptionsHelp}`,
   run: async (args, io) => {
     const { admin, json } = parseAdminArgs(args)
-    const { body } = await askAdmin(admin, '/routes')
-    if (json) io.out(`${JSON.stringify(body)}\n`)
-    else io.out(tableText(['ROUTE', 'HOST', 'PATH', 'FURTHER', 'TO'], (body as RoutesView).routes.map(routeRow)))
+    const view = await askAdmin<RoutesView>(admin, '/routes', 'routes')
+    if (json) io.out(`${JSON.stringify(view)}\n`)
+    else io.out(tableText(['ROUTE', 'HOST', 'PATH', 'FURTHER', 'TO'], view.routes.map(routeRow)))
     return exitCode.ok
   },
 }

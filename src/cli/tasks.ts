@@ -14,8 +14,7 @@ The leader on the first line, then one line per task.
 ${adminOptionsHelp}`,
   run: async (args, io) => {
     const { admin, json } = parseAdminArgs(args)
-    const { body } = await askAdmin(admin, '/tasks')
-    const view = body as TasksView
+    const view = await askAdmin<TasksView>(admin, '/tasks', 'tasks')
     if (json) io.out(`${JSON.stringify(view)}\n`)
     else
       io.out(

@@ -15,10 +15,10 @@ One line per instance: whether it gets traffic, what the registry and our own pr
 ${adminOptionsHelp}`,
   run: async (args, io) => {
     const { admin, json } = parseAdminArgs(args)
-    const { body } = await askAdmin(admin, '/upstreams')
+    const upstreams = await askAdmin<readonly UpstreamView[]>(admin, '/upstreams', 'length')
     const header = ['UPSTREAM', 'INSTANCE', 'ADDRESS', 'TRAFFIC', 'REGISTRY', 'PROBE', 'SINCE', 'DETAIL']
-    if (json) io.out(`${JSON.stringify(body)}\n`)
-    else io.out(tableText(header, (body as readonly UpstreamView[]).flatMap(upstreamRows)))
+    if (json) io.out(`${JSON.stringify(upstreams)}\n`)
+    else io.out(tableText(header, upstreams.flatMap(upstreamRows)))
     return exitCode.ok
   },
 }

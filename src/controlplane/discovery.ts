@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { formatAddress, type Address } from '../address.ts'
 import type { Clock, Random } from '../clock.ts'
 import type { UpstreamConfig } from '../config/config.ts'
@@ -24,8 +25,8 @@ export interface InstanceView {
   readonly address: string
   readonly weight: number
   readonly eligible: boolean
-  /** Why it gets no traffic; null if it does. */
-  readonly exclusion: Exclusion | null
+  /** Why it gets no traffic; null if it does. `bad_address`: nothing can be called there. */
+  readonly exclusion: Exclusion | 'bad_address' | null
   readonly registry: RegistryStatus | 'static'
   readonly probe: { readonly state: string; readonly detail: string; readonly sinceMs: number }
 }
@@ -39,26 +40,33 @@ interface Listed {
 
 /**
  * Keeps one upstream's members true: what the registry lists (or config, for a static upstream) joined with what our own probes say.
- * A checker lives exactly as long as its address is listed. An error of the registry changes nothing here.
+ * A checker lives exactly as long as its address is listed. An error of the registry changes nothing here. Started once, closed by the caller.
  */
 export class Discovery {
   readonly #upstream: Upstream
   readonly #deps: DiscoveryDeps
-  readonly #watch: Watch | null
+  readonly #source: UpstreamConfig['source']
   readonly #checkers = new Map<string, Checker>()
+  #watch: Watch | null = null
   #health: HealthPolicy
   #listed: readonly Listed[] | null = null
   #lastError: GatewayError | null = null
   #published: readonly MemberUpdate[] | null = null
-  #settled: (() => void)[] = []
+  readonly #waiting = new Set<() => void>()
 
   constructor(upstream: Upstream, config: UpstreamConfig, deps: DiscoveryDeps) {
     this.#upstream = upstream
     this.#deps = deps
+    this.#source = config.source
     this.#health = config.health
-    upstream.onTrouble = (endpointKey) => this.#checkers.get(endpointKey)?.probeNow()
-    this.#watch = config.source.kind === 'service' ? this.#watchService(config.source.service) : null
-    if (config.source.kind === 'static') this.#list(config.source.instances.map(staticInstance))
+  }
+
+  start(): this {
+    const source = this.#source
+    this.#upstream.onTrouble = (endpointKey) => this.#checkers.get(endpointKey)?.probeNow()
+    if (source.kind === 'service') this.#watch = this.#watchService(source.service)
+    else this.#list(source.instances.map(staticInstance))
+    return this
   }
 
   /** Null: static, or the registry has not answered yet. */
@@ -76,10 +84,18 @@ export class Discovery {
     return this.#listed !== null && [...this.#checkers.values()].every((checker) => checker.state !== 'unknown')
   }
 
-  /** Resolves when {@link isSettled} becomes true, or at close. */
-  whenSettled(): Promise<void> {
-    if (this.isSettled) return Promise.resolve()
-    return new Promise((resolve) => this.#settled.push(resolve))
+  /** Resolves when {@link isSettled} becomes true, at close, or when the caller no longer wants to wait. */
+  whenSettled(enough: AbortSignal): Promise<void> {
+    if (this.isSettled || enough.aborted) return Promise.resolve()
+    return new Promise((resolve) => {
+      const done = (): void => {
+        this.#waiting.delete(done)
+        enough.removeEventListener('abort', done)
+        resolve()
+      }
+      this.#waiting.add(done)
+      enough.addEventListener('abort', done, { once: true })
+    })
   }
 
   /** Probes keep their verdicts; a changed kind of probe starts anew. */
@@ -92,7 +108,7 @@ export class Discovery {
     const now = this.#deps.clock.monotonic()
     return (this.#listed ?? []).map((listed) => {
       const checker = this.#checkers.get(formatAddress(listed.address))
-      const exclusion = this.#exclusionOf(listed)
+      const exclusion = isCallable(listed) ? this.#exclusionOf(listed) : 'bad_address'
       return {
         id: listed.id,
         address: formatAddress(listed.address),
@@ -128,7 +144,7 @@ export class Discovery {
 
   #list(listed: readonly Listed[]): void {
     this.#listed = listed
-    const wanted = new Map(listed.map(({ address }) => [formatAddress(address), address]))
+    const wanted = new Map(listed.filter(isCallable).map(({ address }) => [formatAddress(address), address]))
     for (const [key, checker] of this.#checkers) {
       if (wanted.has(key)) continue
       checker.close()
@@ -159,7 +175,7 @@ export class Discovery {
 
   #publish(): void {
     if (!this.#listed) return
-    const next = this.#listed.map((listed) => {
+    const next = this.#listed.filter(isCallable).map((listed) => {
       const { id, address, weight } = listed
       return { id, address, weight, exclusion: this.#exclusionOf(listed) }
     })
@@ -178,10 +194,17 @@ export class Discovery {
   }
 
   #resolveSettled(): void {
-    const waiting = this.#settled
-    this.#settled = []
-    for (const resolve of waiting) resolve()
+    for (const resolve of this.#waiting) resolve()
   }
+}
+
+const hostName = /^[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?$/
+
+/** Whoever may register may write anything there: one bad address must not keep the other instances from being called. */
+function isCallable({ address }: Listed): boolean {
+  const { host, port } = address
+  if (port === 0 || (isIP(host) === 0 && !hostName.test(host))) return false
+  return URL.canParse(`http://${formatAddress(address)}`)
 }
 
 function registeredInstance({ id, address, weight, status }: Instance): Listed {

@@ -20,13 +20,15 @@ export interface ReadinessSources {
   readonly contact: () => RegistryContact
   /** 0: no config has been applied. */
   readonly generation: () => number
+  /** Whether the config in KV has been read once. */
+  readonly hasReadKv: () => boolean
   /** Names of upstreams in use whose instances or first probes are still awaited. */
   readonly unsettled: () => readonly string[]
 }
 
 /**
  * Tells whether traffic should come here. A registry that goes away later does not make the gateway unready, since the last good members
- * still serve; its age is told instead. Upstreams are awaited at start only: once ready, a new one cannot take the others down.
+ * still serve; its age is told instead. KV and upstreams are awaited at start only: once ready, a new one cannot take the others down.
  */
 export class Readiness {
   readonly #sources: ReadinessSources
@@ -58,17 +60,21 @@ export class Readiness {
   }
 
   #reasons(contact: RegistryContact): readonly string[] {
-    const { generation, unsettled } = this.#sources
+    const { generation, hasReadKv, unsettled } = this.#sources
     if (this.#draining) return ['the gateway is shutting down']
     if (generation() === 0) return ['no config has been applied yet']
     if (this.#started) return []
     const waiting = unsettled()
-    if (waiting.length === 0) return []
-    const registry = contact.freshSince === null ? `the registry has not answered yet${because(contact)}; ` : ''
     return [
-      `${registry}still looking up ${waiting.slice(0, 10).join(', ')}${waiting.length > 10 ? ` and ${waiting.length - 10} more` : ''}`,
+      ...(contact.freshSince === null ? [`the registry has not answered yet${because(contact)}`] : []),
+      ...(hasReadKv() ? [] : ['the config in KV has not been read yet']),
+      ...(waiting.length === 0 ? [] : [`still looking up ${someOf(waiting)}`]),
     ]
   }
+}
+
+function someOf(names: readonly string[]): string {
+  return `${names.slice(0, 10).join(', ')}${names.length > 10 ? ` and ${names.length - 10} more` : ''}`
 }
 
 function because({ lastError }: RegistryContact): string {

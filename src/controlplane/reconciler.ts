@@ -1,7 +1,8 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Clock } from '../clock.ts'
 import { assemble, type Assembly } from '../config/assemble.ts'
 import type { HotConfig } from '../config/config.ts'
-import { parseEntry, type ConfigEntry } from '../config/entry.ts'
+import { parseEntry } from '../config/entry.ts'
 import { changedCold, parseFile, type FileDocument } from '../config/file.ts'
 import type { InterpolationContext } from '../config/interpolate.ts'
 import { ConfigError, formatProblem, type ConfigProblem } from '../config/problem.ts'
@@ -9,6 +10,7 @@ import type { Gateway } from '../dataplane/gateway.ts'
 import type { Logger } from '../logging.ts'
 import { compileSnapshot } from './compile.ts'
 import type { ConfigStatus, SourceStatus } from './config-status.ts'
+import { settleKeys, sourceOf, type KeyState, type Keys } from './settle-keys.ts'
 import { kvFolders, type KvText } from './sources/kv-source.ts'
 import type { UpstreamTable } from './upstream-table.ts'
 
@@ -19,18 +21,6 @@ export interface ReconcilerDeps {
   readonly logger: Logger
   readonly context: InterpolationContext
 }
-
-/** One key of config in KV. */
-interface KeyState {
-  readonly text: string
-  /** What it says now, if that can be parsed. */
-  readonly latest: ConfigEntry | null
-  /** What of it serves: the latest version that is good also beside all the others. */
-  readonly served: ConfigEntry | null
-  readonly problems: readonly ConfigProblem[]
-}
-
-type Keys = ReadonlyMap<string, KeyState>
 
 /** What serves now. */
 interface Applied {
@@ -80,13 +70,12 @@ export class Reconciler {
   setFileText(text: string): void {
     const parsed = problemsOr(() => parseFile(text, this.#fileName, this.#deps.context))
     if (!parsed.ok) return this.#refuseFile(parsed.problems)
-    const { assembly, keys } = settle(parsed.value, this.#keys)
-    if (assembly.fileProblems.length > 0) return this.#refuseFile(assembly.fileProblems)
+    const settled = settleKeys(parsed.value, this.#keys)
+    if (settled.assembly.fileProblems.length > 0) return this.#refuseFile(settled.assembly.fileProblems)
     this.#file = parsed.value
     this.#fileProblems = []
-    this.#keys = keys
     this.#tellRestart()
-    this.#apply(assembly, this.#fileName)
+    this.#take(settled, this.#fileName)
   }
 
   /** Tells that the file cannot be read any more: what it said last stays. */
@@ -94,13 +83,9 @@ export class Reconciler {
     this.#refuseFile([{ file: this.#fileName, line: 1, column: 1, path: '', message }])
   }
 
-  /** Takes the whole set of config entries that KV holds now. */
+  /** Takes the whole set of config entries that KV holds now; of two that exclude each other the earlier one stays. */
   setEntries(texts: readonly KvText[]): void {
-    const { assembly, keys } = settle(this.#file, new Map(texts.map((entry) => [entry.key, this.#read(entry)])))
-    if (sameTexts(this.#keys, keys)) return
-    this.#tellRefused(keys)
-    this.#keys = keys
-    this.#apply(assembly, 'kv')
+    this.#take(settleKeys(this.#file, new Map(texts.map((entry) => [entry.key, this.#read(entry)]))), 'kv')
   }
 
   status(): ConfigStatus {
@@ -119,10 +104,19 @@ export class Reconciler {
     const known = this.#keys.get(key)
     if (known && known.text === text) return known
     const parsed = problemsOr(() => parseEntry(kvFolders[folder], name, { text, source: sourceOf(key) }, this.#deps.context))
-    const served = known?.served ?? null
+    const before = { lastGood: known?.lastGood ?? null, served: known?.served ?? null, problems: [] }
     return parsed.ok
-      ? { text, latest: parsed.value, served, problems: [] }
-      : { text, latest: null, served, problems: parsed.problems }
+      ? { ...before, text, latest: parsed.value, unparsed: [] }
+      : { ...before, text, latest: null, unparsed: parsed.problems }
+  }
+
+  #take({ assembly, keys }: { assembly: Assembly; keys: Keys }, source: string): void {
+    this.#tellRefused(keys)
+    this.#keys = keys
+    if (!sameConfig(this.#applied.hot, assembly.hot)) return this.#apply(assembly, source)
+    this.#tellWarnings(assembly.warnings)
+    this.#applied = { ...this.#applied, warnings: assembly.warnings }
+    this.#deps.logger.info({ event: 'config.unchanged', source }, `${source} says what is applied already`)
   }
 
   #apply(assembly: Assembly, source: string): void {
@@ -130,6 +124,7 @@ export class Reconciler {
     const generation = this.#applied.generation + 1
     const { find, retire } = upstreams.reconcile(assembly.hot)
     gateway.snapshot = compileSnapshot(assembly.hot, generation, find)
+    this.#tellWarnings(assembly.warnings)
     this.#applied = { hot: assembly.hot, generation, at: clock.now(), warnings: assembly.warnings }
     retire()
     const { routes, tasks } = assembly.hot
@@ -137,8 +132,16 @@ export class Reconciler {
       { event: 'config.applied', generation, source, routes: routes.length, tasks: tasks.length },
       `config ${generation} applied (from ${source}): ${routes.length} routes, ${tasks.length} tasks`,
     )
-    for (const warning of assembly.warnings) logger.warn({ event: 'config.warning', ...warning }, formatProblem(warning))
     this.onApplied?.(assembly.hot)
+  }
+
+  /** Those that were not there before. */
+  #tellWarnings(warnings: readonly ConfigProblem[]): void {
+    const told = new Set(this.#applied.warnings.map(formatProblem))
+    for (const warning of warnings) {
+      const text = formatProblem(warning)
+      if (!told.has(text)) this.#deps.logger.warn({ event: 'config.warning', ...warning }, text)
+    }
   }
 
   #refuseFile(problems: readonly ConfigProblem[]): void {
@@ -148,7 +151,9 @@ export class Reconciler {
 
   #tellRefused(keys: Keys): void {
     for (const [key, { text, problems }] of keys) {
-      if (problems.length > 0 && this.#keys.get(key)?.text !== text) this.#logRefusal(sourceOf(key), problems)
+      const known = this.#keys.get(key)
+      const isTold = known?.text === text && isDeepStrictEqual(known.problems, problems)
+      if (problems.length > 0 && !isTold) this.#logRefusal(sourceOf(key), problems)
     }
   }
 
@@ -182,39 +187,13 @@ function problemsOr<T>(parse: () => T): Parsed<T> {
   }
 }
 
-/**
- * Puts the file and the keys together. A key that does not fit with the others falls back to its own last good version, or leaves; it is
- * looked at anew each time, since what it collided with may have gone.
- */
-function settle(file: FileDocument, read: Keys): { readonly assembly: Assembly; readonly keys: Keys } {
-  const hopeful = assemble(
-    file,
-    [...read.values()].flatMap(({ latest, served }) => latest ?? served ?? []),
-  )
-  const keys = new Map([...read].map(([key, state]) => [key, judged(state, hopeful.entryProblems.get(sourceOf(key)))]))
-  if (hopeful.entryProblems.size === 0) return { assembly: hopeful, keys }
-  return {
-    assembly: assemble(
-      file,
-      [...keys.values()].flatMap(({ served }) => served ?? []),
-    ),
-    keys,
-  }
+function sameConfig(left: HotConfig, right: HotConfig): boolean {
+  return isDeepStrictEqual(contentOf(left), contentOf(right))
 }
 
-function judged(state: KeyState, collisions: readonly ConfigProblem[] | undefined): KeyState {
-  const { latest, served } = state
-  if (!collisions) return { ...state, served: latest ?? served, problems: latest ? [] : state.problems }
-  return { ...state, served: served === latest ? null : served, problems: collisions }
-}
-
-function sameTexts(left: Keys, right: Keys): boolean {
-  return left.size === right.size && [...right].every(([key, { text }]) => left.get(key)?.text === text)
-}
-
-/** How a key is named in messages. */
-function sourceOf(key: string): string {
-  return `kv:${key}`
+function contentOf(hot: HotConfig): object {
+  const { routes, upstreams, tasks } = hot
+  return { routes, upstreams, tasks, defaults: hot.defaultUpstream('any') }
 }
 
 function sourceStatus(source: string, problems: readonly ConfigProblem[], hasGood: boolean): SourceStatus {

@@ -36,8 +36,9 @@ export interface SelfRegistration {
 }
 
 /**
- * Keeps this gateway and the static services of its config registered: a heartbeat tells the gateway's health, and whatever the registry
- * has forgotten (it was restarted, somebody deregistered us) is registered again with the next beat.
+ * Keeps this gateway and the static services of its config registered: a heartbeat tells the gateway's health. When the registry does not
+ * list this gateway any more (it lost its data, somebody deregistered us), everything is registered again with the next beat. A static
+ * service that somebody takes out by itself stays out until then.
  */
 export function registerSelf(front: Address, services: readonly ServiceConfig[], deps: SelfRegistrationDeps): SelfRegistration {
   const { registry, clock, random, logger } = deps

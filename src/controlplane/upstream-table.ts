@@ -18,6 +18,8 @@ export class UpstreamTable {
   readonly #deps: DiscoveryDeps
   readonly #drainMs: number
   #rows: ReadonlyMap<string, UpstreamRow> = new Map()
+  /** Names that the config in force uses. */
+  #configured: ReadonlySet<string> = new Set()
   /** Names that the mesh asked for: they stay while the config changes around them. */
   readonly #onDemand = new Set<string>()
 
@@ -34,11 +36,21 @@ export class UpstreamTable {
     return this.#rows.get(name) ?? null
   }
 
+  /** Like {@link find}, without regard to case. */
+  findAnyCase(name: string): UpstreamRow | null {
+    const lower = name.toLowerCase()
+    for (const [other, row] of this.#rows) if (other.toLowerCase() === lower) return row
+    return null
+  }
+
   /** Makes the running upstreams those of a config; what is gone stays alive until `retire` is called, after the new snapshot serves. */
   reconcile(hot: HotConfig): { readonly find: (name: string) => Upstream; readonly retire: () => void } {
     const before = this.#rows
-    const next = new Map(wantedOf(hot, this.#onDemand).map((config) => [config.name, this.#rowFor(config)]))
+    const configured = configuredBy(hot)
+    const onDemand = [...this.#onDemand].filter((name) => !configured.has(name)).map((name) => hot.defaultUpstream(name))
+    const next = new Map([...configured.values(), ...onDemand].map((config) => [config.name, this.#rowFor(config)]))
     this.#rows = next
+    this.#configured = new Set(configured.keys())
     const retire = (): void => {
       for (const [name, row] of before) if (next.get(name)?.upstream !== row.upstream) void this.#close(row)
     }
@@ -58,10 +70,10 @@ export class UpstreamTable {
     return row
   }
 
-  /** Ends an upstream that was made on demand; one that config has taken up since stays until the next reconcile. */
+  /** Ends an upstream that was made on demand; one that config has taken up since goes on. */
   forget(name: string): void {
     const row = this.#rows.get(name)
-    if (!this.#onDemand.delete(name) || !row) return
+    if (!this.#onDemand.delete(name) || !row || this.#configured.has(name)) return
     this.#rows = new Map([...this.#rows].filter(([other]) => other !== name))
     void this.#close(row)
   }
@@ -93,16 +105,15 @@ export class UpstreamTable {
   #start(config: UpstreamConfig): UpstreamRow {
     const { clock, random } = this.#deps
     const upstream = new Upstream(config.name, config.policy, { clock, random })
-    return { upstream, discovery: new Discovery(upstream, config, this.#deps), config }
+    return { upstream, discovery: new Discovery(upstream, config, this.#deps).start(), config }
   }
 }
 
-/** Declared upstreams, those that routes name without declaring them, and those in use by the mesh. */
-function wantedOf(hot: HotConfig, onDemand: ReadonlySet<string>): readonly UpstreamConfig[] {
-  const wanted = new Map(hot.upstreams.map((config) => [config.name, config]))
-  const named = hot.routes.flatMap((route) => route.to.map((share) => share.upstream))
-  for (const name of [...named, ...onDemand]) {
-    if (!wanted.has(name)) wanted.set(name, hot.defaultUpstream(name))
+/** Declared upstreams, and those that routes name without declaring them. */
+function configuredBy(hot: HotConfig): ReadonlyMap<string, UpstreamConfig> {
+  const found = new Map(hot.upstreams.map((config) => [config.name, config]))
+  for (const { upstream: name } of hot.routes.flatMap((route) => route.to)) {
+    if (!found.has(name)) found.set(name, hot.defaultUpstream(name))
   }
-  return [...wanted.values()]
+  return found
 }

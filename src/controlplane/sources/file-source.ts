@@ -11,8 +11,8 @@ export interface FileSourceOptions {
   readonly text: string
   readonly clock: Clock
   onText(text: string): void
-  /** Called once per outage, not at each look. */
-  onError(error: GatewayError): void
+  /** Called once per outage, not at each look; `why` is a sentence without the file's name. */
+  onUnreadable(why: string): void
 }
 
 export interface FileSource {
@@ -23,11 +23,16 @@ export interface FileSource {
 
 /** Reads a config file; throws `config_unreadable` with what to do. */
 export async function readConfigText(file: string): Promise<string> {
+  const found = await read(file)
+  if ('text' in found) return found.text
+  throw new GatewayError('config_unreadable', `${file}: ${found.why}`)
+}
+
+async function read(file: string): Promise<{ readonly text: string } | { readonly why: string }> {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(file))
+    return { text: new TextDecoder('utf-8', { fatal: true }).decode(await readFile(file)) }
   } catch (error) {
-    const hint = error instanceof TypeError ? 'it is not UTF-8 text: save it as UTF-8' : messageOf(error)
-    throw new GatewayError('config_unreadable', `${file}: ${hint}`, { cause: error })
+    return { why: error instanceof TypeError ? 'it is not UTF-8 text: save it as UTF-8' : messageOf(error) }
   }
 }
 
@@ -37,26 +42,35 @@ export function watchConfigFile(options: FileSourceOptions): FileSource {
   let failing = false
   let closed = false
   let timer: Timer
+  let looking: Promise<void> = Promise.resolve()
 
   const look = async (force: boolean): Promise<void> => {
-    const found = await readConfigText(options.file).catch((error: GatewayError) => error)
+    const found = await read(options.file)
     if (closed) return
-    if (found instanceof GatewayError) {
-      if (!failing || force) options.onError(found)
+    if ('why' in found) {
+      if (!failing || force) options.onUnreadable(found.why)
       failing = true
       return
     }
+    // A file that is back is told even if it says what it said before: somebody was told that it could not be read.
+    const isNews = failing || found.text !== last
     failing = false
-    if (found === last && !force) return
-    last = found
-    options.onText(found)
+    last = found.text
+    if (isNews || force) options.onText(found.text)
+  }
+  // One look at a time: a slow one must not bring an older text after a newer one.
+  const lookNext = (force: boolean): Promise<void> => {
+    const turn = looking.then(() => look(force))
+    // A failure is for who asked for this look; the next one goes on.
+    looking = turn.catch(() => {})
+    return turn
   }
   const arm = (): void => {
-    timer = options.clock.after(LOOK_EVERY_MS, () => void look(false).finally(() => closed || arm()))
+    timer = options.clock.after(LOOK_EVERY_MS, () => void lookNext(false).finally(() => closed || arm()))
   }
   arm()
   return {
-    reload: () => look(true),
+    reload: () => lookNext(true),
     close: () => {
       closed = true
       timer.cancel()

@@ -13,6 +13,8 @@ export interface KvText {
   /** The whole key: `gateway/routes/hello`. */
   readonly key: string
   readonly text: string
+  /** The registry's index of its last write (Consul: ModifyIndex). */
+  readonly modifyIndex: bigint
 }
 
 export interface KvSource {
@@ -23,7 +25,8 @@ export interface KvSource {
 
 /**
  * Follows the config entries below `<prefix>/`, one watch per folder, so that run records and the lock beside them wake nobody. `onEntries`
- * gets the whole present set, from the moment when every folder has answered. Closed by the caller.
+ * gets the whole present set, from the moment when every folder has answered, the longest unchanged first: of two that exclude each other
+ * every gateway then keeps the older one. Closed by the caller.
  */
 export function watchKvConfig(
   registry: Registry,
@@ -39,7 +42,7 @@ export function watchKvConfig(
           folder,
           entries.flatMap((entry) => textOf(folder, `${prefix}/${folder}/`, entry)),
         )
-        if (found.size === folders.length) listener.onEntries([...found.values()].flat())
+        if (found.size === folders.length) listener.onEntries([...found.values()].flat().toSorted(byLastWrite))
       },
       onError: (error) => listener.onError(error),
     }),
@@ -53,8 +56,12 @@ export function watchKvConfig(
   }
 }
 
-function textOf(folder: KvFolder, root: string, { key, value }: KvEntry): readonly KvText[] {
+function byLastWrite(left: KvText, right: KvText): number {
+  return left.modifyIndex < right.modifyIndex ? -1 : 1
+}
+
+function textOf(folder: KvFolder, root: string, { key, value, modifyIndex }: KvEntry): readonly KvText[] {
   const name = key.slice(root.length)
   // `consul kv put gateway/routes/` makes a "folder": an empty entry that many tools create and that means nothing.
-  return name === '' ? [] : [{ folder, name, key, text: value.toString('utf8') }]
+  return name === '' ? [] : [{ folder, name, key, text: value.toString('utf8'), modifyIndex }]
 }

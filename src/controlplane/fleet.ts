@@ -1,0 +1,68 @@
+import type { Address } from '../address.ts'
+import { pause, type Clock, type Random } from '../clock.ts'
+import type { ColdConfig } from '../config/config.ts'
+import type { Logger } from '../logging.ts'
+import type { Registry } from '../registry/registry.ts'
+import { startElection } from './election.ts'
+import type { Readiness } from './readiness.ts'
+import { registerSelf } from './self-registration.ts'
+import type { ServiceWatches } from './service-watches.ts'
+import type { TaskRequest } from './tasks/task-kind.ts'
+import { startTasks, type TaskScheduler } from './tasks/scheduler.ts'
+
+/**
+ * Leaving takes no longer, ms: the 5 s that running tasks are given, and a second for the registry. What a registry that hangs has not taken
+ * by then lapses there by itself (TTLs).
+ */
+const LEAVE_MS = 6_000
+
+export interface FleetOptions {
+  readonly cold: ColdConfig
+  readonly registry: Registry
+  readonly watches: ServiceWatches
+  readonly readiness: Readiness
+  /** Under which address this gateway is known. */
+  readonly front: Address
+  readonly call: (request: TaskRequest) => Promise<{ readonly status: number }>
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+}
+
+/** This gateway as one of a fleet. */
+export interface Membership {
+  readonly tasks: TaskScheduler
+  /** Ends running tasks, gives the lead back and deregisters, within 6 s; never throws. */
+  leave(): Promise<void>
+}
+
+/** Registers this gateway, has it run for the lead and run tasks when it leads. Left by the caller. */
+export function joinFleet(options: FleetOptions): Membership {
+  const { cold, registry, watches, readiness, front, call, clock, random, logger } = options
+  const unready = (): string | null => readiness.report().reasons[0] ?? null
+  const self = registerSelf(front, cold.services, { registry, watches, clock, random, logger, unready })
+  const shouldYield = (): boolean => cold.registry.kind === 'embedded' && self.hasPeers
+  const common = { registry, prefix: cold.kv.prefix, name: self.id, clock, random, logger }
+  const election = startElection({ ...common, shouldYield })
+  const tasks = startTasks({ ...common, election, call })
+  return {
+    tasks,
+    leave: async () => {
+      const pending = new Set(['deregister', 'end tasks', 'give the lead back'])
+      const done = (step: string) => (): void => void pending.delete(step)
+      const yielding = tasks
+        .close()
+        .then(done('end tasks'))
+        .then(() => election.close())
+      const steps = Promise.all([self.close().then(done('deregister')), yielding.then(done('give the lead back'))])
+      const inTime = new AbortController()
+      await Promise.race([steps.then(() => inTime.abort()), pause(clock, LEAVE_MS, inTime.signal)])
+      if (pending.size === 0) return
+      const given = [...pending]
+      logger.warn(
+        { event: 'fleet.left_in_haste', pending: given },
+        `the registry does not answer, gave up to ${given.join(', ')}`,
+      )
+    },
+  }
+}
