@@ -107,7 +107,8 @@ describe('a registry that is away', () => {
         await until('the registry answers', async () => (await fetch(`${address}/v1/status/leader`)).ok)
         await registerInstance(address, 'hello', instance.port)
         await until('the gateway serves', async () => (await fetch(`${gateway.web}/hello/`)).ok, 20_000)
-        assert.equal((await gateway.ask<ReadinessReport>('/readyz')).ready, true)
+        // Its config in KV is awaited too, by a watch with a backoff of its own.
+        await until('it is ready', async () => (await gateway.ask<ReadinessReport>('/readyz')).ready, 20_000)
 
         await registry.end('SIGKILL')
         assert.equal((await fetch(`${gateway.web}/hello/`)).status, 200)
