@@ -29,6 +29,8 @@ export interface AgentOptions {
   readonly node: string
   /** The host that clients reach this node by. */
   readonly address: string
+  /** Whether checks may run programs. */
+  readonly enableScripts: boolean
 }
 
 /** What is registered through the agent: the services of the registry's own node and the checks that it runs for them. */
@@ -36,10 +38,12 @@ export class Agent {
   readonly node: string
   readonly address: string
   readonly #store: Store
+  readonly #enableScripts: boolean
   readonly #runner: CheckRunner
   readonly #lateOutputs: LateOutputs
 
-  constructor({ store, clock, random, logger, node, address }: AgentOptions) {
+  constructor({ store, clock, random, logger, node, address, enableScripts }: AgentOptions) {
+    this.#enableScripts = enableScripts
     this.node = node
     this.address = address
     this.#store = store
@@ -51,7 +55,7 @@ export class Agent {
         )
       })
     }
-    this.#runner = new CheckRunner({ clock, random, report })
+    this.#runner = new CheckRunner({ clock, random, state: store.state, watches: store.watches, node, enableScripts, report })
     this.#lateOutputs = new LateOutputs({ clock, random, write: (id, output) => this.#writeOutput(id, output).catch(() => {}) })
     store.follow((changes) => {
       for (const { table, key } of changes) if (table === 'definitions') this.#follow(key)
@@ -89,6 +93,7 @@ export class Agent {
 
   /** Registers a service with its checks. Checks that it had and that are not named again stay, unless `replaceChecks`. */
   async registerService(service: NewService, checks: readonly NewCheck[], replaceChecks: boolean): Promise<void> {
+    this.#requireScripts(checks)
     await this.#store.write((transaction) => {
       putService(transaction, { ...service, node: this.node })
       if (replaceChecks) this.#removeOtherChecks(transaction, service.id, checks)
@@ -105,6 +110,7 @@ export class Agent {
     if (check.serviceId !== '' && !this.service(check.serviceId)) {
       throw new Refusal(500, `ServiceID ${JSON.stringify(check.serviceId)} does not exist`)
     }
+    this.#requireScripts([check])
     await this.#store.write((transaction) => this.#putCheck(transaction, check))
     this.#runner.rearm(check.definition.id)
   }
@@ -142,6 +148,14 @@ export class Agent {
         type: 'maintenance',
       })
     })
+  }
+
+  #requireScripts(checks: readonly NewCheck[]): void {
+    if (this.#enableScripts || checks.every(({ definition }) => definition.kind !== 'script')) return
+    throw new Refusal(
+      500,
+      "Scripts are disabled on this agent from remote calls; to enable, configure 'enable_script_checks' to true",
+    )
   }
 
   #putCheck(transaction: Transaction, { definition, name, notes, status, serviceId }: NewCheck): void {

@@ -20,6 +20,8 @@ export interface RegistryServerOptions {
   readonly data: string | null
   readonly node: string
   readonly datacenter: string
+  /** Whether checks may run programs; default false. */
+  readonly enableScripts?: boolean
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -38,9 +40,9 @@ const mostConnections = 20_000
  * `port_in_use` and `bind_failed` (the address).
  */
 export async function startRegistryServer(options: RegistryServerOptions): Promise<RegistryServer> {
-  const { http, data, node, datacenter, clock, random, logger } = options
+  const { http, data, node, datacenter, enableScripts = false, clock, random, logger } = options
   const store = new Store({ clock, logger, journal: data === null ? null : Journal.open(data) })
-  const agent = new Agent({ store, clock, random, logger, node, address: reachable(http.host) })
+  const agent = new Agent({ store, clock, random, logger, node, address: reachable(http.host), enableScripts })
   const expiry = new Expiry({ store, agent, clock, logger })
   const blocked = new BlockedQueries({ store, clock, random })
   const registry: Registry = { store, agent, expiry, blocked, answers: new AnswerCache(), datacenter, clock, random }

@@ -10,6 +10,8 @@ export interface RegistryThreadOptions {
   readonly data: string | null
   readonly node: string
   readonly datacenter: string
+  /** Whether checks may run programs; default false. */
+  readonly enableScripts?: boolean
 }
 
 /** What the thread is started with. */

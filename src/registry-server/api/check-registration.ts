@@ -58,6 +58,7 @@ export const checkFields = object({ ...shape, ID: text, ServiceID: text, Token: 
 type GivenCheck = Decoded<typeof shape>
 
 const defaultTimeoutMs = 10_000
+const defaultScriptTimeoutMs = 30_000
 const shortestIntervalMs = 1000
 const shortestDeregisterMs = 60_000
 const mostOutputBytes = 4096
@@ -67,7 +68,7 @@ export function isEmptyCheck(given: GivenCheck): boolean {
   return Object.values(given).every((value) => value === '' || value === 0 || value === false)
 }
 
-/** The check as it is kept. Refuses (400) what Consul refuses, and kinds of checks that this registry does not run. */
+/** The check as it is kept. Refuses (400) what Consul refuses, in its words. */
 export function newCheck(given: GivenCheck, { id, name, serviceId }: { id: string; name: string; serviceId: string }): NewCheck {
   validate(given)
   return {
@@ -94,13 +95,6 @@ function validate(given: GivenCheck): void {
   if (isAlias && ttl > 0) throw invalid('TTL must be not be set for Alias checks')
   if (!isInterval && !isAlias && ttl <= 0) throw invalid('TTL must be > 0 for TTL checks')
   if ((given.OutputMaxSize ?? 0) < 0) throw invalid('MaxOutputMaxSize must be positive')
-  if (isScript) {
-    throw new Refusal(
-      500,
-      "Scripts are disabled on this agent from remote calls; to enable, configure 'enable_script_checks' to true",
-    )
-  }
-  if (isAlias || given.GRPC) throw invalid('this registry runs TTL, HTTP and TCP checks only')
   if (given.HTTP && !/^https?:\/\//i.test(given.HTTP))
     throw invalid(`HTTP must be an http or https URL, not ${JSON.stringify(given.HTTP)}`)
   if (given.HTTP && !URL.canParse(given.HTTP)) throw invalid(`HTTP is not a URL: ${JSON.stringify(given.HTTP)}`)
@@ -111,16 +105,20 @@ function invalid(reason: string): Refusal {
 }
 
 function definitionOf(given: GivenCheck, id: string): CheckDefinition {
+  const { kind, target } = kindOf(given)
   return {
     id,
-    kind: given.HTTP ? 'http' : given.TCP ? 'tcp' : 'ttl',
-    target: given.HTTP || given.TCP || '',
+    kind,
+    target,
+    ...(kind === 'script' ? { args: given.ScriptArgs ?? [] } : {}),
+    ...(kind === 'grpc' ? { useTls: given.GRPCUseTLS ?? false } : {}),
+    ...(kind === 'alias' ? { aliasNode: given.AliasNode ?? '' } : {}),
     method: given.Method || 'GET',
     header: given.Header ?? {},
     body: given.Body ?? '',
     tlsSkipVerify: given.TLSSkipVerify ?? false,
     intervalMs: Math.max((given.Interval ?? 0) / 1e6, shortestIntervalMs),
-    timeoutMs: given.Timeout ? given.Timeout / 1e6 : defaultTimeoutMs,
+    timeoutMs: timeoutMsOf(given.Timeout ?? 0, kind),
     ttlMs: (given.TTL ?? 0) / 1e6,
     successBeforePassing: given.SuccessBeforePassing ?? 0,
     failuresBeforeCritical: given.FailuresBeforeCritical ?? 0,
@@ -129,4 +127,19 @@ function definitionOf(given: GivenCheck, id: string): CheckDefinition {
       ? Math.max(given.DeregisterCriticalServiceAfter / 1e6, shortestDeregisterMs)
       : 0,
   }
+}
+
+/** What the check is, in Consul's order where several kinds are named. */
+function kindOf(given: GivenCheck): Pick<CheckDefinition, 'kind' | 'target'> {
+  if (given.TTL) return { kind: 'ttl', target: '' }
+  if (given.HTTP) return { kind: 'http', target: given.HTTP }
+  if (given.TCP) return { kind: 'tcp', target: given.TCP }
+  if (given.GRPC) return { kind: 'grpc', target: given.GRPC }
+  if (given.ScriptArgs?.length) return { kind: 'script', target: '' }
+  return { kind: 'alias', target: given.AliasService ?? '' }
+}
+
+function timeoutMsOf(timeoutNs: number, kind: CheckDefinition['kind']): number {
+  if (timeoutNs > 0) return timeoutNs / 1e6
+  return kind === 'script' ? defaultScriptTimeoutMs : defaultTimeoutMs
 }

@@ -2,6 +2,7 @@ import { request as requestHttp, type IncomingMessage, type RequestOptions } fro
 import { request as requestHttps } from 'node:https'
 import { messageOf, systemCodeOf } from '../../errors.ts'
 import type { CheckDefinition } from '../store/rows.ts'
+import { ByteTail } from './byte-tail.ts'
 import { dialProblem } from './dial-problem.ts'
 import type { Probe, ProbeResult } from './interval-check.ts'
 
@@ -67,11 +68,8 @@ function send(definition: CheckDefinition, url: URL, signal: AbortSignal): Promi
 
 /** The last bytes of a body: a long one is read to its end without keeping it. */
 async function tailOf(response: IncomingMessage, maxBytes: number): Promise<string> {
-  let tail = Buffer.alloc(0)
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    const joined = Buffer.concat([tail, chunk])
-    tail = joined.length > maxBytes ? Buffer.from(joined.subarray(joined.length - maxBytes)) : joined
-  }
+  const tail = new ByteTail(maxBytes)
+  for await (const chunk of response as AsyncIterable<Buffer>) tail.push(chunk)
   return tail.toString()
 }
 

@@ -1,26 +1,44 @@
 import type { Clock, Random } from '../../clock.ts'
 import type { CheckDefinition, CheckStatus } from '../store/rows.ts'
+import type { State } from '../store/state.ts'
+import type { Watches } from '../store/watches.ts'
+import { AliasCheck } from './alias-check.ts'
+import { probeGrpc } from './grpc-check.ts'
 import { probeHttp } from './http-check.ts'
-import { IntervalCheck } from './interval-check.ts'
+import { IntervalCheck, type Probe } from './interval-check.ts'
+import { probeScript } from './script-check.ts'
 import { probeTcp } from './tcp-check.ts'
 import { TtlCheck } from './ttl-check.ts'
 
 export interface CheckRunnerOptions {
   readonly clock: Clock
   readonly random: Random
+  /** What alias checks look at, and the registry's own node. */
+  readonly state: State
+  readonly watches: Watches
+  readonly node: string
+  /** Whether programs are run. */
+  readonly enableScripts: boolean
   /** Is told each result that counts. */
   readonly report: (id: string, status: CheckStatus, output: string) => void
 }
 
-interface Running {
-  readonly definition: CheckDefinition
-  readonly check: IntervalCheck | TtlCheck
+type RunningCheck = IntervalCheck | TtlCheck | AliasCheck
+
+// How to look, for the checks that look once an interval.
+const probes: Readonly<Record<Exclude<CheckDefinition['kind'], 'ttl' | 'alias'>, Probe>> = {
+  http: probeHttp,
+  tcp: probeTcp,
+  grpc: probeGrpc,
+  script: probeScript,
 }
+
+const scriptsAreOff: Probe = async () => ({ status: 'critical', output: 'Scripts are disabled on this agent' })
 
 /** Runs the registered checks. Somebody else says which there are, and keeps the results. */
 export class CheckRunner {
   readonly #options: CheckRunnerOptions
-  readonly #running = new Map<string, Running>()
+  readonly #running = new Map<string, RunningCheck>()
 
   constructor(options: CheckRunnerOptions) {
     this.#options = options
@@ -29,23 +47,23 @@ export class CheckRunner {
   /** Runs a check from now on, in place of one with the same id. */
   start(definition: CheckDefinition): void {
     this.stop(definition.id)
-    this.#running.set(definition.id, { definition, check: this.#open(definition) })
+    this.#running.set(definition.id, this.#open(definition))
   }
 
   stop(id: string): void {
-    this.#running.get(id)?.check.stop()
+    this.#running.get(id)?.stop()
     this.#running.delete(id)
   }
 
   /** Starts a TTL anew, as registering a check again does. Checks that we run ourselves go on as they are. */
   rearm(id: string): void {
-    const check = this.#running.get(id)?.check
+    const check = this.#running.get(id)
     if (check instanceof TtlCheck) check.arm()
   }
 
   /** Takes a report on a TTL check; gives the output that is kept of it, or null when there is no such TTL check. */
   ttlReport(id: string, output: string): string | null {
-    const check = this.#running.get(id)?.check
+    const check = this.#running.get(id)
     return check instanceof TtlCheck ? check.take(output) : null
   }
 
@@ -53,18 +71,14 @@ export class CheckRunner {
     for (const id of this.#running.keys()) this.stop(id)
   }
 
-  #open(definition: CheckDefinition): IntervalCheck | TtlCheck {
-    const { clock, random, report } = this.#options
+  #open(definition: CheckDefinition): RunningCheck {
+    const { clock, random, enableScripts, report } = this.#options
     const own = (status: CheckStatus, output: string): void => report(definition.id, status, output)
-    switch (definition.kind) {
-      case 'ttl':
-        return new TtlCheck(definition, clock, own)
-      case 'http':
-        return new IntervalCheck(definition, probeHttp, { clock, random, report: own })
-      case 'tcp':
-        return new IntervalCheck(definition, probeTcp, { clock, random, report: own })
-      default:
-        return definition.kind satisfies never
-    }
+    const { kind } = definition
+    if (kind === 'ttl') return new TtlCheck(definition, clock, own)
+    if (kind === 'alias') return new AliasCheck(definition, { ...this.#options, report: own })
+    // One that was registered while scripts were on.
+    const probe = kind === 'script' && !enableScripts ? scriptsAreOff : probes[kind]
+    return new IntervalCheck(definition, probe, { clock, random, report: own })
   }
 }

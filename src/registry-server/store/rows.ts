@@ -74,9 +74,15 @@ export interface CheckRow {
 /** How the registry finds out the status of a check of its own node. */
 export interface CheckDefinition {
   readonly id: string
-  readonly kind: 'ttl' | 'http' | 'tcp'
-  /** URL (http), `host:port` (tcp), empty (ttl). */
+  readonly kind: 'ttl' | 'http' | 'tcp' | 'grpc' | 'script' | 'alias'
+  /** URL (http), `host:port` (tcp), `host:port[/service]` (grpc), the id of a service or empty for its node (alias), else empty. */
   readonly target: string
+  /** Program and arguments (script). */
+  readonly args?: readonly string[]
+  /** Whether a grpc check speaks TLS. */
+  readonly useTls?: boolean
+  /** The node of an alias check's target; the registry's own if empty. */
+  readonly aliasNode?: string
   readonly method: string
   readonly header: Readonly<Record<string, readonly string[]>>
   readonly body: string
