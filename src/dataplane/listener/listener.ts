@@ -5,7 +5,7 @@ import { pause, type Clock, type Random } from '../../clock.ts'
 import { messageOf, type ErrorCode } from '../../errors.ts'
 import { listen } from '../../listen.ts'
 import type { Logger } from '../../logging.ts'
-import type { Downstream, Exchange, Tunnel } from '../exchange.ts'
+import type { Downstream, Exchange } from '../exchange.ts'
 import { compileTrust } from '../http/forwarded.ts'
 import type { ListenerLimits } from '../limits.ts'
 import { errorReply, sendReply } from '../reply.ts'
@@ -92,7 +92,9 @@ class RunningListener {
     server.on('request', (incoming, response) => this.#onRequest(incoming, response))
     server.on('upgrade', (incoming, socket, head) => this.#onUpgrade(incoming, socket as Socket, head))
     server.on('connect', (_incoming, socket) => this.#refuse(this.#bareDownstream(socket as Socket), 'method_not_supported'))
-    server.on('checkExpectation', (_incoming, response) => this.#refuse(this.#downstream(response), 'expectation_failed'))
+    server.on('checkExpectation', (_incoming, response) =>
+      this.#refuseAndClose(new ResponseDownstream(response, this.#rules), 'expectation_failed'),
+    )
     server.on('clientError', (error, socket) =>
       answerClientError(error, socket as Socket, { clock: this.#options.clock, requestId: this.#intake.nextRequestId() }),
     )
@@ -101,28 +103,24 @@ class RunningListener {
   #onRequest(incoming: IncomingMessage, response: ServerResponse): void {
     // The connection has had its last answer; what comes behind it is dropped.
     if (incoming.socket.writableEnded) return
-    this.#take(incoming, this.#downstream(response), null)
+    const downstream = new ResponseDownstream(response, this.#rules)
+    const taken = takeIn(incoming, { downstream, tunnel: null }, this.#intake)
+    if (typeof taken === 'string') this.#refuseAndClose(downstream, taken)
+    else this.#serve(taken)
   }
 
   #onUpgrade(incoming: IncomingMessage, socket: Socket, head: Buffer): void {
     const downstream = this.#bareDownstream(socket)
-    this.#take(incoming, downstream, new UpgradeTunnel({ socket, head, downstream, clock: this.#options.clock }))
-  }
-
-  #downstream(response: ServerResponse): Downstream {
-    return new ResponseDownstream(response, this.#rules)
+    const tunnel = new UpgradeTunnel({ socket, head, downstream, clock: this.#options.clock })
+    const taken = takeIn(incoming, { downstream, tunnel }, this.#intake)
+    if (typeof taken === 'string') this.#refuse(downstream, taken)
+    else this.#serve(taken)
   }
 
   #bareDownstream(socket: Socket): SocketDownstream {
     this.#bare.add(socket)
     socket.once('close', () => this.#bare.delete(socket))
     return new SocketDownstream(socket, this.#options.clock)
-  }
-
-  #take(incoming: IncomingMessage, downstream: Downstream, tunnel: Tunnel | null): void {
-    const taken = takeIn(incoming, { downstream, tunnel }, this.#intake)
-    if (typeof taken === 'string') this.#refuse(downstream, taken)
-    else this.#serve(taken)
   }
 
   #serve(exchange: Exchange): void {
@@ -135,6 +133,12 @@ class RunningListener {
       if (exchange.downstream.started) return exchange.downstream.destroy()
       sendReply(exchange.downstream, errorReply('internal', requestId), (head) => head)
     }
+  }
+
+  /** Who sends what is refused may mean something else by what comes next. */
+  #refuseAndClose(downstream: ResponseDownstream, code: ErrorCode): void {
+    downstream.closeAfterwards()
+    this.#refuse(downstream, code)
   }
 
   #refuse(downstream: Downstream, code: ErrorCode): void {

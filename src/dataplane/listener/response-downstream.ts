@@ -27,7 +27,8 @@ export class ResponseDownstream implements Downstream {
   head({ status, headers }: ResponseHead): void {
     const response = this.#response
     if (this.#rules.draining) response.shouldKeepAlive = false
-    if (!response.req.complete && hasBody(response.req)) this.#closeAfterwards()
+    // What is left of the request body must not be read as the next request.
+    if (!response.req.complete && hasBody(response.req)) this.closeAfterwards()
     // It throws for a field that no client may get: then nothing has gone out.
     response.writeHead(status, lengthLast(headers))
     this.started = true
@@ -61,8 +62,8 @@ export class ResponseDownstream implements Downstream {
     this.#response.destroy()
   }
 
-  /** An answer before the end of the request body: what is left of it must not be read as the next request. */
-  #closeAfterwards(): void {
+  /** Ends the connection with this answer, so that the client can read it; to be said before the head. */
+  closeAfterwards(): void {
     const { socket } = this.#response
     this.#response.shouldKeepAlive = false
     if (socket) socket.destroySoon = () => endLingering(socket, this.#rules.clock)
