@@ -1,0 +1,99 @@
+import { systemClock, systemRandom, type Clock } from '../../src/clock.ts'
+import { parseFile, type FileDocument } from '../../src/config/file.ts'
+import { Reconciler } from '../../src/controlplane/reconciler.ts'
+import { ServiceWatches } from '../../src/controlplane/service-watches.ts'
+import type { KvText } from '../../src/controlplane/sources/kv-source.ts'
+import { UpstreamTable } from '../../src/controlplane/upstream-table.ts'
+import { Gateway } from '../../src/dataplane/gateway.ts'
+import { createLogger } from '../../src/logging.ts'
+import type { Instance, Registry, WatchListener } from '../../src/registry/registry.ts'
+import { memoryRegistry } from './memory-registry.ts'
+
+export const fileName = 'gateway.yaml'
+
+/** A config file with a listener, the fastest probes, and what a test adds. */
+export function fileText(rest = ''): string {
+  return `listeners: { web: { bind: "127.0.0.1:0" } }\n${rest}`
+}
+
+export function fileDocument(rest = ''): FileDocument {
+  return parseFile(fileText(rest), fileName, { env: {} })
+}
+
+/** A registry of which a test decides what its watches tell; nothing else of it works. */
+export interface HandRegistry extends Registry {
+  /** Services that are watched now, in the order of opening, one entry per watch. */
+  readonly watched: readonly string[]
+  /** Tells the instances of a service. */
+  list(service: string, instances: readonly Instance[]): void
+  listServices(names: readonly string[]): void
+  /** Tells a failure to every watch. */
+  fail(error: Parameters<WatchListener<unknown>['onError']>[0]): void
+}
+
+export function handRegistry(): HandRegistry {
+  const instances = new Map<WatchListener<readonly Instance[]>, string>()
+  const services = new Set<WatchListener<readonly string[]>>()
+  const registry = memoryRegistry({
+    watchInstances: (service, listener) => {
+      instances.set(listener, service)
+      return { freshSince: 0, close: () => void instances.delete(listener) }
+    },
+    watchServices: (listener) => {
+      services.add(listener)
+      return { freshSince: 0, close: () => void services.delete(listener) }
+    },
+  })
+  return {
+    ...registry,
+    get watched() {
+      return [...instances.values()]
+    },
+    list: (service, found) => instances.forEach((name, listener) => name === service && listener.onValue(found)),
+    listServices: (names) => services.forEach((listener) => listener.onValue(names)),
+    fail: (error) => [...instances.keys(), ...services].forEach((listener) => listener.onError(error)),
+  }
+}
+
+/** An instance on 127.0.0.1 as the registry lists it. */
+export function instance(service: string, port: number, changes: Partial<Instance> = {}): Instance {
+  const address = { host: '127.0.0.1', port }
+  const rest = { node: 'n1', tags: [], meta: {}, weight: 1, status: 'passing' } as const
+  return { id: `${service}-${port}`, service, address, ...rest, ...changes }
+}
+
+/** A logger that keeps what it is given. */
+export function keptLog() {
+  const lines: { event: string; msg: string; [field: string]: unknown }[] = []
+  const logger = createLogger('debug', { write: (line) => void lines.push(JSON.parse(line) as (typeof lines)[number]) })
+  const of = (event: string) => lines.filter((line) => line.event === event)
+  return { logger, of }
+}
+
+/** Everything between sources and data plane, without sources: a test is the source. */
+export function startControlPlane(
+  file: string,
+  { clock = systemClock, registry = handRegistry() }: { clock?: Clock; registry?: Registry } = {},
+) {
+  const log = keptLog()
+  const { logger } = log
+  const gateway = new Gateway({ clock, random: systemRandom, logger, accessLog: false })
+  const upstreams = new UpstreamTable({ watches: new ServiceWatches(registry), clock, random: systemRandom, logger }, 0)
+  const reconciler = new Reconciler(fileDocument(file), fileName, { gateway, upstreams, clock, logger, context: { env: {} } })
+  return {
+    gateway,
+    upstreams,
+    reconciler,
+    log,
+    setFile: (rest: string) => reconciler.setFileText(fileText(rest)),
+    close: () => upstreams.close(),
+  }
+}
+
+/** Entries of KV as their source hands them over: `{ 'routes/hello': '/hello -> hello' }`, the first one written first. */
+export function kvTexts(texts: Readonly<Record<string, string>>): readonly KvText[] {
+  return Object.entries(texts).map(([path, text], at) => {
+    const [folder, name = ''] = path.split('/') as [KvText['folder'], string?]
+    return { folder, name, key: `gateway/${path}`, text, modifyIndex: BigInt(at + 1) }
+  })
+}
