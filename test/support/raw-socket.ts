@@ -5,8 +5,8 @@ import { connect, createServer, type Socket } from 'node:net'
 export interface RawClient {
   readonly socket: Socket
   /** What has come so far, one character per byte. */
-  received(): string
-  send(bytes: string | Uint8Array): void
+  readonly received: () => string
+  readonly send: (bytes: string | Uint8Array) => void
   /** Resolves with what has come, once the other side has closed. */
   readonly closed: Promise<string>
 }
