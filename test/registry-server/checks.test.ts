@@ -1,28 +1,15 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer as createSecure } from 'node:https'
 import { test } from 'node:test'
 import { IntervalCheck } from '../../src/registry-server/checks/interval-check.ts'
-import type { CheckDefinition, CheckStatus } from '../../src/registry-server/store/rows.ts'
+import type { CheckStatus } from '../../src/registry-server/store/rows.ts'
+import { selfSigned } from '../support/self-signed.ts'
 import { startInstance } from '../support/instance.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { until } from '../support/until.ts'
+import { checkDefinition } from './check-definition.ts'
 import { openRegistry, type TestRegistry } from './registry.ts'
-
-const definition: CheckDefinition = {
-  id: 'c',
-  kind: 'tcp',
-  target: '',
-  method: '',
-  header: {},
-  body: '',
-  tlsSkipVerify: false,
-  intervalMs: 1000,
-  timeoutMs: 1000,
-  ttlMs: 0,
-  successBeforePassing: 0,
-  failuresBeforeCritical: 0,
-  outputMaxBytes: 4096,
-  deregisterAfterMs: 0,
-}
 
 interface Check {
   readonly CheckID: string
@@ -96,7 +83,7 @@ test('an HTTP check sends what was asked for, follows redirects, and maps 2xx, 4
     await clock.advance(5000)
     await until(`${code} makes it ${wanted}`, async () => (await inCatalog(registry, 'web'))[0]?.Status === wanted)
   }
-  assert.equal(seen[1], 'POST /health b Consul Health Check')
+  assert.deepEqual(seen.slice(0, 2), ['POST /moved b Consul Health Check', 'GET /health b Consul Health Check'])
   assert.match((await inCatalog(registry, 'web'))[0]?.Output ?? '', new RegExp(`^HTTP POST ${url}: 204 No Content Output: $`))
 })
 
@@ -120,6 +107,32 @@ test('an HTTP check that gets no answer in time is critical', async (context) =>
     (await inAgent(registry, 'c'))?.Status === 'critical' ? inAgent(registry, 'c') : null,
   )
   assert.match(check.Output, /context deadline exceeded/)
+})
+
+test('an HTTPS check wants a certificate it trusts, unless it is told to skip that', async (context) => {
+  const server = createSecure(selfSigned, (_, response) => void response.end('fine'))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  context.after(() => server.close())
+  const registry = await openRegistry(context)
+  const url = `https://127.0.0.1:${(server.address() as { port: number }).port}/`
+  const check = { HTTP: url, Interval: '1s' }
+  await registry.put('/v1/agent/check/register', { ID: 'strict', Name: 'strict', ...check })
+  await registry.put('/v1/agent/check/register', { ID: 'lax', Name: 'lax', ...check, TLSSkipVerify: true })
+  await until(
+    'both have run',
+    async () => (await inAgent(registry, 'lax'))?.Output && (await inAgent(registry, 'strict'))?.Output,
+  )
+  assert.equal((await inAgent(registry, 'lax'))?.Output, `HTTP GET ${url}: 200 OK Output: fine`)
+  assert.equal((await inAgent(registry, 'strict'))?.Output, `Get "${url}": x509: certificate signed by unknown authority`)
+})
+
+test('an HTTP check of what is no HTTP address is critical and says so', async (context) => {
+  const clock = new ManualClock()
+  const registry = await openRegistry(context, { clock })
+  await registry.put('/v1/agent/check/register', { ID: 'c', Name: 'c', HTTP: 'ftp://x', Interval: '1s' })
+  await clock.advance(0)
+  assert.equal((await inAgent(registry, 'c'))?.Output, 'Get "ftp://x": unsupported protocol scheme "ftp"')
 })
 
 test('a TCP check passes while the port accepts connections', async (context) => {
@@ -156,7 +169,7 @@ test('with thresholds the first result counts and a later change needs enough re
   let runs = 0
   const probe = async () => ({ status: results[runs++] ?? 'passing', output: '' })
   const report = (status: string): void => void reported.push(`${runs} ${status}`)
-  const check = new IntervalCheck({ ...definition, successBeforePassing: 2, failuresBeforeCritical: 3 }, probe, {
+  const check = new IntervalCheck({ ...checkDefinition, successBeforePassing: 2, failuresBeforeCritical: 3 }, probe, {
     clock,
     random: () => 0.5,
     report,

@@ -27,12 +27,13 @@ export interface TestRegistryOptions {
   readonly clock?: Clock
   readonly data?: string
   readonly node?: string
+  readonly enableScripts?: boolean
 }
 
 /** A registry on a free port. It is closed when the test ends; closing it earlier is fine. */
 export async function openRegistry(
   test: TestContext,
-  { clock = systemClock, data, node = 'n1' }: TestRegistryOptions = {},
+  { clock = systemClock, data, node = 'n1', enableScripts = false }: TestRegistryOptions = {},
 ): Promise<TestRegistry> {
   const http = { host: '127.0.0.1', port: 0 }
   // 0: no jitter on waits, checks run at once.
@@ -42,6 +43,7 @@ export async function openRegistry(
     data: data ?? null,
     node,
     datacenter: 'dc1',
+    enableScripts,
     clock,
     random,
     logger: silentLogger,

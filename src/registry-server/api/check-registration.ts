@@ -95,9 +95,6 @@ function validate(given: GivenCheck): void {
   if (isAlias && ttl > 0) throw invalid('TTL must be not be set for Alias checks')
   if (!isInterval && !isAlias && ttl <= 0) throw invalid('TTL must be > 0 for TTL checks')
   if ((given.OutputMaxSize ?? 0) < 0) throw invalid('MaxOutputMaxSize must be positive')
-  if (given.HTTP && !/^https?:\/\//i.test(given.HTTP))
-    throw invalid(`HTTP must be an http or https URL, not ${JSON.stringify(given.HTTP)}`)
-  if (given.HTTP && !URL.canParse(given.HTTP)) throw invalid(`HTTP is not a URL: ${JSON.stringify(given.HTTP)}`)
 }
 
 function invalid(reason: string): Refusal {

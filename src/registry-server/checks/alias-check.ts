@@ -51,7 +51,8 @@ export class AliasCheck {
     if (target !== '' && !state.services.get(nodeKey(node, target))) {
       return { status: 'critical', output: `Service ${target} could not be found on node ${aliasNode ?? ''}` }
     }
-    const ofNode = state.checks.group(nodeKey(node, ''))
+    // Aliases of the node do not count: two of them would keep each other critical for good.
+    const ofNode = state.checks.group(nodeKey(node, '')).filter(({ type }) => type !== 'alias')
     const all = target === '' ? ofNode : [...ofNode, ...state.checks.group(nodeKey(node, target))]
     // The agent's own view has no serfHealth: it counts only on a node that is named.
     const others = all.filter((check) => check.id !== id && (aliasNode || check.id !== 'serfHealth'))

@@ -12,3 +12,25 @@ const sentences: Readonly<Record<string, string>> = {
 export function dialProblem(target: string, error: unknown): string {
   return `dial tcp ${target}: ${sentences[systemCodeOf(error) ?? ''] ?? messageOf(error)}`
 }
+
+const tlsSentences: Readonly<Record<string, string>> = {
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'x509: certificate signed by unknown authority',
+  SELF_SIGNED_CERT_IN_CHAIN: 'x509: certificate signed by unknown authority',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'x509: certificate signed by unknown authority',
+  UNABLE_TO_GET_ISSUER_CERT: 'x509: certificate signed by unknown authority',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'x509: certificate signed by unknown authority',
+  EPROTO: 'tls: first record does not look like a TLS handshake',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'tls: first record does not look like a TLS handshake',
+  ERR_SSL_PACKET_LENGTH_TOO_LONG: 'tls: first record does not look like a TLS handshake',
+  CERT_HAS_EXPIRED: 'x509: certificate has expired or is not yet valid',
+  CERT_NOT_YET_VALID: 'x509: certificate has expired or is not yet valid',
+}
+
+/** Why a request got no answer, in the same words. */
+export function requestProblem(target: string, error: unknown): string {
+  const code = systemCodeOf(error) ?? ''
+  if (tlsSentences[code]) return tlsSentences[code]
+  // Node's word for a connection that was closed before the answer.
+  if (code === 'ECONNRESET') return messageOf(error).includes('hang up') ? 'EOF' : 'connection reset by peer'
+  return sentences[code] ? dialProblem(target, error) : messageOf(error)
+}

@@ -1,13 +1,22 @@
+import { STATUS_CODES } from 'node:http'
 import { connect, constants, type ClientHttp2Session, type ClientHttp2Stream, type IncomingHttpHeaders } from 'node:http2'
-import { messageOf, systemCodeOf } from '../../errors.ts'
+import { messageOf } from '../../errors.ts'
 import type { CheckDefinition } from '../store/rows.ts'
-import { dialProblem } from './dial-problem.ts'
+import { requestProblem } from './dial-problem.ts'
 import { requestMessage, servingStatusOf } from './grpc-health-message.ts'
 import type { Probe, ProbeResult } from './interval-check.ts'
 
 const serving = 1
 const mostAnswerBytes = 64 * 1024
-// gRPC status codes by number (grpc/grpc: doc/statuscodes.md).
+// The reset codes that are told by name (RFC 9113 §7).
+const resetCodes = {
+  PROTOCOL_ERROR: constants.NGHTTP2_PROTOCOL_ERROR,
+  INTERNAL_ERROR: constants.NGHTTP2_INTERNAL_ERROR,
+  REFUSED_STREAM: constants.NGHTTP2_REFUSED_STREAM,
+  CANCEL: constants.NGHTTP2_CANCEL,
+  ENHANCE_YOUR_CALM: constants.NGHTTP2_ENHANCE_YOUR_CALM,
+}
+// gRPC's status codes by number (grpc/grpc: doc/statuscodes.md).
 const codeNames =
   'OK Canceled Unknown InvalidArgument DeadlineExceeded NotFound AlreadyExists PermissionDenied ResourceExhausted FailedPrecondition Aborted OutOfRange Unimplemented Internal Unavailable DataLoss Unauthenticated'.split(
     ' ',
@@ -30,13 +39,14 @@ export const probeGrpc: Probe = (definition, clock, signal) =>
     const stop = (): void => end('stopped')
     const timer = clock.after(timeoutMs, () => end(rpcProblem(4, 'context deadline exceeded')))
     signal.addEventListener('abort', stop, { once: true })
-    if (!session) return end(rpcProblem(14, `connection error: address ${target}: not host:port`))
+    if (!session) return end(rpcProblem(14, connectionProblem(addressOf(target), null)))
     session.on('error', (error: Error) => end(rpcProblem(14, connectionProblem(addressOf(target), error))))
     session.on('close', () => end(rpcProblem(14, 'transport is closing')))
     ask(session, definition, end)
   })
 
 function open({ target, useTls, tlsSkipVerify }: CheckDefinition): ClientHttp2Session | null {
+  if (!/:\d+$/.test(addressOf(target))) return null
   const url = `${useTls ? 'https' : 'http'}://${addressOf(target)}`
   if (!URL.canParse(url)) return null
   return connect(url, { rejectUnauthorized: !tlsSkipVerify })
@@ -63,19 +73,31 @@ function ask(session: ClientHttp2Session, definition: CheckDefinition, end: (pro
     chunks.push(chunk)
   })
   // A stream that fails with its session tells less than the session does, which is heard in the same turn.
-  stream.on('error', (error) => setImmediate(() => end(rpcProblem(14, messageOf(error)))))
-  stream.on('end', () => end(problemOf(stream, { ...head, ...trailers }, Buffer.concat(chunks))))
+  stream.on('error', (error) => setImmediate(() => end(streamProblem(stream, error))))
+  stream.on(
+    'end',
+    () => stream.rstCode === constants.NGHTTP2_NO_ERROR && end(problemOf({ ...head, ...trailers }, Buffer.concat(chunks))),
+  )
   stream.end(requestMessage(serviceOf(definition.target)))
 }
 
-function problemOf(stream: ClientHttp2Stream, headers: IncomingHttpHeaders, message: Buffer): string | null {
-  if (stream.rstCode !== constants.NGHTTP2_NO_ERROR)
-    return rpcProblem(14, `stream terminated by RST_STREAM with code ${stream.rstCode}`)
-  const httpStatus = Number(headers[':status'])
+function streamProblem({ rstCode }: ClientHttp2Stream, error: unknown): string {
+  const name = Object.entries(resetCodes).find(([, code]) => code === rstCode)?.[0]
+  return name ? rpcProblem(13, `stream terminated by RST_STREAM with error code: ${name}`) : rpcProblem(14, messageOf(error))
+}
+
+function problemOf(headers: IncomingHttpHeaders, message: Buffer): string | null {
   const code = headers['grpc-status'] === undefined ? null : Number(headers['grpc-status'])
-  if (code === null) return rpcProblem(2, `the answer is not gRPC: HTTP status ${httpStatus}`)
+  if (code === null) return notGrpc(Number(headers[':status']), headers['content-type'] ?? '')
   if (code !== 0) return rpcProblem(code, decodeMessage(String(headers['grpc-message'] ?? '')))
   return servingStatusOf(message) === serving ? null : "gRPC application didn't report service healthy"
+}
+
+/** What an HTTP status means to a gRPC client (grpc/grpc: doc/http-grpc-status-mapping.md). */
+function notGrpc(status: number, contentType: string): string {
+  const codes: Readonly<Record<number, number>> = { 400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 502: 14, 503: 14, 504: 14 }
+  const found = `transport: received the unexpected content-type ${JSON.stringify(contentType)}`
+  return rpcProblem(codes[status] ?? 2, `${STATUS_CODES[status] ?? ''}: HTTP status code ${status}; ${found}`)
 }
 
 function resultOf(target: string, problem: string | null): ProbeResult {
@@ -87,10 +109,12 @@ function rpcProblem(code: number, description: string): string {
   return `rpc error: code = ${codeNames[code] ?? `Code(${code})`} desc = ${description}`
 }
 
-function connectionProblem(address: string, error: Error): string {
-  const isDial = systemCodeOf(error)?.startsWith('E') && !['ECONNRESET', 'EPIPE'].includes(systemCodeOf(error) ?? '')
-  const why = isDial ? `transport: Error while dialing ${dialProblem(address, error)}` : messageOf(error)
-  return `connection error: desc = ${JSON.stringify(why)}`
+/** No error: the address is none. */
+function connectionProblem(address: string, error: Error | null): string {
+  const problem = error ? requestProblem(address, error) : `dial tcp: address ${address}: missing port in address`
+  const isHandshake = /^(?:tls|x509):/.test(problem)
+  const why = problem.startsWith('dial ') ? `transport: Error while dialing ${problem}` : problem
+  return `connection error: desc = ${JSON.stringify(isHandshake ? `transport: authentication handshake failed: ${why}` : why)}`
 }
 
 /** grpc-message is percent-encoded; a broken one is shown as it is. */

@@ -1,9 +1,8 @@
 import { request as requestHttp, type IncomingMessage, type RequestOptions } from 'node:http'
 import { request as requestHttps } from 'node:https'
-import { messageOf, systemCodeOf } from '../../errors.ts'
 import type { CheckDefinition } from '../store/rows.ts'
 import { ByteTail } from './byte-tail.ts'
-import { dialProblem } from './dial-problem.ts'
+import { requestProblem } from './dial-problem.ts'
 import type { Probe, ProbeResult } from './interval-check.ts'
 
 const mostRedirects = 10
@@ -16,7 +15,7 @@ export const probeHttp: Probe = async (definition, clock, signal) => {
   signal.addEventListener('abort', stop, { once: true })
   const timer = clock.after(timeoutMs, stop)
   try {
-    const response = await follow(definition, new URL(target), aborter.signal)
+    const response = await follow(definition, parseTarget(target), aborter.signal)
     const body = await tailOf(response, definition.outputMaxBytes)
     const statusCode = response.statusCode ?? 0
     const output = `HTTP ${method} ${target}: ${statusCode} ${response.statusMessage ?? ''} Output: ${body}`
@@ -34,27 +33,45 @@ function statusOf(statusCode: number): ProbeResult['status'] {
   return statusCode === 429 ? 'warning' : 'critical'
 }
 
-async function follow(definition: CheckDefinition, from: URL, signal: AbortSignal): Promise<IncomingMessage> {
-  let url = from
+interface HttpAsk {
+  readonly url: URL
+  readonly method: string
+  readonly headers: Readonly<Record<string, string | readonly string[]>>
+  readonly body: string
+}
+
+function parseTarget(target: string): URL {
+  const url = URL.parse(target)
+  if (!url) throw new Error('the address is not a URL')
+  if (url.protocol === 'http:' || url.protocol === 'https:') return url
+  throw new Error(`unsupported protocol scheme "${url.protocol.slice(0, -1)}"`)
+}
+
+async function follow(definition: CheckDefinition, url: URL, signal: AbortSignal): Promise<IncomingMessage> {
+  const headers = { 'User-Agent': 'Consul Health Check', Accept: 'text/plain, text/*, */*', ...definition.header }
+  let ask: HttpAsk = { url, method: definition.method, headers, body: definition.body }
   for (let redirects = 0; redirects <= mostRedirects; redirects++) {
-    const response = await send(definition, url, signal)
+    const response = await send(ask, definition.tlsSkipVerify, signal)
     const { location } = response.headers
     if (![301, 302, 303, 307, 308].includes(response.statusCode ?? 0) || location === undefined) return response
     response.destroy()
-    url = new URL(location, url)
+    ask = redirected(ask, new URL(location, ask.url), response.statusCode ?? 0)
   }
   throw new Error(`stopped after ${mostRedirects} redirects`)
 }
 
-function send(definition: CheckDefinition, url: URL, signal: AbortSignal): Promise<IncomingMessage> {
-  const { method, header, body, tlsSkipVerify } = definition
-  const headers = {
-    'User-Agent': 'Consul Health Check',
-    Accept: 'text/plain, text/*, */*',
-    ...(header as Record<string, string[]>),
-  }
+/** As Go's client does: 301 to 303 ask again with GET and no body; credentials do not follow to another host. */
+function redirected({ url, method, headers, body }: HttpAsk, next: URL, statusCode: number): HttpAsk {
+  const secret = /^(?:authorization|cookie|cookie2|www-authenticate|host)$/i
+  const kept =
+    next.host === url.host ? headers : Object.fromEntries(Object.entries(headers).filter(([name]) => !secret.test(name)))
+  if (statusCode >= 307) return { url: next, method, headers: kept, body }
+  return { url: next, method: method === 'HEAD' ? 'HEAD' : 'GET', headers: kept, body: '' }
+}
+
+function send({ url, method, headers, body }: HttpAsk, tlsSkipVerify: boolean, signal: AbortSignal): Promise<IncomingMessage> {
   // No agent: one connection per run, closed after it.
-  const options: RequestOptions = { method, headers, signal, agent: false }
+  const options: RequestOptions = { method, headers: headers as Record<string, string | string[]>, signal, agent: false }
   return new Promise((resolve, reject) => {
     const request =
       url.protocol === 'https:'
@@ -76,9 +93,8 @@ async function tailOf(response: IncomingMessage, maxBytes: number): Promise<stri
 function problemOf({ method, target }: CheckDefinition, error: unknown, isTimeout: boolean): string {
   const verb = `${method.charAt(0)}${method.slice(1).toLowerCase()}`
   if (isTimeout) return `${verb} "${target}": context deadline exceeded (Client.Timeout exceeded while awaiting headers)`
-  const code = systemCodeOf(error)
-  const isDial = code !== undefined && code !== 'ECONNRESET' && URL.canParse(target)
-  return `${verb} "${target}": ${isDial ? dialProblem(hostAndPort(new URL(target)), error) : messageOf(error)}`
+  const address = URL.canParse(target) ? hostAndPort(new URL(target)) : target
+  return `${verb} "${target}": ${requestProblem(address, error)}`
 }
 
 function hostAndPort({ hostname, port, protocol }: URL): string {
