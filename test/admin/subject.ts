@@ -1,0 +1,58 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startAdmin } from '../../src/admin/server.ts'
+import { gatewayMetricSources } from '../../src/admin/metric-sources.ts'
+import type { AdminSubject } from '../../src/admin/table.ts'
+import { systemClock } from '../../src/clock.ts'
+import { Readiness } from '../../src/controlplane/readiness.ts'
+import { watchConfigFile } from '../../src/controlplane/sources/file-source.ts'
+import { Metrics } from '../../src/metrics.ts'
+import { fileText, handRegistry, startControlPlane } from '../controlplane/control-plane.ts'
+
+const tasks = () => ({ leader: null, isLeader: false, tasks: [] })
+
+/** An admin API over a control plane whose sources a test plays. The caller closes it. */
+export async function startAdminUnderTest(file: string, changes: Partial<AdminSubject> = {}) {
+  const folder = await mkdtemp(join(tmpdir(), 'meshgate-admin-'))
+  const configFile = join(folder, 'gateway.yaml')
+  await writeFile(configFile, fileText(file))
+  const registry = handRegistry()
+  const plane = startControlPlane(file, { registry })
+  const { gateway, upstreams, reconciler, log } = plane
+  const contact = { freshSince: systemClock.monotonic(), lastError: null }
+  const readiness = new Readiness({
+    clock: systemClock,
+    contact: () => contact,
+    generation: () => reconciler.generation,
+    hasReadKv: () => true,
+    unsettled: () => [],
+  })
+  const source = watchConfigFile({
+    file: configFile,
+    text: fileText(file),
+    clock: systemClock,
+    onText: (text) => reconciler.setFileText(text),
+    onUnreadable: (why) => reconciler.setFileUnreadable(why),
+  })
+  const metrics = new Metrics()
+  const configStatus = () => reconciler.status()
+  for (const metric of gatewayMetricSources({ gateway, upstreams, readiness, configStatus })) metrics.add(metric)
+  const subject = { gateway, upstreams, readiness, metrics, configStatus, tasks, reload: () => source.reload(), ...changes }
+  const admin = await startAdmin({ host: '127.0.0.1', port: 0 }, subject, log.logger)
+  return {
+    port: admin.address.port,
+    /** `http://127.0.0.1:port` */
+    url: `http://127.0.0.1:${admin.address.port}`,
+    plane,
+    registry,
+    readiness,
+    configFile,
+    close: async () => {
+      await admin.close()
+      source.close()
+      await plane.close()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
