@@ -17,6 +17,14 @@ const advice: Partial<Record<ErrorCode, string>> = {
   request_timeout: 'Raise `listeners.NAME.limits.headTimeout` or `requestTimeout` if clients are slow for a reason.',
   no_route: '`GET /routes` of the admin API lists what is taken.',
   not_a_mesh_service: 'The mesh serves services of the registry only. Register the service, or correct the name.',
+  unauthorized:
+    'Send credentials as `WWW-Authenticate` of the answer says; the log at level debug says what was wrong with those sent.',
+  forbidden: 'Refused by `ipAllow`, `ipDeny` or `forwardAuth` of the route. Behind a proxy: is it in `listeners.NAME.trust`?',
+  body_too_large: 'Raise `bodyLimit` of the route.',
+  rate_limited: 'Wait as long as `Retry-After` says, or raise `rateLimit` of the route.',
+  auth_unavailable:
+    'Who checks credentials (`forwardAuth`, the key set of `jwt`) does not answer, or too many checks are under way.',
+  fault_injected: 'Take `faultInjection` out of the route when the experiment is over.',
   no_instance: 'Nothing is registered under that name: `GET /upstreams`.',
   no_healthy_instance: 'Instances are registered, none may get traffic: `GET /upstreams` says why for each.',
   upstream_unknown: 'The registry has not answered since the start: look at `/readyz`.',

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { startAdmin } from './admin/server.ts'
 import { gatewayMetricSources } from './admin/metric-sources.ts'
 import { formatAddress, type Address } from './address.ts'
@@ -130,15 +131,19 @@ async function openRegistry({ cold, parts, clock, random, logger }: Base): Promi
     return parts.adopt(openConsulRegistry({ address, token, datacenter, ...common }), (registry) => registry.close())
   }
   const embedded = parts.adopt(await startEmbeddedRegistry(cold.registry, common), (server) => server.close())
-  const address = `http://${formatAddress(embedded.address)}`
-  return parts.adopt(openConsulRegistry({ address, token: null, datacenter: null, ...common }), (registry) => registry.close())
+  const { token, tls } = cold.registry
+  const address = `${tls ? 'https' : 'http'}://${formatAddress(embedded.address)}`
+  const pinnedCertificate = tls && (await readFile(tls.cert))
+  const own = openConsulRegistry({ address, token, datacenter: null, pinnedCertificate, ...common })
+  return parts.adopt(own, (registry) => registry.close())
 }
 
 function followConfig(
-  { file, fileName, text, env, cold, parts, clock, logger }: Base,
+  { file, fileName, text, env, cold, parts, clock, random, logger }: Base,
   { gateway, upstreams, registry }: { gateway: Gateway; upstreams: UpstreamTable; registry: Registry },
 ): { reconciler: Reconciler; fileSource: FileSource; kv: KvSource } {
-  const reconciler = new Reconciler(file, fileName, { gateway, upstreams, clock, logger, context: { env } })
+  const reconciler = new Reconciler(file, fileName, { gateway, upstreams, clock, random, logger, context: { env } })
+  parts.defer(() => reconciler.close())
   const kv = watchKvConfig(registry, cold.kv.prefix, {
     onEntries: (entries) => reconciler.setEntries(entries),
     onError: (error) => logger.debug({ event: 'kv.unavailable', code: error.code }, error.message),

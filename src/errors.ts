@@ -16,6 +16,13 @@ export const errorTable = {
   // Where it should go.
   no_route: { status: 404, sentence: 'No route matches this request.' },
   not_a_mesh_service: { status: 403, sentence: 'This name is not a service of the mesh.' },
+  // What a filter refuses.
+  unauthorized: { status: 401, sentence: 'The request carries no valid credentials.' },
+  forbidden: { status: 403, sentence: 'Access is not allowed.' },
+  body_too_large: { status: 413, sentence: 'The body of the request is too large.' },
+  rate_limited: { status: 429, sentence: 'Too many requests: try again later.' },
+  auth_unavailable: { status: 503, sentence: 'Credentials cannot be checked at the moment.' },
+  fault_injected: { status: 503, sentence: 'This failure was asked for by the config.' },
   // The upstream.
   no_instance: { status: 503, sentence: 'The service has no instance.' },
   no_healthy_instance: { status: 503, sentence: 'The service has no healthy instance.' },

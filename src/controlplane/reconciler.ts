@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { Clock } from '../clock.ts'
+import type { Clock, Random } from '../clock.ts'
 import { assemble, type Assembly } from '../config/assemble.ts'
 import type { HotConfig } from '../config/config.ts'
 import { parseEntry } from '../config/entry.ts'
@@ -10,6 +10,7 @@ import type { Gateway } from '../dataplane/gateway.ts'
 import type { Logger } from '../logging.ts'
 import { compileSnapshot } from './compile.ts'
 import type { ConfigStatus, SourceStatus } from './config-status.ts'
+import { RunningFilters } from './running-filters.ts'
 import { settleKeys, sourceOf, type KeyState, type Keys } from './settle-keys.ts'
 import { kvFolders, type KvText } from './sources/kv-source.ts'
 import type { UpstreamTable } from './upstream-table.ts'
@@ -18,6 +19,7 @@ export interface ReconcilerDeps {
   readonly gateway: Gateway
   readonly upstreams: UpstreamTable
   readonly clock: Clock
+  readonly random: Random
   readonly logger: Logger
   readonly context: InterpolationContext
 }
@@ -38,6 +40,7 @@ export class Reconciler {
   /** Called with each applied config, after it serves. */
   onApplied: ((hot: HotConfig) => void) | null = null
   readonly #deps: ReconcilerDeps
+  readonly #filters: RunningFilters
   readonly #fileName: string
   /** The file that the process started with: what is cold runs as it says. */
   readonly #started: FileDocument
@@ -49,6 +52,7 @@ export class Reconciler {
   /** Applies the file that the process was started with. Throws `config_invalid` if it cannot serve. */
   constructor(file: FileDocument, fileName: string, deps: ReconcilerDeps) {
     this.#deps = deps
+    this.#filters = new RunningFilters(deps)
     this.#fileName = fileName
     this.#started = file
     this.#file = file
@@ -88,6 +92,11 @@ export class Reconciler {
     this.#take(settleKeys(this.#file, new Map(texts.map((entry) => [entry.key, this.#read(entry)]))), 'kv')
   }
 
+  /** Ends what filters hold; to be called when nothing is served any more. */
+  close(): void {
+    this.#filters.close()
+  }
+
   status(): ConfigStatus {
     const { generation, at, warnings } = this.#applied
     return {
@@ -122,11 +131,13 @@ export class Reconciler {
   #apply(assembly: Assembly, source: string): void {
     const { gateway, upstreams, clock, logger } = this.#deps
     const generation = this.#applied.generation + 1
-    const { find, retire } = upstreams.reconcile(assembly.hot)
-    gateway.snapshot = compileSnapshot(assembly.hot, generation, find)
+    const filters = this.#filters.reconcile(assembly.hot)
+    const running = upstreams.reconcile(assembly.hot)
+    gateway.snapshot = compileSnapshot(assembly.hot, generation, { upstreamOf: running.find, filtersOf: filters.find })
     this.#tellWarnings(assembly.warnings)
     this.#applied = { hot: assembly.hot, generation, at: clock.now(), warnings: assembly.warnings }
-    retire()
+    running.retire()
+    filters.retire()
     const { routes, tasks } = assembly.hot
     logger.info(
       { event: 'config.applied', generation, source, routes: routes.length, tasks: tasks.length },

@@ -34,7 +34,9 @@ export interface ResponseHead {
 export interface LocalReply {
   readonly status: number
   readonly headers: HeaderList
-  readonly body: string
+  readonly body: string | Uint8Array
+  /** Set if it refuses: under which code it is counted and logged. */
+  readonly failure?: Failure
 }
 
 /** The body of a request on its way in. */
@@ -106,6 +108,8 @@ export interface Exchange {
   readonly tunnel: Tunnel | null
   /** Whether the peer's forwarding fields are believed. */
   readonly trusted: boolean
+  /** Which addresses' forwarding fields are believed; absent: no more is known than `trusted`. */
+  readonly isTrusted?: (address: string) => boolean
   /** Monotonic ms of its begin. */
   readonly since: number
 }

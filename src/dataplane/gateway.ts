@@ -1,8 +1,10 @@
 import type { Clock, Random } from '../clock.ts'
-import { errorTable, GatewayError, messageOf } from '../errors.ts'
+import { errorTable, messageOf } from '../errors.ts'
 import type { Logger } from '../logging.ts'
 import { writeAccess } from './access-log.ts'
-import type { Exchange, Failure, HeaderList, LocalReply, RequestHead, ResponseHead } from './exchange.ts'
+import type { Exchange, Failure, HeaderList, LocalReply, ResponseHead } from './exchange.ts'
+import { DecoratedDownstream } from './filters/decorated-downstream.ts'
+import { filterFailure, filterHead, filterRequest, withFilteredAnswer, withFilteredBody } from './filters/filter-chain.ts'
 import type { Filter } from './filters/filter.ts'
 import { forwardingHeaders } from './http/forwarded.ts'
 import { withoutHopByHop } from './http/hop-by-hop.ts'
@@ -97,16 +99,19 @@ export class Gateway {
     this.#forward({ ...passage, upstream }, upstream, upstream.policy)
   }
 
-  async #serveFiltered(exchange: Exchange, route: Route): Promise<void> {
+  async #serveFiltered(received: Exchange, route: Route): Promise<void> {
+    const { filters, name } = route
     const { upstream, policy } = this.#choose(route.to)
-    const passage: Passage = { exchange, route: route.name, filters: route.filters, upstream }
+    const passage: Passage = { exchange: withFilteredAnswer(received, filters), route: name, filters, upstream }
+    let exchange: Exchange
     try {
-      const reply = await filterRequest(route.filters, exchange.request)
+      const reply = await filterRequest(filters, passage.exchange, this.#deps.clock)
       if (reply) return this.#replyLocally(passage, reply)
+      exchange = withFilteredBody(passage.exchange, filters)
     } catch (error) {
-      return this.#fail(passage, { code: 'filter_failed', detail: messageOf(error) })
+      return this.#fail(passage, filterFailure(error))
     }
-    this.#forward(passage, upstream, policy)
+    this.#forward({ ...passage, exchange }, upstream, policy)
   }
 
   #choose(to: readonly Destination[]): Destination {
@@ -150,12 +155,12 @@ export class Gateway {
 
   #done(passage: Passage, outcome: Outcome): void {
     const { failure } = outcome
-    if (!failure) return this.#account(passage, outcome)
+    if (!failure) return this.#accountWhenSettled(passage, outcome)
     const { downstream } = passage.exchange
     // After the first byte there is one honest way left to say that the answer is not whole.
     if (downstream.started || downstream.gone || errorTable[failure.code].status === null) downstream.destroy()
     else this.#replyWithError(passage, failure)
-    this.#account(passage, outcome)
+    this.#accountWhenSettled(passage, outcome)
   }
 
   #fail(passage: Passage, failure: Failure): void {
@@ -164,7 +169,7 @@ export class Gateway {
 
   #replyLocally(passage: Passage, reply: LocalReply): void {
     sendReply(passage.exchange.downstream, reply, (head) => downstreamHead(passage, head))
-    this.#account(passage, { attempts: 0, endpoint: null, failure: null })
+    this.#accountWhenSettled(passage, { attempts: 0, endpoint: null, failure: reply.failure ?? null })
   }
 
   #replyWithError(passage: Passage, { code }: Failure): void {
@@ -180,6 +185,13 @@ export class Gateway {
       if (downstream.started) return downstream.destroy()
       sendReply(downstream, errorReply(code, request.requestId), (head) => head)
     }
+  }
+
+  /** A filter may still be handing over the end of the answer. */
+  #accountWhenSettled(passage: Passage, outcome: Outcome): void {
+    const { downstream } = passage.exchange
+    if (!(downstream instanceof DecoratedDownstream) || downstream.settled) return this.#account(passage, outcome)
+    downstream.onSettled = () => this.#account(passage, outcome)
   }
 
   #account({ exchange, route, upstream }: Passage, { attempts, endpoint, failure }: Outcome): void {
@@ -214,21 +226,6 @@ export class Gateway {
 /** Names in the metrics that are no routes of the config. */
 const reservedRouteNames = ['none', 'mesh', 'task']
 
-async function filterRequest(filters: readonly Filter[], request: RequestHead): Promise<LocalReply | undefined> {
-  for (const filter of filters) {
-    const found = filter.onRequest?.(request)
-    const reply = found instanceof Promise ? await found : found
-    if (reply) return reply
-  }
-  return undefined
-}
-
 function downstreamHead({ exchange, filters }: Passage, head: ResponseHead): ResponseHead {
-  if (filters.length === 0) return head
-  try {
-    for (let at = filters.length - 1; at >= 0; at--) filters[at]?.onResponse?.(head, exchange.request)
-    return head
-  } catch (error) {
-    throw new GatewayError('filter_failed', `a filter failed on the answer: ${messageOf(error)}`, { cause: error })
-  }
+  return filters.length === 0 ? head : filterHead(filters, head, exchange.request)
 }

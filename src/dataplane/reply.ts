@@ -1,5 +1,5 @@
 import { errorTable, type ErrorCode } from '../errors.ts'
-import type { Downstream, LocalReply, ResponseHead } from './exchange.ts'
+import type { Downstream, HeaderList, LocalReply, RequestHead, ResponseHead } from './exchange.ts'
 
 /** The answer that carries an error: its code, one safe sentence and the request's id, never an upstream's address. */
 export function errorReply(code: ErrorCode, requestId: string): LocalReply {
@@ -8,9 +8,19 @@ export function errorReply(code: ErrorCode, requestId: string): LocalReply {
   return { status: status ?? 500, headers: ['content-type', 'application/json', 'x-request-id', requestId], body }
 }
 
+/** What a filter refuses a request with: the answer of an error, with fields of its own, that is counted and logged as that error. */
+export function refusal(
+  { requestId }: RequestHead,
+  code: ErrorCode,
+  { detail, headers = [] }: { readonly detail: string; readonly headers?: HeaderList },
+): LocalReply {
+  const reply = errorReply(code, requestId)
+  return { ...reply, headers: [...reply.headers, ...headers], failure: { code, detail } }
+}
+
 /** Gives a whole answer of our own; `outgoing` is the route's say over its head. */
 export function sendReply(downstream: Downstream, reply: LocalReply, outgoing: (head: ResponseHead) => ResponseHead): void {
-  const body = Buffer.from(reply.body)
+  const body = typeof reply.body === 'string' ? Buffer.from(reply.body) : reply.body
   // Without body there is no length either for those (RFC 9110 §8.6).
   const length = reply.status === 204 || reply.status === 304 ? [] : ['content-length', String(body.length)]
   downstream.head(outgoing({ status: reply.status, headers: [...reply.headers, ...length] }))

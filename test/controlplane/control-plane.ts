@@ -79,14 +79,18 @@ export function startControlPlane(
   const { logger } = log
   const gateway = new Gateway({ clock, random: systemRandom, logger, accessLog: false })
   const upstreams = new UpstreamTable({ watches: new ServiceWatches(registry), clock, random: systemRandom, logger }, 0)
-  const reconciler = new Reconciler(fileDocument(file), fileName, { gateway, upstreams, clock, logger, context: { env: {} } })
+  const deps = { gateway, upstreams, clock, random: systemRandom, logger, context: { env: {} } }
+  const reconciler = new Reconciler(fileDocument(file), fileName, deps)
   return {
     gateway,
     upstreams,
     reconciler,
     log,
     setFile: (rest: string) => reconciler.setFileText(fileText(rest)),
-    close: () => upstreams.close(),
+    close: () => {
+      reconciler.close()
+      return upstreams.close()
+    },
   }
 }
 

@@ -1,18 +1,43 @@
 import type { z } from 'zod'
-import type { LocalReply, RequestHead, ResponseHead } from '../exchange.ts'
+import type { Clock, Random } from '../../clock.ts'
+import type { Logger } from '../../logging.ts'
+import type { Downstream, LocalReply, RequestBody, RequestHead, ResponseHead } from '../exchange.ts'
+import type { DecoratedDownstream } from './decorated-downstream.ts'
+
+/** What every filter is given when it is made. */
+export interface FilterDeps {
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+}
+
+/** Who asks, as far as it can be believed. */
+export interface Caller {
+  /** The client's IP address: what trusted proxies say of it, else the peer's. */
+  readonly address: string
+  /** Whether the peer's forwarding fields are believed. */
+  readonly trusted: boolean
+}
 
 /** One step on the request and/or the response of a route. It holds no state of a single exchange: one instance serves all. */
 export interface Filter {
   /** Runs in declared order. Changes the head in place, or returns a reply: then no upstream is asked. */
-  onRequest?(request: RequestHead): LocalReply | undefined | Promise<LocalReply | undefined>
+  onRequest?(request: RequestHead, caller: Caller): LocalReply | undefined | Promise<LocalReply | undefined>
+  /** Gives the body that goes up, in declared order; destroying its stream must destroy the one it was made of. */
+  onRequestBody?(body: RequestBody): RequestBody
   /** Runs in reverse order on the head of the answer, an upstream's or a local one. */
   onResponse?(response: ResponseHead, request: RequestHead): void
+  /** Takes the client's place for one answer and hands on what it makes of it; after all `onResponse`, in reverse order. */
+  onResponseBody?(downstream: Downstream, request: RequestHead): DecoratedDownstream
+  /** Ends what it holds (connections, threads); called once it serves no route any more. */
+  close?(): void
 }
 
 /** What one line of the filter table holds: the schema of the options (the value of the filter's key in YAML) and the maker. */
 export interface FilterKind<Options> {
+  /** Parsing what it has parsed gives the same again. */
   readonly options: z.ZodType<Options>
-  create(options: Options): Filter
+  create(options: Options, deps: FilterDeps): Filter
 }
 
 /** A filter of a route as config: plain data. */

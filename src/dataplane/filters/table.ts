@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { GatewayError } from '../../errors.ts'
-import type { Filter, FilterKind, FilterSpec } from './filter.ts'
+import type { Filter, FilterDeps, FilterKind, FilterSpec } from './filter.ts'
 import { redirect } from './redirect.ts'
 import { respond } from './respond.ts'
 import { rewritePath } from './rewrite-path.ts'
@@ -17,10 +17,10 @@ export const filterTable = {
 const kinds: Readonly<Record<string, FilterKind<unknown>>> = filterTable
 
 /** Makes a filter of its config. Throws `config_invalid` for a kind that is not in the table and for options that its schema refuses. */
-export function createFilter({ kind, options }: FilterSpec): Filter {
+export function createFilter({ kind, options }: FilterSpec, deps: FilterDeps): Filter {
   const found = Object.hasOwn(kinds, kind) ? kinds[kind] : undefined
   if (!found) throw new GatewayError('config_invalid', `there is no filter "${kind}"; there are ${Object.keys(kinds).join(', ')}`)
   const parsed = found.options.safeParse(options)
-  if (parsed.success) return found.create(parsed.data)
+  if (parsed.success) return found.create(parsed.data, deps)
   throw new GatewayError('config_invalid', `filter ${kind}: ${z.prettifyError(parsed.error)}`, { cause: parsed.error })
 }

@@ -45,7 +45,8 @@ export function takeIn(
     clientAddress,
     requestId: (trusted ? givenRequestId(rawHeaders) : null) ?? options.nextRequestId(),
   }
-  return { request, body: bodyOf(incoming), downstream, tunnel, trusted, since: options.clock.monotonic() }
+  const { clock, isTrusted } = options
+  return { request, body: bodyOf(incoming), downstream, tunnel, trusted, isTrusted, since: clock.monotonic() }
 }
 
 function bodyOf(incoming: IncomingMessage): RequestBody | null {

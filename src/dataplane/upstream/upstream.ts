@@ -14,6 +14,7 @@ const notOfTheEndpoint: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'client_stalled',
   'request_timeout',
   'bad_request',
+  'body_too_large',
   'filter_failed',
   'upstream_overloaded',
 ])

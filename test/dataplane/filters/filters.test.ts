@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { z } from 'zod'
-import { createFilter, filterTable } from '../../../src/dataplane/filters/table.ts'
+import { filterTable } from '../../../src/dataplane/filters/table.ts'
 import type { FilterKind } from '../../../src/dataplane/filters/filter.ts'
 import { GatewayError } from '../../../src/errors.ts'
+import { ask, filterOf } from '../../support/filter.ts'
 import { requestHead } from '../../support/request-head.ts'
 
 type FilterName = keyof typeof filterTable
@@ -23,13 +24,13 @@ for (const [name, kind] of Object.entries<FilterKind<unknown>>(filterTable)) {
     it('is made from its config, and from its config parsed before', () => {
       const parsed = kind.options.parse(example)
       assert.deepEqual(kind.options.parse(parsed), parsed)
-      assert.ok(createFilter({ kind: name, options: example }))
-      assert.ok(createFilter({ kind: name, options: parsed }))
+      assert.ok(filterOf(name, example))
+      assert.ok(filterOf(name, parsed))
     })
 
     it('refuses an option that it does not have, and options that are no object', () => {
       for (const options of [{ ...Object(example), surprise: 1 }, null, 'x', 7, []]) {
-        assert.throws(() => createFilter({ kind: name, options }), isInvalid(new RegExp(`filter ${name}: `)))
+        assert.throws(() => filterOf(name, options), isInvalid(new RegExp(`filter ${name}: `)))
       }
     })
 
@@ -43,11 +44,11 @@ for (const [name, kind] of Object.entries<FilterKind<unknown>>(filterTable)) {
     })
 
     it('serves many requests alike: it keeps nothing of one', async () => {
-      const filter = createFilter({ kind: name, options: example })
+      const filter = filterOf(name, example)
       const answers = []
       for (let i = 0; i < 2; i++) {
         const request = requestHead({ path: '/api/x', headers: ['A', '1'] })
-        const reply = await filter.onRequest?.(request)
+        const reply = await ask(filter, request)
         const response = { status: reply?.status ?? 200, headers: reply?.headers ?? ['B', '2'] }
         filter.onResponse?.(response, request)
         answers.push(structuredClone({ request, reply, response }))
@@ -61,7 +62,7 @@ for (const [name, kind] of Object.entries<FilterKind<unknown>>(filterTable)) {
 describe('the table of filters', () => {
   it('refuses a kind that it does not have and says which it has', () => {
     for (const kind of ['rewrite', '', 'constructor', '__proto__']) {
-      assert.throws(() => createFilter({ kind, options: {} }), isInvalid(/there are rewritePath, /))
+      assert.throws(() => filterOf(kind, {}), isInvalid(/there are rewritePath, /))
     }
   })
 })

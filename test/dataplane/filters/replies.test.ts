@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { createFilter } from '../../../src/dataplane/filters/table.ts'
+import { ask, filterOf } from '../../support/filter.ts'
 import { requestHead } from '../../support/request-head.ts'
 
 const reply = (kind: string, options: unknown, parts: Parameters<typeof requestHead>[0] = {}) =>
-  createFilter({ kind, options }).onRequest?.(requestHead(parts))
+  ask(filterOf(kind, options), requestHead(parts))
 const location = (options: unknown, path: string, query = '') => {
   const answer = reply('redirect', options, { path, query })
   assert.ok(answer && 'headers' in answer)

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { createFilter } from '../../../src/dataplane/filters/table.ts'
+import { ask, filterOf } from '../../support/filter.ts'
 import { requestHead } from '../../support/request-head.ts'
 
 function rewrite(options: unknown, path: string): string {
   const request = requestHead({ path, query: '?a=1' })
-  createFilter({ kind: 'rewritePath', options }).onRequest?.(request)
+  void ask(filterOf('rewritePath', options), request)
   assert.equal(request.query, '?a=1')
   return request.path
 }

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { createFilter } from '../../../src/dataplane/filters/table.ts'
+import { ask, filterOf } from '../../support/filter.ts'
 import { requestHead } from '../../support/request-head.ts'
 
-const create = (options: unknown) => createFilter({ kind: 'setHeaders', options })
+const create = (options: unknown) => filterOf('setHeaders', options)
 
 describe('header fields by config', () => {
   it('replace, add and remove fields of the request', () => {
     const request = requestHead({ headers: ['X-Tenant', 'a', 'X-Debug', '1', 'Accept', '*/*', 'x-tenant', 'b'] })
-    create({ request: { 'x-tenant': 'acme', 'X-DEBUG': null, 'X-New': '' } }).onRequest?.(request)
+    void ask(create({ request: { 'x-tenant': 'acme', 'X-DEBUG': null, 'X-New': '' } }), request)
     assert.deepEqual(request.headers, ['X-Tenant', 'acme', 'Accept', '*/*', 'X-New', ''])
   })
 

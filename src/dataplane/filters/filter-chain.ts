@@ -1,0 +1,71 @@
+import type { Clock } from '../../clock.ts'
+import { GatewayError, messageOf } from '../../errors.ts'
+import type { Downstream, Exchange, Failure, LocalReply, RequestHead, ResponseHead } from '../exchange.ts'
+import { callerAddress } from '../http/caller-address.ts'
+import type { Filter } from './filter.ts'
+
+/** So long may one filter think about one request, ms: longer than every timeout that a filter's options allow. */
+const LONGEST_THINKING_MS = 90_000
+
+/** Runs the request's side. Gives the reply of the first filter that has one; throws what a filter throws, `filter_failed` for one that
+ *  does not come to an end, `client_gone` if the client leaves meanwhile. */
+export async function filterRequest(
+  filters: readonly Filter[],
+  exchange: Exchange,
+  clock: Clock,
+): Promise<LocalReply | undefined> {
+  const caller = { address: callerAddress(exchange), trusted: exchange.trusted }
+  for (const filter of filters) {
+    const found = filter.onRequest?.(exchange.request, caller)
+    const reply = found instanceof Promise ? await inTime(found, exchange.downstream, clock) : found
+    if (reply) return reply
+  }
+  return undefined
+}
+
+function inTime<T>(thinking: Promise<T>, downstream: Downstream, clock: Clock): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const timer = clock.after(LONGEST_THINKING_MS, () =>
+      end(() => reject(new GatewayError('filter_failed', `a filter has not ended within ${LONGEST_THINKING_MS} ms`))),
+    )
+    const end = (settle: () => void): void => {
+      timer.cancel()
+      downstream.onGone = null
+      settle()
+    }
+    downstream.onGone = () => end(() => reject(new GatewayError('client_gone', 'the client left while a filter was at work')))
+    thinking.then(
+      (value) => end(() => resolve(value)),
+      (error: unknown) => end(() => reject(error instanceof Error ? error : new Error(String(error)))),
+    )
+  })
+}
+
+/** Why an exchange fails when a filter threw that. */
+export function filterFailure(error: unknown): Failure {
+  return { code: error instanceof GatewayError ? error.code : 'filter_failed', detail: messageOf(error) }
+}
+
+/** The response's side, on the head. Throws `filter_failed`. */
+export function filterHead(filters: readonly Filter[], head: ResponseHead, request: RequestHead): ResponseHead {
+  try {
+    for (let at = filters.length - 1; at >= 0; at--) filters[at]?.onResponse?.(head, request)
+    return head
+  } catch (error) {
+    throw new GatewayError('filter_failed', `a filter failed on the answer: ${messageOf(error)}`, { cause: error })
+  }
+}
+
+/** The exchange with the client's side that filters put before the client. */
+export function withFilteredAnswer(exchange: Exchange, filters: readonly Filter[]): Exchange {
+  let { downstream } = exchange
+  for (const filter of filters) if (filter.onResponseBody) downstream = filter.onResponseBody(downstream, exchange.request)
+  return downstream === exchange.downstream ? exchange : { ...exchange, downstream }
+}
+
+/** The exchange with the request body that filters let through. */
+export function withFilteredBody(exchange: Exchange, filters: readonly Filter[]): Exchange {
+  let { body } = exchange
+  for (const filter of filters) if (body && filter.onRequestBody) body = filter.onRequestBody(body)
+  return body === exchange.body ? exchange : { ...exchange, body }
+}
