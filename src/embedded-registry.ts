@@ -26,7 +26,8 @@ export interface EmbeddedRegistry {
  */
 export async function startEmbeddedRegistry(config: EmbeddedConfig, deps: EmbeddedRegistryDeps): Promise<EmbeddedRegistry> {
   const { clock, random, logger } = deps
-  const options = { http: config.http, data: config.data, node: config.node ?? defaultNode(), datacenter: config.datacenter }
+  const { http, data, datacenter, enableScripts, tls, token, readToken } = config
+  const options = { http, data, node: config.node ?? defaultNode(), datacenter, enableScripts, tls, access: { token, readToken } }
   const closing = new AbortController()
   let running = await startRegistryThread(options, logger)
   const { address } = running

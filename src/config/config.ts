@@ -24,6 +24,11 @@ export type RegistryConfig =
       readonly data: string
       readonly node: string | null
       readonly datacenter: string
+      readonly token: string | null
+      readonly readToken: string | null
+      /** Files in PEM form. */
+      readonly tls: { readonly cert: string; readonly key: string } | null
+      readonly enableScripts: boolean
     }
   | { readonly kind: 'consul'; readonly address: string; readonly token: string | null; readonly datacenter: string | null }
 

@@ -1,15 +1,16 @@
-import { createServer, type Server } from 'node:http'
-import type { Socket } from 'node:net'
+import type { Server } from 'node:http'
 import { formatAddress, type Address } from '../address.ts'
 import type { Clock, Random } from '../clock.ts'
 import { listen } from '../listen.ts'
 import type { Logger } from '../logging.ts'
+import { Access, type AccessOptions } from './access.ts'
 import { Agent } from './agent.ts'
 import { AnswerCache } from './api/answer-cache.ts'
 import { BlockedQueries } from './api/blocking.ts'
 import { dispatch } from './api/dispatch.ts'
 import type { Registry } from './api/registry.ts'
 import { Expiry } from './expiry.ts'
+import { openHttpServer, type TlsFiles } from './http-server.ts'
 import { registerOwnNode } from './own-node.ts'
 import { Journal } from './store/journal.ts'
 import { Store } from './store/store.ts'
@@ -22,6 +23,10 @@ export interface RegistryServerOptions {
   readonly datacenter: string
   /** Whether checks may run programs; default false. */
   readonly enableScripts?: boolean
+  /** Who may use the HTTP API; default: everybody who reaches it. */
+  readonly access?: AccessOptions
+  /** Serves HTTPS in place of HTTP; default null. */
+  readonly tls?: TlsFiles | null
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -33,45 +38,34 @@ export interface RegistryServer {
   close(): Promise<void>
 }
 
-const mostConnections = 20_000
-
 /**
  * Starts a registry that answers Consul's HTTP API. The caller closes it. Throws `data_locked` and `data_unusable` (the data folder),
- * `port_in_use` and `bind_failed` (the address).
+ * `port_in_use` and `bind_failed` (the address), `config_unreadable` (the TLS files).
  */
 export async function startRegistryServer(options: RegistryServerOptions): Promise<RegistryServer> {
-  const { http, data, node, datacenter, enableScripts = false, clock, random, logger } = options
+  const { http, data, node, datacenter, enableScripts = false, tls = null, clock, random, logger } = options
+  const access = new Access(options.access ?? { token: null, readToken: null })
   const store = new Store({ clock, logger, journal: data === null ? null : Journal.open(data) })
   const agent = new Agent({ store, clock, random, logger, node, address: reachable(http.host), enableScripts })
   const expiry = new Expiry({ store, agent, clock, logger })
   const blocked = new BlockedQueries({ store, clock, random })
-  const registry: Registry = { store, agent, expiry, blocked, answers: new AnswerCache(), datacenter, clock, random }
-  const server = openServer(registry, logger)
+  const registry: Registry = { store, agent, expiry, blocked, access, answers: new AnswerCache(), datacenter, clock, random }
   try {
+    const server = openHttpServer(tls, (request, response) => dispatch(registry, logger, request, response))
     await registerOwnNode(store, node, agent.address)
     const address = await listen(server, http, 'registry.embedded.http')
     agent.start()
     expiry.start()
     const where = formatAddress(address)
-    logger.info({ event: 'registry.started', address: where, node, datacenter, data }, `registry "${node}" on http://${where}`)
+    logger.info(
+      { event: 'registry.started', address: where, node, datacenter, data },
+      `registry "${node}" on ${tls ? 'https' : 'http'}://${where}`,
+    )
     return { address, close: () => close(server, registry) }
   } catch (error) {
     store.close()
     throw error
   }
-}
-
-function openServer(registry: Registry, logger: Logger): Server {
-  // A watcher's connection may be quiet for as long as its longest wait (10 minutes and a sixteenth).
-  const server = createServer({ keepAliveTimeout: 660_000, requestTimeout: 60_000, noDelay: true }, (request, response) => {
-    dispatch(registry, logger, request, response)
-  })
-  server.maxConnections = mostConnections
-  server.on('clientError', (_, socket: Socket) => {
-    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
-    else socket.destroy()
-  })
-  return server
 }
 
 async function close(server: Server, { store, agent, expiry, blocked }: Registry): Promise<void> {

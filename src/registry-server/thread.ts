@@ -2,6 +2,8 @@ import { Worker } from 'node:worker_threads'
 import type { Address } from '../address.ts'
 import { GatewayError, messageOf, type ErrorCode } from '../errors.ts'
 import type { Logger } from '../logging.ts'
+import type { AccessOptions } from './access.ts'
+import type { TlsFiles } from './http-server.ts'
 import type { RegistryServer } from './server.ts'
 
 export interface RegistryThreadOptions {
@@ -12,6 +14,10 @@ export interface RegistryThreadOptions {
   readonly datacenter: string
   /** Whether checks may run programs; default false. */
   readonly enableScripts?: boolean
+  /** Who may use the HTTP API; default: everybody who reaches it. */
+  readonly access?: AccessOptions
+  /** Serves HTTPS in place of HTTP; default null. */
+  readonly tls?: TlsFiles | null
 }
 
 /** What the thread is started with. */

@@ -47,6 +47,10 @@ const expected: Readonly<Record<string, readonly string[]>> = {
     '5:12 registry.consul.token: the environment variable MISSING_TOKEN is not set: set it, or give a default with "${env:MISSING_TOKEN:-default}"',
     '6:17 registry.consul.datacenter: "${HOME}" does not say from where: write "${env:HOME}"',
   ],
+  'open-registry.yaml': [
+    '4:11 registry.embedded.http: 0.0.0.0:8500 is open to other machines and there is no token: set registry.embedded.token, or bind 127.0.0.1',
+    '5:16 registry.embedded.readToken: has no effect without token: set that too',
+  ],
   'repeated-name.yaml': [
     '4:5 routes[1]: "shop" stands in [0] already: take one out, or rename it',
     '7:13 tasks[1].name: "t" stands in [0] already: take one out, or rename it',

@@ -1,10 +1,13 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { systemClock, systemRandom, type Clock } from '../../src/clock.ts'
 import { silentLogger } from '../../src/logging.ts'
+import type { AccessOptions } from '../../src/registry-server/access.ts'
+import type { TlsFiles } from '../../src/registry-server/http-server.ts'
 import { startRegistryServer, type RegistryServer } from '../../src/registry-server/server.ts'
+import { selfSigned } from '../support/self-signed.ts'
 
 export interface Reply {
   readonly status: number
@@ -28,12 +31,14 @@ export interface TestRegistryOptions {
   readonly data?: string
   readonly node?: string
   readonly enableScripts?: boolean
+  readonly access?: AccessOptions
+  readonly tls?: TlsFiles
 }
 
 /** A registry on a free port. It is closed when the test ends; closing it earlier is fine. */
 export async function openRegistry(
   test: TestContext,
-  { clock = systemClock, data, node = 'n1', enableScripts = false }: TestRegistryOptions = {},
+  { clock = systemClock, data, node = 'n1', ...more }: TestRegistryOptions = {},
 ): Promise<TestRegistry> {
   const http = { host: '127.0.0.1', port: 0 }
   // 0: no jitter on waits, checks run at once.
@@ -43,7 +48,7 @@ export async function openRegistry(
     data: data ?? null,
     node,
     datacenter: 'dc1',
-    enableScripts,
+    ...more,
     clock,
     random,
     logger: silentLogger,
@@ -68,6 +73,15 @@ export function makeFolder(test: TestContext): string {
   const folder = mkdtempSync(join(tmpdir(), 'registry-'))
   test.after(() => rmSync(folder, { recursive: true, force: true }))
   return folder
+}
+
+/** A certificate for localhost that nobody trusts, with its key, as files. */
+export function makeTlsFiles(test: TestContext): TlsFiles {
+  const folder = makeFolder(test)
+  const files = { cert: join(folder, 'registry.crt'), key: join(folder, 'registry.key') }
+  writeFileSync(files.cert, selfSigned.cert)
+  writeFileSync(files.key, selfSigned.key)
+  return files
 }
 
 export async function call(url: string, method: string, body?: unknown): Promise<Reply> {

@@ -1,9 +1,17 @@
 import { z } from 'zod'
-import { parseAddress } from '../../address.ts'
+import { formatAddress, isLoopback, parseAddress } from '../../address.ts'
 import type { RegistryConfig } from '../config.ts'
 import { about, bindAddress, name } from './scalars.ts'
 
 export const defaultRegistryBind = '127.0.0.1:8500'
+
+function token(description: string, example: string) {
+  return z.string().optional().meta(about({ description, example }))
+}
+
+function pemFile(description: string, example: string) {
+  return z.string().min(1, 'names no file').meta(about({ description, example }))
+}
 
 const embedded = z
   .strictObject({
@@ -20,6 +28,43 @@ const embedded = z
       ),
     node: name({ description: 'Name of its node. Default: the name of the machine.', example: 'edge-1' }).optional(),
     datacenter: name({ description: 'Name of its datacenter.', default: 'dc1' }).optional(),
+    token: token(
+      'Clients must send it (X-Consul-Token, Authorization: Bearer or ?token=); empty for none. Required when http is not on the loopback.',
+      '${env:REGISTRY_TOKEN:-}',
+    ),
+    readToken: token('A second token that can read and not write; needs token.', '${env:REGISTRY_READ_TOKEN:-}'),
+    tls: z
+      .strictObject({
+        cert: pemFile('File of the certificate chain, PEM.', './registry.crt'),
+        key: pemFile('File of its key, PEM.', './registry.key'),
+      })
+      .optional()
+      .meta(
+        about({
+          description: 'Serves HTTPS in place of HTTP. The files are read at the start.',
+          example: { cert: './registry.crt', key: './registry.key' },
+        }),
+      ),
+    enableScripts: z
+      .boolean()
+      .optional()
+      .meta(
+        about({
+          description: 'Whether whoever may write to the registry may have it run programs as health checks.',
+          default: false,
+        }),
+      ),
+  })
+  .superRefine(({ http, token, readToken }, context) => {
+    if (readToken && !token)
+      context.addIssue({ code: 'custom', path: ['readToken'], message: 'has no effect without token: set that too' })
+    if (http && !isLoopback(http.host) && !token) {
+      context.addIssue({
+        code: 'custom',
+        path: ['http'],
+        message: `${formatAddress(http)} is open to other machines and there is no token: set registry.embedded.token, or bind 127.0.0.1`,
+      })
+    }
   })
   .meta(about({ description: 'The registry in this process.', example: {} }))
 
@@ -63,7 +108,8 @@ export const registry = z
   .transform(({ embedded, consul }): RegistryConfig => {
     if (consul)
       return { kind: 'consul', address: consul.address, token: consul.token || null, datacenter: consul.datacenter ?? null }
-    return { ...embeddedDefaults, ...withoutUndefined(embedded ?? {}) }
+    const { token, readToken, ...rest } = embedded ?? {}
+    return { ...embeddedDefaults, ...withoutUndefined(rest), token: token || null, readToken: readToken || null }
   })
   .meta(
     about({
@@ -78,6 +124,10 @@ export const embeddedDefaults: Extract<RegistryConfig, { kind: 'embedded' }> = {
   data: './data',
   node: null,
   datacenter: 'dc1',
+  token: null,
+  readToken: null,
+  tls: null,
+  enableScripts: false,
 }
 
 /** CONSUL_HTTP_ADDR is written without a scheme by custom. */

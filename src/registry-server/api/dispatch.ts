@@ -36,6 +36,8 @@ function answerOf(registry: Registry, request: IncomingMessage, response: Server
   const path = decodePath(rawPath)
   if (path === null) return empty(400)
   const redirect = redirectOf(path)
+  if (!registry.access.allows(request, path, question < 0 ? '' : target.slice(question + 1)))
+    return textAnswer(403, 'Permission denied')
   if (redirect !== null) return moved(method, redirect, question < 0 ? '' : target.slice(question))
   const match = matchRoute(path)
   if (!match) return empty(404)

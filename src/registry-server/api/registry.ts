@@ -1,4 +1,5 @@
 import type { Clock, Random } from '../../clock.ts'
+import type { Access } from '../access.ts'
 import type { Agent } from '../agent.ts'
 import type { Expiry } from '../expiry.ts'
 import type { Store } from '../store/store.ts'
@@ -13,6 +14,7 @@ export interface Registry {
   readonly agent: Agent
   readonly expiry: Expiry
   readonly blocked: BlockedQueries
+  readonly access: Access
   readonly answers: AnswerCache
   readonly datacenter: string
   readonly clock: Clock

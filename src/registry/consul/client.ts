@@ -1,3 +1,5 @@
+import { X509Certificate } from 'node:crypto'
+import type { ConnectionOptions } from 'node:tls'
 import { Pool, type Dispatcher } from 'undici'
 import type { Clock } from '../../clock.ts'
 import { formatDurationMs } from '../../durations.ts'
@@ -16,6 +18,8 @@ export interface ConsulClientOptions {
   readonly address: string
   readonly token: string | null
   readonly datacenter: string | null
+  /** Over https: the one certificate that is taken, PEM, whatever name it carries; null or absent: any that the system trusts. */
+  readonly pinnedCertificate?: Buffer | null
   readonly clock: Clock
 }
 
@@ -42,6 +46,18 @@ export interface ConsulReply {
   readonly name: RequestName
 }
 
+function pinned(certificate: Buffer | null): Pick<ConnectionOptions, 'ca' | 'allowPartialTrustChain' | 'checkServerIdentity'> {
+  if (!certificate) return {}
+  const { fingerprint256 } = new X509Certificate(certificate)
+  return {
+    ca: certificate,
+    // A certificate that an authority has signed is trusted by itself here, without the authority's.
+    allowPartialTrustChain: true,
+    checkServerIdentity: (_, found) =>
+      found.fingerprint256 === fingerprint256 ? undefined : new Error('the server has another certificate than its config names'),
+  }
+}
+
 /**
  * Sends requests to one Consul HTTP API, over two bounded pools so that held blocking queries never keep a write waiting. Every failure
  * is a GatewayError (`registry_…`). Closed by the owner.
@@ -63,7 +79,7 @@ export class ConsulClient {
       headersTimeout: 0,
       bodyTimeout: 0,
       maxResponseSize: MAX_BODY_BYTES,
-      connect: { timeout: CALL_DEADLINE_MS },
+      connect: { timeout: CALL_DEADLINE_MS, ...pinned(options.pinnedCertificate ?? null) },
       allowH2: false,
     }
     this.#calls = new Pool(this.#base.origin, { ...shared, connections: CALL_CONNECTIONS })

@@ -14,6 +14,8 @@ export interface ConsulRegistryOptions {
   readonly address: string
   readonly token: string | null
   readonly datacenter: string | null
+  /** See {@link ConsulClientOptions}. */
+  readonly pinnedCertificate?: Buffer | null
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger

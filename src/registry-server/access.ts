@@ -1,0 +1,47 @@
+import { createHash, timingSafeEqual } from 'node:crypto'
+import type { IncomingMessage } from 'node:http'
+
+export interface AccessOptions {
+  /** Opens everything; null: no token is asked for. */
+  readonly token: string | null
+  /** Opens reads only; null: there is none. */
+  readonly readToken: string | null
+}
+
+// Consul asks for no token here either: load balancers and probes live on it.
+const openPaths: ReadonlySet<string> = new Set(['/v1/status/leader', '/v1/status/peers'])
+
+/** Who may use the HTTP API. */
+export class Access {
+  readonly #token: Buffer | null
+  readonly #readToken: Buffer | null
+
+  constructor({ token, readToken }: AccessOptions) {
+    this.#token = token === null ? null : digest(token)
+    this.#readToken = readToken === null ? null : digest(readToken)
+  }
+
+  /** Whether a request for a decoded path, with the query as it was sent, may pass. */
+  allows(request: IncomingMessage, path: string, query: string): boolean {
+    if (this.#token === null || openPaths.has(path)) return true
+    const given = givenToken(request, query)
+    if (given === null) return false
+    const presented = digest(given)
+    // Digests have one length, so the time to compare tells nothing about the token.
+    if (timingSafeEqual(presented, this.#token)) return true
+    return request.method === 'GET' && this.#readToken !== null && timingSafeEqual(presented, this.#readToken)
+  }
+}
+
+/** The first of `?token=`, `X-Consul-Token` and `Authorization: Bearer`, as Consul reads them. */
+function givenToken({ headers }: IncomingMessage, query: string): string | null {
+  const inQuery = query.includes('token=') ? new URLSearchParams(query).get('token') : null
+  if (inQuery) return inQuery
+  const inHeader = headers['x-consul-token']
+  if (typeof inHeader === 'string' && inHeader !== '') return inHeader
+  return /^Bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1] ?? null
+}
+
+function digest(token: string): Buffer {
+  return createHash('sha256').update(token).digest()
+}
