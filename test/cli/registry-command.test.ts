@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { freePorts, runMeshgate, spawnMeshgate } from '../support/meshgate-process.ts'
+import { put } from '../support/registries.ts'
+import { until } from '../support/until.ts'
+
+describe('meshgate registry', () => {
+  let folder: string
+  before(async () => void (folder = await mkdtemp(join(tmpdir(), 'meshgate-registry-'))))
+  after(() => rm(folder, { recursive: true, force: true }))
+
+  it('serves until SIGTERM, ends with exit code 0, and has its data again', async () => {
+    const [port = 0] = await freePorts(1)
+    const address = `http://127.0.0.1:${port}`
+    const start = async () => {
+      const args = ['--http', `127.0.0.1:${port}`, '--data', folder, '--node', 'box-1', '--datacenter', 'berlin']
+      const running = spawnMeshgate(['registry', ...args])
+      await until('it answers', async () => (await fetch(`${address}/v1/status/leader`)).ok)
+      return running
+    }
+    const first = await start()
+    await put(address, '/v1/kv/a', 'kept')
+    const self = (await (await fetch(`${address}/v1/agent/self`)).json()) as { Config: { NodeName: string; Datacenter: string } }
+    assert.deepEqual([self.Config.NodeName, self.Config.Datacenter], ['box-1', 'berlin'])
+    assert.equal(await first.end('SIGTERM'), 0)
+    assert.match(first.output(), /SIGTERM: shutting down[^]*stopped/)
+
+    const second = await start()
+    assert.equal(await (await fetch(`${address}/v1/kv/a?raw`)).text(), 'kept')
+    assert.equal(await second.end('SIGINT'), 0)
+  })
+
+  it('ends with exit code 1 when its port is taken', async () => {
+    const [port = 0] = await freePorts(1)
+    const holder = spawnMeshgate(['registry', '--http', `127.0.0.1:${port}`, '--data', join(folder, 'one')])
+    try {
+      await until('it answers', async () => (await fetch(`http://127.0.0.1:${port}/v1/status/leader`)).ok)
+      const { code, output } = await runMeshgate(['registry', '--http', `127.0.0.1:${port}`, '--data', join(folder, 'two')])
+      assert.equal(code, 1)
+      assert.match(output, new RegExp(`cannot listen on 127\\.0\\.0\\.1:${port}: another process has it`))
+    } finally {
+      await holder.end('SIGTERM')
+    }
+  })
+})
