@@ -17,7 +17,8 @@ export function listen(server: Server, bind: Address, what: string): Promise<Add
   })
 }
 
-function bindError(error: Error, bind: Address, what: string): GatewayError {
+/** What a failed bind is told as. Used by whatever listens: servers and datagram sockets. */
+export function bindError(error: Error, bind: Address, what: string): GatewayError {
   const where = `${what}: cannot listen on ${formatAddress(bind)}`
   switch (systemCodeOf(error)) {
     case 'EADDRINUSE':
