@@ -20,7 +20,8 @@ export class FolderLock {
   static take(folder: string): FolderLock {
     const file = join(folder, 'lock')
     const holder = readHolder(file)
-    if (holder && isAlive(holder)) {
+    // Our own pid is that of a thread of ours that has died, or SQLite's lock will tell.
+    if (holder && holder.pid !== process.pid && isAlive(holder)) {
       throw new GatewayError(
         'data_locked',
         `data folder ${folder} is in use by process ${holder.pid}: stop it or name another folder`,
