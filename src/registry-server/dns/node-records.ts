@@ -13,6 +13,9 @@ const { A, AAAA, ANY, NS, SRV, TXT } = recordType
 // TXT of a service gives its addresses: so does Consul.
 const typesOfAddresses: readonly number[] = [ANY, NS, SRV, TXT]
 
+/** The types of questions that a node has something for. */
+export const typesOfNodes: readonly number[] = [A, AAAA, ANY, TXT]
+
 export function addressRecords(head: RecordHead, address: string, type: number): AddressRecords {
   const record = addressRecord(head, address)
   if (record) {
@@ -30,7 +33,6 @@ export function nodeGroup(
   type: number,
   ttlSeconds: number,
 ): { readonly group: AnswerGroup; readonly alias: string | null } {
-  if (![A, AAAA, ANY, TXT].includes(type as never)) return { group: group([]), alias: null }
   const head = { owner: null, ttlSeconds }
   const { records, alias } = type === TXT ? { records: [], alias: null } : addressRecords(head, node.address, type)
   const texts = metaRecords(head, node)

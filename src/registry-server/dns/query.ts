@@ -1,5 +1,4 @@
 import { decode, type DecodedPacket } from 'dns-packet'
-import { recordType } from './record.ts'
 
 export interface ClientSubnet {
   readonly family: number
@@ -45,10 +44,10 @@ export function readQuery(message: Buffer): ReadQuery {
   if ((message.readUInt8(2) & 0x78) !== 0) return notImplemented
   const [questions, answers, authorities, additionals] = [4, 6, 8, 10].map((at) => message.readUInt16BE(at)) as Counts
   if (questions !== 1 || answers > 1 || authorities > 1 || additionals > 2) return formatError
-  const nameEnd = endOfName(message)
-  if (nameEnd === null) return formatError
+  const name = readName(message)
+  if (name === null) return formatError
   try {
-    return { kind: 'query', query: read(message, nameEnd) }
+    return { kind: 'query', query: read(message, name) }
   } catch {
     // The decoder throws whatever its reads beyond the end throw: the message is malformed.
     return formatError
@@ -57,29 +56,41 @@ export function readQuery(message: Buffer): ReadQuery {
 
 type Counts = [number, number, number, number]
 
-/** Where the question's name ends. A name that points elsewhere in the message cannot be the first of it: null. */
-function endOfName(message: Buffer): number | null {
+interface QuestionName {
+  /** Lower case; a dot that is part of a label is escaped. */
+  readonly text: string
+  readonly end: number
+}
+
+/** The question's name. One that points elsewhere in the message, where nothing stands before it, is malformed: null. */
+function readName(message: Buffer): QuestionName | null {
+  const labels: string[] = []
   let at = headBytes
   for (let length = message[at]; length !== undefined; length = message[at]) {
-    if (length === 0) return at + 5 <= message.length && at - headBytes < 255 ? at + 1 : null
+    if (length === 0) return isWholeName(message, at) ? { text: labels.join('.').toLowerCase(), end: at + 1 } : null
     if (length > 63) return null
+    labels.push(message.toString('utf8', at + 1, at + 1 + length).replaceAll('.', String.raw`\.`))
     at += length + 1
   }
   return null
 }
 
-function read(message: Buffer, nameEnd: number): Query {
+/** Whether type and class follow the name, and it has no more than its 255 bytes. */
+function isWholeName(message: Buffer, end: number): boolean {
+  return end + 5 <= message.length && end - headBytes < 255
+}
+
+function read(message: Buffer, name: QuestionName): Query {
   const packet = decode(message)
-  const name = packet.questions?.[0]?.name ?? '.'
   const flags = message.readUInt16BE(2)
   return {
     id: message.readUInt16BE(0),
     recursionDesired: (flags & 0x0100) !== 0,
     checkingDisabled: (flags & 0x0010) !== 0,
-    name: name === '.' ? '' : name.toLowerCase(),
-    type: message.readUInt16BE(nameEnd),
+    name: name.text,
+    type: message.readUInt16BE(name.end),
     // A copy: the receive buffer is not ours to keep.
-    question: Buffer.from(message.subarray(headBytes, nameEnd + 4)),
+    question: Buffer.from(message.subarray(headBytes, name.end + 4)),
     edns: readEdns(packet),
   }
 }
@@ -99,9 +110,4 @@ function readSubnet(data: Buffer | undefined): ClientSubnet | null {
   const wanted = Math.ceil(prefixBits / 8)
   if (prefixBits > (family === 1 ? 32 : 128) || address.length !== wanted) return null
   return { family, prefixBits, address: Buffer.from(address) }
-}
-
-/** Whether the query asks for that type of record, or for any. */
-export function asksFor(type: number, wanted: number): boolean {
-  return type === wanted || type === recordType.ANY
 }

@@ -1,7 +1,7 @@
 import type { Clock, Random } from '../../clock.ts'
 import type { Instance } from '../store/catalog-reads.ts'
 import type { CatalogView } from './catalog-view.ts'
-import { addressRecords, nodeGroup } from './node-records.ts'
+import { addressRecords, nodeGroup, typesOfNodes } from './node-records.ts'
 import type { DnsOptions } from './options.ts'
 import type { RunPreparedQuery } from './prepared-queries.ts'
 import { hexAddressRecord, isWireName, nsRecord, ptrRecord, recordType, soaRecord, type DnsRecord } from './record.ts'
@@ -107,6 +107,8 @@ export class Zone {
 
   #node(name: string, { type, aliasesLeft }: Asked): Reply {
     const { catalog, options } = this.#parts
+    // Consul: of any other type there is nothing, whether or not the node is there.
+    if (!typesOfNodes.includes(type)) return fixedReply([])
     const node = catalog.node(name)
     if (!node) return noSuchName(this.#soa())
     const { group: told, alias } = nodeGroup(node, type, Math.floor(options.nodeTtlMs / 1_000))
