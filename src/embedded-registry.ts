@@ -20,6 +20,10 @@ export interface EmbeddedRegistry {
   close(): Promise<void>
 }
 
+/** A thread that has lived so long is restarted as if it were the first time, ms; one that dies young is waited for longer each time. */
+const STEADY_MS = 60_000
+const RESTART_BACKOFF = { baseMs: 200, maxMs: 10_000 }
+
 /**
  * Starts the embedded registry in its thread and starts it again, on the same address and folder, should the thread ever die: the gateway
  * goes on with its last good members meanwhile. Throws what `startRegistryThread` throws at the first start. Closed by the caller.
@@ -31,13 +35,17 @@ export async function startEmbeddedRegistry(config: EmbeddedConfig, deps: Embedd
   const closing = new AbortController()
   let running = await startRegistryThread(options, logger)
   const { address } = running
+  let startedSince = clock.monotonic()
+  let attempt = 0
 
   const restart = async (): Promise<void> => {
-    for (let attempt = 0; !closing.signal.aborted; attempt++) {
-      await pause(clock, fullJitterMs(attempt, random, { baseMs: 200, maxMs: 10_000 }), closing.signal)
+    if (clock.monotonic() - startedSince >= STEADY_MS) attempt = 0
+    while (!closing.signal.aborted) {
+      await pause(clock, fullJitterMs(attempt++, random, RESTART_BACKOFF), closing.signal)
       if (closing.signal.aborted) return
       try {
         running = await startRegistryThread({ ...options, http: address }, logger)
+        startedSince = clock.monotonic()
         logger.info({ event: 'registry.restarted' }, 'the embedded registry is back')
         return
       } catch (error) {
