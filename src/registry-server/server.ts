@@ -9,6 +9,8 @@ import { AnswerCache } from './api/answer-cache.ts'
 import { BlockedQueries } from './api/blocking.ts'
 import { dispatch } from './api/dispatch.ts'
 import type { Registry } from './api/registry.ts'
+import type { DnsOptions } from './dns/options.ts'
+import { startDnsServer, type DnsServer } from './dns/server.ts'
 import { Expiry } from './expiry.ts'
 import { openHttpServer, type TlsFiles } from './http-server.ts'
 import { registerOwnNode } from './own-node.ts'
@@ -27,6 +29,8 @@ export interface RegistryServerOptions {
   readonly access?: AccessOptions
   /** Serves HTTPS in place of HTTP; default null. */
   readonly tls?: TlsFiles | null
+  /** How DNS is answered; default null: it is not. */
+  readonly dns?: DnsOptions | null
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -34,25 +38,29 @@ export interface RegistryServerOptions {
 
 export interface RegistryServer {
   readonly address: Address
+  /** Where DNS is answered, over UDP and TCP; null: nowhere. */
+  readonly dnsAddress: Address | null
   /** Answers who waits, commits what is pending, and lets go of the port and the data folder. */
   close(): Promise<void>
 }
 
 /**
- * Starts a registry that answers Consul's HTTP API. The caller closes it. Throws `data_locked` and `data_unusable` (the data folder),
- * `port_in_use` and `bind_failed` (the address), `config_unreadable` (the TLS files).
+ * Starts a registry that answers Consul's HTTP API, and DNS. The caller closes it. Throws `data_locked` and `data_unusable` (the data folder),
+ * `port_in_use` and `bind_failed` (the addresses), `config_unreadable` (the TLS files).
  */
 export async function startRegistryServer(options: RegistryServerOptions): Promise<RegistryServer> {
-  const { http, data, node, datacenter, enableScripts = false, tls = null, clock, random, logger } = options
+  const { http, data, node, datacenter, enableScripts = false, tls = null, dns = null, clock, random, logger } = options
   const access = new Access(options.access ?? { token: null, readToken: null })
   const store = new Store({ clock, logger, journal: data === null ? null : Journal.open(data) })
   const agent = new Agent({ store, clock, random, logger, node, address: reachable(http.host), enableScripts })
   const expiry = new Expiry({ store, agent, clock, logger })
   const blocked = new BlockedQueries({ store, clock, random })
   const registry: Registry = { store, agent, expiry, blocked, access, answers: new AnswerCache(), datacenter, clock, random }
+  let dnsServer: DnsServer | null = null
   try {
     const server = openHttpServer(tls, (request, response) => dispatch(registry, logger, request, response))
     await registerOwnNode(store, node, agent.address)
+    if (dns) dnsServer = await startDnsServer(dns, { state: store.state, datacenter, runQuery: null, clock, random, logger })
     const address = await listen(server, http, 'registry.embedded.http')
     agent.start()
     expiry.start()
@@ -61,15 +69,23 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
       { event: 'registry.started', address: where, node, datacenter, data },
       `registry "${node}" on ${tls ? 'https' : 'http'}://${where}`,
     )
-    return { address, close: () => close(server, registry) }
+    const dnsAddress = dnsServer?.address ?? null
+    return { address, dnsAddress, close: () => close({ server, dnsServer }, registry) }
   } catch (error) {
+    await dnsServer?.close()
     store.close()
     throw error
   }
 }
 
-async function close(server: Server, { store, agent, expiry, blocked }: Registry): Promise<void> {
+interface Servers {
+  readonly server: Server
+  readonly dnsServer: DnsServer | null
+}
+
+async function close({ server, dnsServer }: Servers, { store, agent, expiry, blocked }: Registry): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  await dnsServer?.close()
   expiry.close()
   agent.close()
   blocked.close()

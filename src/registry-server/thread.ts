@@ -3,6 +3,7 @@ import type { Address } from '../address.ts'
 import { GatewayError, messageOf, type ErrorCode } from '../errors.ts'
 import type { Logger } from '../logging.ts'
 import type { AccessOptions } from './access.ts'
+import type { DnsOptions } from './dns/options.ts'
 import type { TlsFiles } from './http-server.ts'
 import type { RegistryServer } from './server.ts'
 
@@ -18,6 +19,8 @@ export interface RegistryThreadOptions {
   readonly access?: AccessOptions
   /** Serves HTTPS in place of HTTP; default null. */
   readonly tls?: TlsFiles | null
+  /** How DNS is answered; default null: it is not. */
+  readonly dns?: DnsOptions | null
 }
 
 /** What the thread is started with. */
@@ -27,7 +30,7 @@ export interface ThreadStart extends RegistryThreadOptions {
 
 /** What the thread says. */
 export type ThreadMessage =
-  | { readonly kind: 'started'; readonly address: Address }
+  | { readonly kind: 'started'; readonly address: Address; readonly dnsAddress: Address | null }
   | { readonly kind: 'refused'; readonly code: ErrorCode; readonly message: string }
   | { readonly kind: 'log'; readonly line: string }
 
@@ -68,7 +71,10 @@ export function startRegistryThread(options: RegistryThreadOptions, logger: Logg
     })
     worker.on('message', (message: ThreadMessage) => {
       if (message.kind === 'log') return relay(message.line, logger)
-      if (message.kind === 'started') return resolve({ address: message.address, close, failed: failedByItself })
+      if (message.kind === 'started') {
+        const { address, dnsAddress } = message
+        return resolve({ address, dnsAddress, close, failed: failedByItself })
+      }
       isClosing = true
       reject(new GatewayError(message.code, message.message))
     })

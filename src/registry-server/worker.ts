@@ -15,7 +15,7 @@ async function run(): Promise<void> {
   const logger = createLogger(logLevel as LogOptions['level'], { write: (line) => say({ kind: 'log', line }) })
   try {
     const server = await startRegistryServer({ ...options, clock: systemClock, random: systemRandom, logger })
-    say({ kind: 'started', address: server.address })
+    say({ kind: 'started', address: server.address, dnsAddress: server.dnsAddress })
     parentPort?.once('message', () => {
       void server.close().then(() => parentPort?.close())
     })

@@ -61,7 +61,7 @@ export async function openRegistry(
   return {
     url,
     port,
-    server: { address: server.address, close },
+    server: { ...server, close },
     get: (path) => call(`${url}${path}`, 'GET'),
     put: (path, body) => call(`${url}${path}`, 'PUT', body),
     delete: (path) => call(`${url}${path}`, 'DELETE'),

@@ -102,7 +102,8 @@ export class Zone {
     const found = this.#parts.runQuery?.(name)
     if (!found) return noSuchName(this.#soa())
     const ttlSeconds = found.ttlSeconds ?? serviceTtlSeconds(this.#parts.options, found.service)
-    return { ...this.#instances(found.instances, ttlSeconds, asked), lasting: false }
+    // They come in the query's own order: random, or by distance.
+    return { ...this.#instances(found.instances, ttlSeconds, asked), shuffled: false, lasting: false }
   }
 
   #node(name: string, { type, aliasesLeft }: Asked): Reply {
