@@ -1,0 +1,121 @@
+import { ChunkedDecoder } from './chunked-decoder.ts'
+import { HeadCollector } from './head-collector.ts'
+import { headEnd } from './head-end.ts'
+import { parseRequestHead, requestLineViolation, type ParsedRequest } from './request-head.ts'
+import { Violation, violations } from './violation.ts'
+
+/** What bounds a message's head. */
+export interface HeadLimits {
+  readonly headBytes: number
+  readonly headerCount: number
+}
+
+/** Where the parts of requests go. */
+export interface RequestSink {
+  /** A head. If it has a body, pieces and `onBodyEnd` follow. */
+  onRequest(request: ParsedRequest): void
+  onBody(chunk: Buffer): void
+  onBodyEnd(): void
+  /** The end of what can be understood: nothing more comes, whatever is read. */
+  onViolation(violation: Violation): void
+}
+
+/** Reads requests from octets, wherever these are cut (RFC 9112). What could be read in two ways is refused. */
+export class RequestReader {
+  readonly #limits: HeadLimits
+  readonly #sink: RequestSink
+  #collector: HeadCollector | null = null
+  #chunked: ChunkedDecoder | null = null
+  /** Of a body with a length, bytes. */
+  #left = 0
+  #isBroken = false
+
+  constructor(limits: HeadLimits, sink: RequestSink) {
+    this.#limits = limits
+    this.#sink = sink
+  }
+
+  /** Whether octets of a head have come, but not all. */
+  get isInHead(): boolean {
+    return this.#collector !== null && !this.#collector.isEmpty
+  }
+
+  get isInBody(): boolean {
+    return this.#left > 0 || this.#chunked !== null
+  }
+
+  /** Reads `chunk` from `from` and gives where it stopped: behind the end of a request, or at the end of the chunk. */
+  read(chunk: Buffer, from: number): number {
+    let at = from
+    if (!this.isInBody && !this.#isBroken) {
+      at = this.#readHead(chunk, at)
+      if (!this.isInBody) return at
+    }
+    if (this.#isBroken || at === chunk.length) return chunk.length
+    return this.#chunked ? this.#readChunks(this.#chunked, chunk, at) : this.#readLength(chunk, at)
+  }
+
+  #readHead(chunk: Buffer, from: number): number {
+    if (this.#collector) return this.#collect(this.#collector, chunk, from)
+    const { headBytes, headerCount } = this.#limits
+    const whole = chunk.toString('latin1', from, Math.min(chunk.length, from + headBytes))
+    const end = headEnd(whole)
+    if (end === -1) return this.#collect(this.#newCollector(), chunk, from)
+    // Names and values are slices that keep the whole text in memory, so it is not kept longer than the head.
+    const text = end + 2 === whole.length ? whole : chunk.toString('latin1', from, from + end)
+    this.#begin(parseRequestHead(text, end, headerCount))
+    return from + end + 2
+  }
+
+  #newCollector(): HeadCollector {
+    return (this.#collector = new HeadCollector({
+      bytes: this.#limits.headBytes,
+      tooLong: violations.headTooLong,
+      firstLine: requestLineViolation,
+    }))
+  }
+
+  #collect(collector: HeadCollector, chunk: Buffer, from: number): number {
+    const end = collector.add(chunk, from, chunk.length)
+    if (collector.violation) this.#break(collector.violation)
+    if (end === -1) return chunk.length
+    const text = collector.take()
+    this.#collector = null
+    this.#begin(parseRequestHead(text, text.length, this.#limits.headerCount))
+    return end
+  }
+
+  #begin(request: ParsedRequest | Violation): void {
+    if (request instanceof Violation) return this.#break(request)
+    const { isChunked, lengthBytes } = request.fields
+    if (isChunked) this.#chunked = new ChunkedDecoder()
+    else this.#left = Math.max(lengthBytes, 0)
+    this.#sink.onRequest(request)
+  }
+
+  #readLength(chunk: Buffer, at: number): number {
+    const end = Math.min(chunk.length, at + this.#left)
+    this.#left -= end - at
+    this.#sink.onBody(at === 0 && end === chunk.length ? chunk : chunk.subarray(at, end))
+    if (this.#left === 0) this.#sink.onBodyEnd()
+    return end
+  }
+
+  #readChunks(decoder: ChunkedDecoder, chunk: Buffer, at: number): number {
+    const end = decoder.read(chunk, [at, chunk.length], this.#sink)
+    if (decoder.violation) {
+      this.#break(decoder.violation)
+      return chunk.length
+    }
+    if (decoder.isDone) {
+      this.#chunked = null
+      this.#sink.onBodyEnd()
+    }
+    return end
+  }
+
+  #break(violation: Violation): void {
+    this.#isBroken = true
+    this.#sink.onViolation(violation)
+  }
+}
