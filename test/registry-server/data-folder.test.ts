@@ -85,7 +85,7 @@ test('data of a newer version is refused with both versions', async (context) =>
   database.close()
   const error = await refusalOf(data)
   assert.equal(error.code, 'data_unusable')
-  assert.match(error.message, /format 99, this one reads up to 1/)
+  assert.match(error.message, /format 99, this one reads up to 2/)
 })
 
 test('a folder that cannot be made is refused', async (context) => {
