@@ -1,9 +1,15 @@
 import { z } from 'zod'
 import { GatewayError } from '../../errors.ts'
+import { bodyLimit } from './body-limit.ts'
+import { cors } from './cors.ts'
+import { faultInjection } from './fault-injection.ts'
 import type { Filter, FilterDeps, FilterKind, FilterSpec } from './filter.ts'
+import { ipAllow, ipDeny } from './ip-access.ts'
 import { redirect } from './redirect.ts'
+import { requestId } from './request-id.ts'
 import { respond } from './respond.ts'
 import { rewritePath } from './rewrite-path.ts'
+import { securityHeaders } from './security-headers.ts'
 import { setHeaders } from './set-headers.ts'
 
 /** Every filter by its key in YAML. To add one: one file, one line here. */
@@ -12,6 +18,13 @@ export const filterTable = {
   setHeaders,
   redirect,
   respond,
+  ipAllow,
+  ipDeny,
+  bodyLimit,
+  cors,
+  securityHeaders,
+  requestId,
+  faultInjection,
 } as const
 
 const kinds: Readonly<Record<string, FilterKind<unknown>>> = filterTable

@@ -15,6 +15,13 @@ const examples: Readonly<Record<FilterName, unknown>> = {
   setHeaders: {},
   redirect: { to: 'https://example.com' },
   respond: {},
+  ipAllow: { addresses: ['192.0.2.0/24'] },
+  ipDeny: { addresses: ['192.0.2.1'] },
+  bodyLimit: { max: '1MiB' },
+  cors: { origins: ['https://app.example.com'] },
+  securityHeaders: {},
+  requestId: {},
+  faultInjection: { abort: {} },
 }
 
 for (const [name, kind] of Object.entries<FilterKind<unknown>>(filterTable)) {
