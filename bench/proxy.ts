@@ -76,7 +76,7 @@ function startGateway(
     `# ${name}
 listeners: { web: { bind: "127.0.0.1:${web}" } }
 admin: { bind: "127.0.0.1:${admin}" }
-registry: { embedded: { http: "127.0.0.1:${registry}", data: ${join(folder, `data-${admin}`)} } }
+registry: { embedded: { http: "127.0.0.1:${registry}", dns: off, data: ${join(folder, `data-${admin}`)} } }
 log: { level: info, access: ${access} }
 upstreams: { bench: { instances: ["127.0.0.1:${instance}"] } }
 routes: ["/* -> bench"]

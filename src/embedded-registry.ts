@@ -30,11 +30,14 @@ const RESTART_BACKOFF = { baseMs: 200, maxMs: 10_000 }
  */
 export async function startEmbeddedRegistry(config: EmbeddedConfig, deps: EmbeddedRegistryDeps): Promise<EmbeddedRegistry> {
   const { clock, random, logger } = deps
-  const { http, data, datacenter, enableScripts, tls, token, readToken } = config
-  const options = { http, data, node: config.node ?? defaultNode(), datacenter, enableScripts, tls, access: { token, readToken } }
+  const { http, dns, data, datacenter, enableScripts, tls, token, readToken } = config
+  const access = { token, readToken }
+  const options = { http, dns, data, node: config.node ?? defaultNode(), datacenter, enableScripts, tls, access }
   const closing = new AbortController()
   let running = await startRegistryThread(options, logger)
-  const { address } = running
+  const { address, dnsAddress } = running
+  // Where it was: what was any free port at first is that port from then on.
+  const again = { ...options, http: address, dns: dns && dnsAddress ? { ...dns, bind: dnsAddress } : null }
   let startedSince = clock.monotonic()
   let attempt = 0
 
@@ -44,7 +47,7 @@ export async function startEmbeddedRegistry(config: EmbeddedConfig, deps: Embedd
       await pause(clock, fullJitterMs(attempt++, random, RESTART_BACKOFF), closing.signal)
       if (closing.signal.aborted) return
       try {
-        running = await startRegistryThread({ ...options, http: address }, logger)
+        running = await startRegistryThread(again, logger)
         startedSince = clock.monotonic()
         logger.info({ event: 'registry.restarted' }, 'the embedded registry is back')
         return

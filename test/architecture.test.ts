@@ -39,6 +39,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'dataplane/limits.ts',
     'health/probe.ts',
     'health/policy.ts',
+    'registry-server/dns/options.ts',
     'controlplane/tasks/schedule.ts',
     'controlplane/tasks/task-kind.ts',
   ],

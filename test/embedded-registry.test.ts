@@ -32,7 +32,7 @@ describe('the embedded registry of a gateway', () => {
 
   const start = async (data: string) => {
     const log = keptLog()
-    const text = `listeners: { web: { bind: ":0" } }\nregistry: { embedded: { http: "127.0.0.1:0", data: ${join(folder, data)} } }`
+    const text = `listeners: { web: { bind: ":0" } }\nregistry: { embedded: { http: "127.0.0.1:0", dns: off, data: ${join(folder, data)} } }`
     const config = parseFile(text, 'gateway.yaml', { env: {} }).cold.registry
     assert.ok(config.kind === 'embedded')
     embedded = await startEmbeddedRegistry(config, { clock: systemClock, random: systemRandom, logger: log.logger })

@@ -9,6 +9,7 @@ export function bindProblems({ listeners, admin, registry }: ColdConfig, source:
     ...listeners.map(({ name, bind }) => ({ bind, path: ['listeners', name, 'bind'] })),
     { bind: admin.bind, path: ['admin', 'bind'] },
     ...(registry.kind === 'embedded' ? [{ bind: registry.http, path: ['registry', 'embedded', 'http'] }] : []),
+    ...(registry.kind === 'embedded' && registry.dns ? [{ bind: registry.dns.bind, path: ['registry', 'embedded', 'dns'] }] : []),
   ]
   return binds.flatMap(({ bind, path }, at) => {
     const other = binds.slice(0, at).find((earlier) => collide(earlier.bind, bind))

@@ -4,6 +4,7 @@ import type { RouteMatch } from '../dataplane/router/route-match.ts'
 import type { RetryPolicy, Timeouts, UpstreamPolicy } from '../dataplane/upstream/policy.ts'
 import type { HealthPolicy } from '../health/policy.ts'
 import type { ListenerLimits } from '../dataplane/limits.ts'
+import type { DnsOptions } from '../registry-server/dns/options.ts'
 
 /** The path of a value inside a document: `['routes', 1, 'match', 'path']`. */
 export type ConfigPath = readonly (string | number)[]
@@ -21,6 +22,8 @@ export type RegistryConfig =
   | {
       readonly kind: 'embedded'
       readonly http: Address
+      /** null: DNS is off. */
+      readonly dns: DnsOptions | null
       readonly data: string
       readonly node: string | null
       readonly datacenter: string

@@ -16,7 +16,7 @@ describe('meshgate registry', () => {
     const [port = 0] = await freePorts(1)
     const address = `http://127.0.0.1:${port}`
     const start = async () => {
-      const args = ['--http', `127.0.0.1:${port}`, '--data', folder, '--node', 'box-1', '--datacenter', 'berlin']
+      const args = ['--http', `127.0.0.1:${port}`, '--dns', 'off', '--data', folder, '--node', 'box-1', '--datacenter', 'berlin']
       const running = spawnMeshgate(['registry', ...args])
       await until('it answers', async () => (await fetch(`${address}/v1/status/leader`)).ok)
       return running
@@ -35,10 +35,18 @@ describe('meshgate registry', () => {
 
   it('ends with exit code 1 when its port is taken', async () => {
     const [port = 0] = await freePorts(1)
-    const holder = spawnMeshgate(['registry', '--http', `127.0.0.1:${port}`, '--data', join(folder, 'one')])
+    const holder = spawnMeshgate(['registry', '--http', `127.0.0.1:${port}`, '--dns', 'off', '--data', join(folder, 'one')])
     try {
       await until('it answers', async () => (await fetch(`http://127.0.0.1:${port}/v1/status/leader`)).ok)
-      const { code, output } = await runMeshgate(['registry', '--http', `127.0.0.1:${port}`, '--data', join(folder, 'two')])
+      const { code, output } = await runMeshgate([
+        'registry',
+        '--http',
+        `127.0.0.1:${port}`,
+        '--dns',
+        'off',
+        '--data',
+        join(folder, 'two'),
+      ])
       assert.equal(code, 1)
       assert.match(output, new RegExp(`cannot listen on 127\\.0\\.0\\.1:${port}: another process has it`))
     } finally {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { dnsDefaults } from '../../src/registry-server/dns/options.ts'
 import { assemble } from '../../src/config/assemble.ts'
 import type { HotConfig, UpstreamConfig } from '../../src/config/config.ts'
 import { changedCold, parseFile } from '../../src/config/file.ts'
@@ -39,6 +40,7 @@ describe('the smallest file', () => {
       registry: {
         kind: 'embedded',
         http: { host: '127.0.0.1', port: 8500 },
+        dns: { ...dnsDefaults, bind: { host: '127.0.0.1', port: 8600 } },
         data: './data',
         node: null,
         datacenter: 'dc1',
@@ -61,7 +63,7 @@ describe('the smallest file', () => {
       policy: {
         timeouts: { connectMs: 1_000, responseMs: 15_000, idleMs: 60_000 },
         retry: { attempts: 2 },
-        balance: 'round-robin',
+        balance: { kind: 'round-robin', options: {} },
         maxConnections: 128,
         maxQueued: 1_024,
       },
@@ -94,7 +96,7 @@ routes:
   test('an upstream wins over the defaults and they over what is built in, value by value', () => {
     const { policy, health } = upstreamOf(text)
     assert.deepEqual(policy.timeouts, { connectMs: 2_000, responseMs: 30_000, idleMs: 60_000 })
-    assert.equal(policy.balance, 'weighted')
+    assert.deepEqual(policy.balance, { kind: 'weighted', options: {} })
     assert.deepEqual(health, {
       probe: { kind: 'http', options: { path: '/up', host: null, status: [200, 299] } },
       everyMs: 9_000,

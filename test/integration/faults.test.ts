@@ -26,7 +26,7 @@ describe('a start that cannot succeed ends with exit code 1 and says what to do'
   }
   const minimal = async (): Promise<string> => {
     const [admin, http] = await freePorts(2)
-    return `admin: { bind: "127.0.0.1:${admin}" }\nregistry: { embedded: { http: "127.0.0.1:${http}", data: ${join(folder, 'data')} } }\n`
+    return `admin: { bind: "127.0.0.1:${admin}" }\nregistry: { embedded: { http: "127.0.0.1:${http}", dns: off, data: ${join(folder, 'data')} } }\n`
   }
 
   it('no such file', async () => {
@@ -58,7 +58,7 @@ describe('a start that cannot succeed ends with exit code 1 and says what to do'
     await writeFile(file, 'x')
     const [admin, http, web] = await freePorts(3)
     const { code, output } = await start(
-      `admin: { bind: "127.0.0.1:${admin}" }\nlisteners: { web: { bind: "127.0.0.1:${web}" } }\nregistry: { embedded: { http: "127.0.0.1:${http}", data: ${file} } }\nroutes: ["/* -> x"]\n`,
+      `admin: { bind: "127.0.0.1:${admin}" }\nlisteners: { web: { bind: "127.0.0.1:${web}" } }\nregistry: { embedded: { http: "127.0.0.1:${http}", dns: off, data: ${file} } }\nroutes: ["/* -> x"]\n`,
     )
     assert.equal(code, 1)
     assert.match(output, /a-file/)
@@ -67,7 +67,7 @@ describe('a start that cannot succeed ends with exit code 1 and says what to do'
   it('a data folder that another gateway uses: it is told which process', async () => {
     const [webA, adminA, httpA, webB, adminB, httpB] = await freePorts(6)
     const config = (web?: number, admin?: number, http?: number): string =>
-      `listeners: { web: { bind: "127.0.0.1:${web}" } }\nadmin: { bind: "127.0.0.1:${admin}" }\nregistry: { embedded: { http: "127.0.0.1:${http}", data: ${join(folder, 'shared')} } }\nroutes: ["/* -> x"]\n`
+      `listeners: { web: { bind: "127.0.0.1:${web}" } }\nadmin: { bind: "127.0.0.1:${admin}" }\nregistry: { embedded: { http: "127.0.0.1:${http}", dns: off, data: ${join(folder, 'shared')} } }\nroutes: ["/* -> x"]\n`
     const file = join(folder, 'holder.yaml')
     await writeFile(file, config(webA, adminA, httpA))
     const holder = spawnMeshgate(['run', '--config', file])
@@ -101,7 +101,7 @@ describe('a registry that is away', () => {
       assert.equal(answer.status, 503)
       assert.match(await answer.text(), /upstream_unknown/)
 
-      const registry = spawnMeshgate(['registry', '--http', `127.0.0.1:${registryPort}`, '--data', data])
+      const registry = spawnMeshgate(['registry', '--http', `127.0.0.1:${registryPort}`, '--dns', 'off', '--data', data])
       try {
         const address = `http://127.0.0.1:${registryPort}`
         await until('the registry answers', async () => (await fetch(`${address}/v1/status/leader`)).ok)

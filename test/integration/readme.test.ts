@@ -11,7 +11,7 @@ import { openShell, type Shell } from '../support/shell.ts'
 import { until } from '../support/until.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const portsOfReadme = ['8080', '8081', '8500', '4180', '8090', '8091', '4190', '9001', '9002']
+const portsOfReadme = ['8080', '8081', '8500', '8600', '4180', '8090', '8091', '4190', '9001', '9002']
 
 // The README's own blocks, in a folder like a checkout, with free ports in the place of those that it names.
 describe('the five steps of the README, as they stand there', () => {

@@ -24,7 +24,7 @@ it('the built package serves, with its registry thread, and ends with exit code 
     config,
     `listeners: { web: { bind: "127.0.0.1:${web}" } }
 admin: { bind: "127.0.0.1:${admin}" }
-registry: { embedded: { http: "127.0.0.1:${http}", data: ${join(folder, 'data')} } }
+registry: { embedded: { http: "127.0.0.1:${http}", dns: off, data: ${join(folder, 'data')} } }
 routes: ["/hello/* -> hello"]
 `,
   )
@@ -35,7 +35,10 @@ routes: ["/hello/* -> hello"]
   try {
     await until('the registry answers', async () => (await fetch(`http://127.0.0.1:${http}/v1/status/leader`)).ok)
     await registerInstance(`http://127.0.0.1:${http}`, 'hello', instance.port)
-    await until('the instance gets traffic', async () => (await (await fetch(`http://127.0.0.1:${web}/hello/`)).text()) === 'built')
+    await until(
+      'the instance gets traffic',
+      async () => (await (await fetch(`http://127.0.0.1:${web}/hello/`)).text()) === 'built',
+    )
     execFileSync(process.execPath, [main, 'ready', '--admin', `127.0.0.1:${admin}`])
   } finally {
     gateway.kill('SIGTERM')

@@ -23,7 +23,7 @@ export const registries: readonly { readonly name: string; readonly skip: string
       const [port = 0] = await freePorts(1)
       const address = `http://127.0.0.1:${port}`
       return {
-        first: `{ embedded: { http: "127.0.0.1:${port}", data: "{folder}/data" } }`,
+        first: `{ embedded: { http: "127.0.0.1:${port}", dns: off, data: "{folder}/data" } }`,
         further: `{ consul: { address: "${address}" } }`,
         address,
         isHosted: true,

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { formatAddress, isLoopback, parseAddress } from '../../address.ts'
 import type { RegistryConfig } from '../config.ts'
+import { defaultDns, dns } from './dns.ts'
 import { about, bindAddress, name } from './scalars.ts'
 
 export const defaultRegistryBind = '127.0.0.1:8500'
@@ -16,6 +17,7 @@ function pemFile(description: string, example: string) {
 const embedded = z
   .strictObject({
     http: bindAddress({ description: "Address of the registry: Consul's HTTP API.", default: defaultRegistryBind }).optional(),
+    dns: dns.optional(),
     data: z
       .string()
       .min(1, 'names no folder: write ./data')
@@ -121,6 +123,7 @@ export const registry = z
 export const embeddedDefaults: Extract<RegistryConfig, { kind: 'embedded' }> = {
   kind: 'embedded',
   http: { host: '127.0.0.1', port: 8500 },
+  dns: defaultDns,
   data: './data',
   node: null,
   datacenter: 'dc1',
