@@ -79,7 +79,8 @@ export class Reconciler {
     this.#file = parsed.value
     this.#fileProblems = []
     this.#tellRestart()
-    this.#take(settled, this.#fileName)
+    if (!this.#take(settled, this.#fileName))
+      this.#deps.logger.info({ event: 'config.unchanged' }, `${this.#fileName} says what is applied already`)
   }
 
   /** Tells that the file cannot be read any more: what it said last stays. */
@@ -119,13 +120,17 @@ export class Reconciler {
       : { ...before, text, latest: null, unparsed: parsed.problems }
   }
 
-  #take({ assembly, keys }: { assembly: Assembly; keys: Keys }, source: string): void {
+  /** Whether anything was to be applied. */
+  #take({ assembly, keys }: { assembly: Assembly; keys: Keys }, source: string): boolean {
     this.#tellRefused(keys)
     this.#keys = keys
-    if (!sameConfig(this.#applied.hot, assembly.hot)) return this.#apply(assembly, source)
+    if (!sameConfig(this.#applied.hot, assembly.hot)) {
+      this.#apply(assembly, source)
+      return true
+    }
     this.#tellWarnings(assembly.warnings)
     this.#applied = { ...this.#applied, warnings: assembly.warnings }
-    this.#deps.logger.info({ event: 'config.unchanged', source }, `${source} says what is applied already`)
+    return false
   }
 
   #apply(assembly: Assembly, source: string): void {

@@ -77,6 +77,8 @@ export function registerSelf(front: Address, services: readonly ServiceConfig[],
     registered = true
     logger.info({ event: 'self.registered', id: self.id, services: everything.map(({ id }) => id) }, `registered as ${self.id}`)
   }
+  const stays = (id: string, error: unknown): void =>
+    logger.warn({ event: 'self.still_registered', id, error: messageOf(error) }, `${id} could not be deregistered`)
   const loop = (): void => {
     beating = beat().then(() => {
       if (!closed) timer = clock.after(BEAT_EVERY_MS * (0.9 + 0.2 * random()), loop)
@@ -93,7 +95,7 @@ export function registerSelf(front: Address, services: readonly ServiceConfig[],
       timer?.cancel()
       watch.close()
       await beating
-      await Promise.all(everything.map(({ id }) => registry.deregister(id).catch(() => undefined)))
+      await Promise.all(everything.map(({ id }) => registry.deregister(id).catch((error: unknown) => stays(id, error))))
     },
   }
 }
