@@ -3,13 +3,15 @@ import type { CheckStatus } from '../store/rows.ts'
 import { done, jsonAnswer } from './answer.ts'
 import { checkFields, isCheckStatus, newCheck } from './check-registration.ts'
 import { decodeBody, object, text } from './decode.ts'
-import { refuseFilter } from './read-options.ts'
+import { checkFields as filterFields } from './filter/fields.ts'
+import { readLateFilter } from './filter/filter.ts'
 import type { Handler } from './registry.ts'
 import { agentCheckView } from './views.ts'
 
 export const agentChecks: Handler = ({ agent }, { query, isPretty }) => {
-  refuseFilter(query)
-  return jsonAnswer(Object.fromEntries(agent.checks().map((check) => [check.id, agentCheckView(check)])), isPretty)
+  const isWanted = readLateFilter(query, filterFields)
+  const views = agent.checks().map((check) => [check.id, agentCheckView(check)] as const)
+  return jsonAnswer(Object.fromEntries(views.filter(([, view]) => isWanted(view))), isPretty)
 }
 
 export const registerCheck: Handler = async ({ agent }, { body }) => {

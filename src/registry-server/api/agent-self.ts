@@ -1,12 +1,15 @@
+import { Refusal } from '../refusal.ts'
+import { nodeKey } from '../store/state.ts'
 import { jsonAnswer } from './answer.ts'
+import { originCoordinate } from './coordinate.ts'
 import type { Handler, Registry } from './registry.ts'
+import { peerPort, version } from './status.ts'
 
-/** The Consul whose HTTP API this registry answers: clients choose what they may ask by it. */
-const version = '1.8.7'
-const serfPort = 8301
+// Where agents of Consul meet, in a datacenter and between datacenters.
+const [serfPort, wanPort] = [8301, 8302]
 
 export const agentSelf: Handler = (registry, { isPretty }) => {
-  const { agent, datacenter } = registry
+  const { agent, store, datacenter } = registry
   const config = {
     Datacenter: datacenter,
     NodeName: agent.node,
@@ -15,31 +18,58 @@ export const agentSelf: Handler = (registry, { isPretty }) => {
     Server: true,
     Version: version,
   }
-  const coordinate = { Vec: [0, 0, 0, 0, 0, 0, 0, 0], Error: 1.5, Adjustment: 0, Height: 0.00001 }
+  const coordinate = store.state.coordinates.get(nodeKey(agent.node, ''))?.coordinate ?? originCoordinate
+  const stats = {
+    agent: {
+      check_monitors: '0',
+      check_ttls: '0',
+      checks: String(agent.checks().length),
+      services: String(agent.services().length),
+    },
+    build: { prerelease: '', revision: 'meshgate', version },
+    consul: {
+      bootstrap: 'true',
+      known_datacenters: '1',
+      leader: 'true',
+      leader_addr: `${agent.address}:${peerPort}`,
+      server: 'true',
+    },
+    raft: { applied_index: store.state.index('last').toString(), num_peers: '0', state: 'Leader' },
+  }
   const meta = { 'consul-network-segment': '' }
   return jsonAnswer(
-    { Config: config, DebugConfig: {}, Coord: coordinate, Member: memberOf(registry), Stats: {}, Meta: meta },
+    { Config: config, DebugConfig: {}, Coord: coordinate, Member: memberOf(registry, false), Stats: stats, Meta: meta },
     isPretty,
   )
 }
 
-export const agentMembers: Handler = (registry, { isPretty }) => jsonAnswer([memberOf(registry)], isPretty)
+export const agentMembers: Handler = (registry, { query, isPretty }) => {
+  if (!['', '_all'].includes(query.get('segment') ?? '')) {
+    throw new Refusal(500, 'Network segments are not supported in this version of Consul')
+  }
+  return jsonAnswer([memberOf(registry, Boolean(query.get('wan')))], isPretty)
+}
 
-function memberOf({ agent, datacenter }: Registry): object {
+function memberOf({ agent, datacenter }: Registry, isWan: boolean): object {
   return {
-    Name: agent.node,
+    Name: isWan ? `${agent.node}.${datacenter}` : agent.node,
     Addr: agent.address,
-    Port: serfPort,
+    Port: isWan ? wanPort : serfPort,
     Tags: {
       acls: '0',
       bootstrap: '1',
       build: `${version}:`,
       dc: datacenter,
+      ft_fs: '1',
       id: agent.nodeId,
-      port: '8300',
+      port: String(peerPort),
+      raft_vsn: '3',
       role: 'consul',
       segment: '',
       vsn: '2',
+      vsn_max: '3',
+      vsn_min: '2',
+      wan_join_port: isWan ? undefined : String(wanPort),
     },
     Status: 1,
     ProtocolMin: 1,

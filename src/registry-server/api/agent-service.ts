@@ -1,27 +1,50 @@
 import { createHash } from 'node:crypto'
 import { Refusal } from '../refusal.ts'
-import { done, jsonAnswer } from './answer.ts'
+import { done, jsonAnswer, type Answer } from './answer.ts'
 import type { ApiRequest } from './api-request.ts'
 import { toJson } from './json.ts'
-import { refuseFilter } from './read-options.ts'
+import { serviceFields } from './filter/fields.ts'
+import { readFilter } from './filter/filter.ts'
+import { parseWaitMs, requireLocal } from './read-options.ts'
 import type { Handler } from './registry.ts'
 import { parseServiceRegistration } from './service-registration.ts'
 import { agentServiceView } from './views.ts'
 
 export const agentServices: Handler = ({ agent }, { query, isPretty }) => {
-  refuseFilter(query)
-  return jsonAnswer(Object.fromEntries(agent.services().map((service) => [service.id, agentServiceView(service)])), isPretty)
+  const isWanted = readFilter(query, serviceFields, { duringRead: false })
+  const views = agent.services().map((service) => [service.id, agentServiceView(service)] as const)
+  return jsonAnswer(Object.fromEntries(views.filter(([, view]) => isWanted(view))), isPretty)
 }
 
-export const agentService: Handler = ({ agent }, { rest: id, isPretty }) => {
-  const service = agent.service(id)
-  if (!service) throw new Refusal(404, `unknown service ID: ${id}`)
-  const view = agentServiceView(service)
-  const contentHash = createHash('sha256').update(toJson(view)).digest('hex').slice(0, 16)
-  return jsonAnswer({ ...view, ContentHash: contentHash }, isPretty, ['X-Consul-ContentHash', contentHash])
+/** One service with a hash of what it is; asked with that hash, it answers when the service is no longer so, or after the wait. */
+export const agentService: Handler = ({ agent, blocked }, request) => {
+  const { rest: id, query, isPretty } = request
+  const known = query.get('hash') ?? ''
+  const waitMs = parseWaitMs(query, longestWaitMs)
+  const answer = (): Answer => {
+    const service = agent.service(id)
+    if (!service) throw new Refusal(404, `unknown service ID: ${id}`)
+    const view = agentServiceView(service)
+    const contentHash = hashOf(view)
+    return jsonAnswer({ ...view, ContentHash: contentHash }, isPretty, ['X-Consul-ContentHash', contentHash])
+  }
+  if (known === '') return answer()
+  const isNews = (): boolean => {
+    const service = agent.service(id)
+    return !service || hashOf(agentServiceView(service)) !== known
+  }
+  return blocked.until(request, waitMs, { topics: ['services'], isNews, answer })
 }
 
-export const registerService: Handler = async ({ agent }, { body, query }) => {
+// Consul: blocking on a hash waits this long unless it is told otherwise.
+const longestWaitMs = 600_000
+
+function hashOf(view: object): string {
+  return createHash('sha256').update(toJson(view)).digest('hex').slice(0, 16)
+}
+
+export const registerService: Handler = async ({ agent, datacenter }, { body, query }) => {
+  requireLocal(query, datacenter)
   const { service, checks } = parseServiceRegistration(body)
   const replace = query.get('replace-existing-checks')
   await agent.registerService(service, checks, replace !== null && replace !== 'false')

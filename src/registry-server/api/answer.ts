@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import { constants, gzip } from 'node:zlib'
 import type { Refusal } from '../refusal.ts'
 import { toJson, toPrettyJson } from './json.ts'
 
@@ -45,8 +46,26 @@ export function readHeaders(index: bigint, consistency?: string): string[] {
   return headers
 }
 
-export function sendAnswer(response: ServerResponse, { status, body, headers }: Answer): void {
+// Below this, compressing costs more than it saves.
+const smallestGzipBytes = 256
+
+/** Whether a client takes gzip: it is named, and not with a weight of 0. */
+export function wantsGzip(acceptEncoding: string | undefined): boolean {
+  if (acceptEncoding === undefined) return false
+  return acceptEncoding.split(',').some((coding) => /^\s*gzip\s*(?:;\s*q\s*=\s*(?:0\.0*[1-9]\d*|1(?:\.0*)?))?\s*$/i.test(coding))
+}
+
+export function sendAnswer(response: ServerResponse, { status, body, headers }: Answer, acceptsGzip = false): void {
   const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length
-  response.writeHead(status, [...headers, 'Vary', 'Accept-Encoding', 'Content-Length', String(length)])
-  response.end(body)
+  if (!acceptsGzip || length < smallestGzipBytes || headers.includes('application/x-gzip')) {
+    response.writeHead(status, [...headers, 'Vary', 'Accept-Encoding', 'Content-Length', String(length)])
+    return void response.end(body)
+  }
+  gzip(body, { level: constants.Z_BEST_SPEED }, (error, packed) => {
+    if (error) response.destroy(error)
+    if (response.destroyed) return
+    const coding = ['Content-Encoding', 'gzip', 'Vary', 'Accept-Encoding', 'Content-Length', String(packed.length)]
+    response.writeHead(status, [...headers, ...coding])
+    response.end(packed)
+  })
 }

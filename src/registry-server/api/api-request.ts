@@ -1,4 +1,4 @@
-import type { IncomingMessage } from 'node:http'
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 import { Refusal } from '../refusal.ts'
 
 /** One request, as the handlers see it. */
@@ -9,6 +9,7 @@ export interface ApiRequest {
   /** What follows the route's path, percent-decoded: the key, the id, the name. */
   readonly rest: string
   readonly query: URLSearchParams
+  readonly headers: IncomingHttpHeaders
   readonly body: Buffer
   readonly isPretty: boolean
   /** What is sent to one connection: the limit of blocked queries counts by it. */
@@ -17,33 +18,41 @@ export interface ApiRequest {
   onGone(run: () => void): () => void
 }
 
-/** KV values, and any other body, may not be larger (Consul: kv_max_value_size). */
+/** The most that a body may hold, and the setting of Consul that it is known by. */
+export interface BodyLimit {
+  readonly maxBytes: number
+  readonly setting: string
+}
+
+/** KV values, and any other body, may not be larger. */
 export const maxBodyBytes = 512 * 1024
+export const plainLimit: BodyLimit = { maxBytes: maxBodyBytes, setting: 'kv_max_value_size' }
 // A body that is too large is read to its end up to here, so that the client sees the answer and not a reset.
 const maxDiscardedBytes = 8 * 1024 * 1024
 
-/** Reads a request's body. Refuses (413) one above {@link maxBodyBytes} while reading, whether it told its length or not. */
-export function readBody(request: IncomingMessage): Promise<Buffer> {
+/** Reads a request's body. Refuses (413) one above its limit while reading, whether it told its length or not. */
+export function readBody(request: IncomingMessage, limit: BodyLimit = plainLimit): Promise<Buffer> {
+  const { maxBytes } = limit
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let bytes = 0
     request.on('data', (chunk: Buffer) => {
       bytes += chunk.length
-      if (bytes <= maxBodyBytes) chunks.push(chunk)
+      if (bytes <= maxBytes) chunks.push(chunk)
       else chunks.length = 0
-      if (bytes > maxDiscardedBytes) request.destroy()
+      if (bytes > maxBytes + maxDiscardedBytes) request.destroy()
     })
-    request.on('end', () => (bytes > maxBodyBytes ? reject(tooLarge(bytes)) : resolve(joined(chunks, bytes))))
+    request.on('end', () => (bytes > maxBytes ? reject(tooLarge(bytes, limit)) : resolve(joined(chunks, bytes))))
     request.on('error', reject)
     // A client that leaves half-way gives 'error' or only 'close'.
     request.on('close', () => reject(new Refusal(400, 'the request ended early')))
   })
 }
 
-function tooLarge(bytes: number): Refusal {
+function tooLarge(bytes: number, { maxBytes, setting }: BodyLimit): Refusal {
   return new Refusal(
     413,
-    `Request body(${bytes} bytes) too large, max size: ${maxBodyBytes} bytes. See https://www.consul.io/docs/agent/options.html#kv_max_value_size.`,
+    `Request body(${bytes} bytes) too large, max size: ${maxBytes} bytes. See https://www.consul.io/docs/agent/options.html#${setting}.`,
   )
 }
 

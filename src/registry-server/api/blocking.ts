@@ -17,6 +17,13 @@ export interface Query {
   read(): Found
 }
 
+/** A read whose news are not told by an index that counts up. */
+export interface NewsQuery {
+  readonly topics: readonly string[]
+  readonly isNews: () => boolean
+  readonly answer: () => Answer
+}
+
 export interface BlockedQueriesOptions {
   readonly store: Store
   readonly clock: Clock
@@ -46,8 +53,13 @@ export class BlockedQueries {
   answer(request: ApiRequest, { index, waitMs }: ReadOptions, query: Query): Answer | Promise<Answer> {
     const found = query.read()
     if (index === 0n || found.index > index || this.#closed) return found.answer()
-    this.#admit(request.connection)
-    return this.#wait(request, { index, waitMs }, query)
+    const isNews = (): boolean => query.read().index > index
+    return this.#wait(request, waitMs, { topics: query.topics, isNews, answer: () => query.read().answer() })
+  }
+
+  /** Answers as soon as there is news, or after the wait. */
+  until(request: ApiRequest, waitMs: number, query: NewsQuery): Answer | Promise<Answer> {
+    return this.#closed || query.isNews() ? query.answer() : this.#wait(request, waitMs, query)
   }
 
   /** Answers everybody who waits with what is there now; later reads do not wait. */
@@ -62,8 +74,10 @@ export class BlockedQueries {
     this.#perConnection.set(connection, held + 1)
   }
 
-  #wait(request: ApiRequest, { index, waitMs }: Pick<ReadOptions, 'index' | 'waitMs'>, query: Query): Promise<Answer> {
+  #wait(request: ApiRequest, waitMs: number, { topics, isNews, answer }: NewsQuery): Promise<Answer> {
     const { store, clock, random } = this.#options
+    this.#admit(request.connection)
+    const { epoch } = store.watches
     return new Promise((resolve, reject) => {
       const settle = (): void => {
         stopListening()
@@ -72,13 +86,14 @@ export class BlockedQueries {
         this.#settlers.delete(settle)
         this.#perConnection.set(request.connection, (this.#perConnection.get(request.connection) ?? 1) - 1)
         try {
-          resolve(query.read().answer())
+          resolve(answer())
         } catch (error) {
           reject(error)
         }
       }
-      const stopListening = store.watches.listen(query.topics, () => {
-        if (query.read().index > index) settle()
+      const stopListening = store.watches.listen(topics, () => {
+        // After a restore old indexes mean nothing: everybody is told what there is now.
+        if (store.watches.epoch !== epoch || isNews()) settle()
       })
       // Consul: up to a sixteenth is added, so that a herd of watchers does not come back at one moment.
       const timer = clock.after(waitMs + (random() * waitMs) / 16, settle)

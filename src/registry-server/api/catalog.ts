@@ -3,18 +3,24 @@ import { hasMeta, instancesOf, serviceIndex, serviceTags, serviceTopics } from '
 import type { NodeRow, ServiceRow } from '../store/rows.ts'
 import { nodeKey } from '../store/state.ts'
 import { jsonAnswer } from './answer.ts'
-import { cachedRead, parseNodeMeta } from './catalog-query.ts'
+import { cachedRead, headersOfCache, parseNodeMeta, sortNear } from './catalog-query.ts'
+import { catalogServiceFields, nodeFields, serviceFields } from './filter/fields.ts'
+import type { Filter } from './filter/filter.ts'
 import type { Handler } from './registry.ts'
 import { catalogServiceView, nodeView, serviceView } from './views.ts'
 
-export const catalogDatacenters: Handler = ({ datacenter }, { isPretty }) => jsonAnswer([datacenter], isPretty)
+export const catalogDatacenters: Handler = (registry, request) => {
+  const cache = request.query.has('cached') ? headersOfCache(registry, request, request.path) : []
+  return jsonAnswer([registry.datacenter], request.isPretty, cache)
+}
 
 export const catalogServices: Handler = (registry, request) => {
   const { state } = registry.store
   const nodeMeta = parseNodeMeta(request.query)
   return cachedRead(registry, request, {
     topics: ['services'],
-    ignoresFilter: true,
+    fields: null,
+    isCacheable: true,
     index: () => state.index('services'),
     rows: () => serviceTags(state, nodeMeta),
   })
@@ -28,7 +34,12 @@ export const catalogService: Handler = (registry, request) => {
   return cachedRead(registry, request, {
     topics: serviceTopics(name),
     index: () => serviceIndex(state, name, false),
-    rows: () => instancesOf(state, name, filter).map((instance) => catalogServiceView(instance, registry.datacenter)),
+    fields: catalogServiceFields,
+    isCacheable: true,
+    rows: (isWanted) =>
+      sortNear(registry, query, { rows: instancesOf(state, name, filter), nodeOf: ({ node }) => node.name })
+        .map((instance) => catalogServiceView(instance, registry.datacenter))
+        .filter(isWanted),
   })
 }
 
@@ -38,29 +49,34 @@ export const catalogNodes: Handler = (registry, request) => {
   return cachedRead(registry, request, {
     topics: ['nodes'],
     index: () => state.index('nodes'),
-    rows: () =>
-      [...state.nodes.withPrefix('')]
-        .filter((node) => hasMeta(node, nodeMeta))
-        .map((node) => nodeView(node, registry.datacenter)),
+    fields: nodeFields,
+    rows: (isWanted) => {
+      const rows = [...state.nodes.withPrefix('')].filter((node) => hasMeta(node, nodeMeta))
+      return sortNear(registry, request.query, { rows, nodeOf: (node) => node.name })
+        .map((node) => nodeView(node, registry.datacenter))
+        .filter(isWanted)
+    },
   })
 }
 
 export const catalogNode: Handler = (registry, request) =>
-  nodeQuery((node, services) => {
+  nodeQuery((node, services, isWanted) => {
     if (!node) return null
     return {
       Node: nodeView(node, registry.datacenter),
-      Services: Object.fromEntries(services.map((service) => [service.id, serviceView(service)])),
+      Services: Object.fromEntries(
+        services.map((service) => [service.id, serviceView(service)] as const).filter(([, view]) => isWanted(view)),
+      ),
     }
   })(registry, request)
 
 export const catalogNodeServices: Handler = (registry, request) =>
-  nodeQuery((node, services) => {
+  nodeQuery((node, services, isWanted) => {
     if (!node) return { Node: null, Services: null }
-    return { Node: nodeView(node, registry.datacenter), Services: services.map(serviceView) }
+    return { Node: nodeView(node, registry.datacenter), Services: services.map(serviceView).filter(isWanted) }
   })(registry, request)
 
-function nodeQuery(view: (node: NodeRow | undefined, services: readonly ServiceRow[]) => unknown): Handler {
+function nodeQuery(view: (node: NodeRow | undefined, services: readonly ServiceRow[], isWanted: Filter) => unknown): Handler {
   return (registry, request) => {
     const { state } = registry.store
     const { rest: name } = request
@@ -68,7 +84,8 @@ function nodeQuery(view: (node: NodeRow | undefined, services: readonly ServiceR
     return cachedRead(registry, request, {
       topics: ['nodes', 'services'],
       index: () => (state.nodes.get(name) ? state.maxIndex('nodes', 'services') : 0n),
-      rows: () => view(state.nodes.get(name), [...state.services.withPrefix(nodeKey(name, ''))]),
+      fields: serviceFields,
+      rows: (isWanted) => view(state.nodes.get(name), [...state.services.withPrefix(nodeKey(name, ''))], isWanted),
     })
   }
 }

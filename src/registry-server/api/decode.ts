@@ -11,14 +11,24 @@ export interface ObjectOptions {
   readonly aliases?: Readonly<Record<string, string>>
   /** Whether unknown fields pass; by default they are refused. */
   readonly ignoreUnknown?: boolean
+  /** The name that Go's decoder has for the object, in its sentences. */
+  readonly goName?: string
+}
+
+export interface BodyOptions {
+  /** How a refusal begins. */
+  readonly refusal?: string
+  /** Keeps integers that a double cannot hold, as bigint. */
+  readonly isExact?: boolean
 }
 
 /** Parses a body and decodes it. Refuses (400) with `Request decode failed: …`. */
-export function decodeBody<T>(body: Buffer, decode: Decode<T>): T {
+export function decodeBody<T>(body: Buffer, decode: Decode<T>, options: BodyOptions = {}): T {
+  const { refusal = 'Request decode failed', isExact = false } = options
   try {
-    return decode(parseJson(body.toString()), '')
+    return decode(parseJson(body.toString(), isExact), '')
   } catch (error) {
-    if (error instanceof DecodeProblem) throw new Refusal(400, `Request decode failed: ${error.message}`)
+    if (error instanceof DecodeProblem) throw new Refusal(400, `${refusal}: ${error.message}`)
     throw error
   }
 }
@@ -26,12 +36,13 @@ export function decodeBody<T>(body: Buffer, decode: Decode<T>): T {
 /** An object whose field names are matched without case; null fields are fields that are not there. */
 export function object<S extends Shape>(
   shape: S,
-  { aliases = {}, ignoreUnknown = false }: ObjectOptions = {},
+  { aliases = {}, ignoreUnknown = false, goName = '' }: ObjectOptions = {},
 ): Decode<Decoded<S>> {
   const names = new Map([...Object.entries(aliases), ...Object.keys(shape).map((name) => [name.toLowerCase(), name] as const)])
   return (value, field) => {
     if (!isRecord(value)) throw mismatch(value, field, 'structs')
     const decoded: Record<string, unknown> = {}
+    const path = `${goName}${field.includes('.') ? field.slice(field.indexOf('.')) : ''}`
     for (const [given, inner] of Object.entries(value)) {
       const name = names.get(given.toLowerCase())
       const decode = name === undefined ? undefined : shape[name]
@@ -39,7 +50,7 @@ export function object<S extends Shape>(
         if (ignoreUnknown) continue
         throw new DecodeProblem(`json: unknown field ${JSON.stringify(given)}`)
       }
-      if (inner !== null) decoded[name] = decode(inner, `${field}.${name}`)
+      if (inner !== null) decoded[name] = decode(inner, `${path}.${name}`)
     }
     return decoded as Decoded<S>
   }
@@ -62,6 +73,28 @@ export const integer: Decode<number> = (value, field) => {
   return value
 }
 
+/** A number of 64 bits without sign; decode the body with `isExact`. */
+export const uint64: Decode<bigint> = (value, field) => {
+  if (typeof value !== 'number' && typeof value !== 'bigint') throw mismatch(value, field, 'uint64')
+  const isWhole = typeof value === 'bigint' || Number.isSafeInteger(value)
+  if (isWhole && value >= 0 && BigInt(value) < 2n ** 64n) return BigInt(value)
+  throw new DecodeProblem(`json: cannot unmarshal number ${value} into Go struct field ${field} of type uint64`)
+}
+
+export const decimal: Decode<number> = (value, field) => {
+  if (typeof value !== 'number') throw mismatch(value, field, 'float64')
+  return value
+}
+
+/** Bytes in base64. */
+export const base64: Decode<Buffer> = (value, field) => {
+  if (typeof value !== 'string') throw mismatch(value, field, 'string')
+  const text = value.replaceAll(/[\r\n]/g, '')
+  if (/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text)) return Buffer.from(text, 'base64')
+  const wrong = value.search(/[^A-Za-z0-9+/=\r\n]/)
+  throw new DecodeProblem(`illegal base64 data at input byte ${wrong < 0 ? value.length - (value.length % 4) : wrong}`)
+}
+
 /** A Go duration, or a number of ns; decoded into ns. */
 export const durationNs: Decode<number> = (value, field) => {
   if (typeof value === 'number') return value
@@ -74,9 +107,10 @@ export const durationNs: Decode<number> = (value, field) => {
 
 export const anything: Decode<unknown> = (value) => value
 
-export function listOf<T>(item: Decode<T>): Decode<readonly T[]> {
+/** `goType` is the name of the list's type in Go's sentences. */
+export function listOf<T>(item: Decode<T>, goType = 'slice'): Decode<readonly T[]> {
   return (value, field) => {
-    if (!Array.isArray(value)) throw mismatch(value, field, 'slice')
+    if (!Array.isArray(value)) throw mismatch(value, field, goType)
     return value.map((inner: unknown) => item(inner, field))
   }
 }
@@ -95,18 +129,31 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 function mismatch(value: unknown, field: string, type: string): DecodeProblem {
-  const found = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value
-  return new DecodeProblem(`json: cannot unmarshal ${found} into Go struct field ${field || 'value'} of type ${type}`)
+  const found = Array.isArray(value)
+    ? 'array'
+    : typeof value === 'boolean'
+      ? 'bool'
+      : typeof value === 'bigint'
+        ? 'number'
+        : typeof value
+  const target = field === '' ? 'value' : `struct field ${field}`
+  return new DecodeProblem(`json: cannot unmarshal ${found} into Go ${target} of type ${type}`)
 }
 
-function parseJson(source: string): unknown {
+function parseJson(source: string, isExact: boolean): unknown {
   if (source.trim() === '') throw new DecodeProblem('EOF')
   try {
-    return JSON.parse(source)
+    return isExact && /\d{16}/.test(source)
+      ? JSON.parse(source, exactly as (key: string, value: unknown) => unknown)
+      : JSON.parse(source)
   } catch {
     // The reason is found again below, in the words that clients of Consul know.
     throw new DecodeProblem(isCutOff(source) ? 'unexpected EOF' : 'invalid character in JSON value')
   }
+}
+
+function exactly(_: string, value: unknown, { source }: { source?: string }): unknown {
+  return typeof value === 'number' && source && /^-?\d+$/.test(source) && !Number.isSafeInteger(value) ? BigInt(source) : value
 }
 
 /** Whether a broken JSON text only lacks its end: a string, a list or an object is still open. */

@@ -2,11 +2,12 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { messageOf } from '../../errors.ts'
 import type { Logger } from '../../logging.ts'
 import { Refusal } from '../refusal.ts'
-import { refusalAnswer, sendAnswer, textAnswer, type Answer } from './answer.ts'
+import { refusalAnswer, sendAnswer, textAnswer, wantsGzip, type Answer } from './answer.ts'
 import { readBody, type ApiRequest } from './api-request.ts'
 import type { Registry } from './registry.ts'
 import { matchRoute, redirectOf } from './router.ts'
-import type { Method, Route } from './table.ts'
+import type { Method, Route } from './route.ts'
+import { bodyLimits } from './table.ts'
 
 const noBody = Buffer.alloc(0)
 const noQuery = new URLSearchParams()
@@ -20,10 +21,11 @@ export function dispatch(registry: Registry, logger: Logger, request: IncomingMe
     logger.error({ event: 'registry.request_failed', method: request.method, error: messageOf(error) }, 'a request failed')
     sendAnswer(response, textAnswer(500, 'internal error'))
   }
+  const acceptsGzip = wantsGzip(request.headers['accept-encoding'])
   try {
     const answer = answerOf(registry, request, response)
-    if (answer instanceof Promise) answer.then((settled) => sendAnswer(response, settled)).catch(fail)
-    else sendAnswer(response, answer)
+    if (answer instanceof Promise) answer.then((settled) => sendAnswer(response, settled, acceptsGzip)).catch(fail)
+    else sendAnswer(response, answer, acceptsGzip)
   } catch (error) {
     fail(error)
   }
@@ -35,9 +37,9 @@ function answerOf(registry: Registry, request: IncomingMessage, response: Server
   const rawPath = question < 0 ? target : target.slice(0, question)
   const path = decodePath(rawPath)
   if (path === null) return empty(400)
-  const redirect = redirectOf(path)
   if (!registry.access.allows(request, path, question < 0 ? '' : target.slice(question + 1)))
     return textAnswer(403, 'Permission denied')
+  const redirect = redirectOf(path)
   if (redirect !== null) return moved(method, redirect, question < 0 ? '' : target.slice(question))
   const match = matchRoute(path)
   if (!match) return empty(404)
@@ -51,6 +53,7 @@ function answerOf(registry: Registry, request: IncomingMessage, response: Server
     path,
     rest: match.rest,
     query,
+    headers: request.headers,
     isPretty: query.has('pretty'),
     connection: request.socket,
     onGone: (run) => {
@@ -59,7 +62,7 @@ function answerOf(registry: Registry, request: IncomingMessage, response: Server
     },
   }
   if (method === 'GET' || method === 'DELETE') return handler(registry, { ...apiRequest, body: noBody })
-  return readBody(request).then((body) => handler(registry, { ...apiRequest, body }))
+  return readBody(request, bodyLimits[path]).then((body) => handler(registry, { ...apiRequest, body }))
 }
 
 /** Percent-decodes a path once; null when it cannot be, or holds what cannot be printed. */

@@ -2,7 +2,8 @@ import { Refusal } from '../refusal.ts'
 import { hasMeta, instancesOf, serviceIndex, serviceTopics, type InstanceFilter } from '../store/catalog-reads.ts'
 import type { CheckRow } from '../store/rows.ts'
 import type { State } from '../store/state.ts'
-import { cachedRead, parseNodeMeta } from './catalog-query.ts'
+import { cachedRead, parseNodeMeta, sortNear } from './catalog-query.ts'
+import { checkFields, instanceFields } from './filter/fields.ts'
 import type { Handler } from './registry.ts'
 import { checkView, instanceView } from './views.ts'
 
@@ -14,7 +15,25 @@ export const healthService: Handler = (registry, request) => {
   return cachedRead(registry, request, {
     topics: serviceTopics(name),
     index: () => serviceIndex(state, name, true),
-    rows: () => instancesOf(state, name, filter).map((instance) => instanceView(instance, registry.datacenter)),
+    fields: instanceFields,
+    isCacheable: true,
+    rows: (isWanted) =>
+      sortNear(registry, query, { rows: instancesOf(state, name, filter), nodeOf: ({ node }) => node.name })
+        .map((instance) => instanceView(instance, registry.datacenter))
+        .filter(isWanted),
+  })
+}
+
+/** Instances that speak through a proxy of a mesh: there are none here. */
+export const healthConnect: Handler = (registry, request) => {
+  if (request.rest === '') throw new Refusal(400, 'Missing service name')
+  const { state } = registry.store
+  return cachedRead(registry, request, {
+    topics: ['extinction'],
+    index: () => serviceIndex(state, '', true),
+    fields: instanceFields,
+    isCacheable: true,
+    rows: () => [],
   })
 }
 
@@ -40,10 +59,13 @@ function checksWhere(isWanted: (check: CheckRow) => boolean): Handler {
     return cachedRead(registry, request, {
       topics: ['checks'],
       index: () => state.index('checks'),
-      rows: () =>
-        [...state.checks.withPrefix('')]
-          .filter((check) => isWanted(check) && isOnNodeWith(state, check, nodeMeta))
-          .map(checkView),
+      fields: checkFields,
+      rows: (filter) => {
+        const rows = [...state.checks.withPrefix('')].filter((check) => isWanted(check) && isOnNodeWith(state, check, nodeMeta))
+        return sortNear(registry, request.query, { rows, nodeOf: (check) => check.node })
+          .map(checkView)
+          .filter(filter)
+      },
     })
   }
 }

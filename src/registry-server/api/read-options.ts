@@ -22,17 +22,16 @@ export function parseReadOptions(query: URLSearchParams, datacenter: string): Re
 
 /** Refuses a request for another datacenter or, as open-source Consul does, one that names a namespace. */
 export function requireLocal(query: URLSearchParams, datacenter: string): void {
-  const wanted = query.get('dc')
   if (query.has('ns')) {
     throw new Refusal(400, 'Bad request: Invalid query parameter: "ns" - Namespaces are a Consul Enterprise feature')
   }
-  if (wanted && wanted !== datacenter) throw new Refusal(500, 'No path to datacenter')
+  requireDc(query, datacenter)
 }
 
-/** Refuses a filter expression: to leave it out would answer more than was asked for. */
-export function refuseFilter(query: URLSearchParams): void {
-  if (!query.get('filter')) return
-  throw new Refusal(500, 'Failed to create boolean expression evaluator: this registry does not support filter expressions')
+/** Refuses a request for another datacenter. */
+export function requireDc(query: URLSearchParams, datacenter: string): void {
+  const wanted = query.get('dc')
+  if (wanted && wanted !== datacenter) throw new Refusal(500, 'No path to datacenter')
 }
 
 /** Parses a decimal uint64, or returns null. */
@@ -42,7 +41,8 @@ export function parseUint64(text: string): bigint | null {
   return value < 2n ** 64n ? value : null
 }
 
-function parseIndex(query: URLSearchParams): bigint {
+/** Parses `?index`; 0 when it is not there. */
+export function parseIndex(query: URLSearchParams): bigint {
   const text = query.get('index')
   if (!text) return 0n
   const index = parseUint64(text)
@@ -50,12 +50,13 @@ function parseIndex(query: URLSearchParams): bigint {
   return index
 }
 
-function parseWaitMs(query: URLSearchParams): number {
+/** Parses `?wait`, ms. */
+export function parseWaitMs(query: URLSearchParams, defaultMs = defaultWaitMs): number {
   const text = query.get('wait')
-  if (!text) return defaultWaitMs
+  if (!text) return defaultMs
   const waitNs = parseGoDurationNs(text)
   if (typeof waitNs === 'string') throw new Refusal(400, 'Invalid wait time')
-  return waitNs <= 0 ? defaultWaitMs : Math.min(waitNs / 1e6, longestWaitMs)
+  return waitNs <= 0 ? defaultMs : Math.min(waitNs / 1e6, longestWaitMs)
 }
 
 function parseConsistency(query: URLSearchParams): ReadOptions['consistency'] {

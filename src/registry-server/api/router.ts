@@ -1,4 +1,5 @@
-import { routes, type Route } from './table.ts'
+import type { Route } from './route.ts'
+import { routes } from './table.ts'
 
 export interface Match {
   readonly route: Route

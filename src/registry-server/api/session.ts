@@ -45,13 +45,12 @@ export const destroySession: Handler = async ({ store, datacenter }, request) =>
   return jsonAnswer(await store.write((transaction) => endSession(transaction, id)), request.isPretty)
 }
 
-export const renewSession: Handler = ({ store, expiry, datacenter }, request) => {
+export const renewSession: Handler = async ({ store, expiry, datacenter }, request) => {
   requireLocal(request.query, datacenter)
   const id = requireId(request)
   requireSessionId(id)
   const session = store.state.sessions.get(id)
-  if (!session) throw new Refusal(404, `Session id '${id}' not found`)
-  expiry.renew(session)
+  if (!session || !(await expiry.renew(session))) throw new Refusal(404, `Session id '${id}' not found`)
   return jsonAnswer([view(session)], request.isPretty)
 }
 

@@ -18,6 +18,7 @@ export function nodeView(node: NodeRow, datacenter: string): object {
 
 export function serviceView(service: ServiceRow): object {
   return {
+    Kind: service.kind || undefined,
     ID: service.id,
     Service: service.name,
     Tags: service.tags,
@@ -36,6 +37,7 @@ export function serviceView(service: ServiceRow): object {
 
 export function agentServiceView(service: ServiceRow): object {
   return {
+    Kind: service.kind || undefined,
     ID: service.id,
     Service: service.name,
     Tags: service.tags,
@@ -60,7 +62,7 @@ export function checkView(check: CheckRow): object {
     ServiceName: check.serviceName,
     ServiceTags: check.serviceTags,
     Type: check.type,
-    Definition: {},
+    Definition: check.definition ?? {},
     CreateIndex: check.createIndex,
     ModifyIndex: check.modifyIndex,
   }

@@ -1,4 +1,5 @@
 import { Refusal } from '../refusal.ts'
+import { removeCoordinates } from './coordinates.ts'
 import type { CheckRow, NodeRow, ServiceRow } from './rows.ts'
 import { endSession, endSessionsOfCheck } from './sessions.ts'
 import { nodeKey, type Transaction } from './state.ts'
@@ -10,6 +11,10 @@ export function putNode(transaction: Transaction, node: Unindexed<NodeRow>): voi
   const { nodes } = transaction.state
   const existing = nodes.get(node.name)
   if (existing && isSame(existing, node)) return
+  // The same machine under another name: the old name goes, with what was on it (Consul: node ids).
+  for (const other of node.id === '' ? [] : nodes.group(node.id)) {
+    if (other.name !== node.name) removeNode(transaction, other.name)
+  }
   transaction.put(nodes, node.name, indexed(transaction, node, existing))
   transaction.bump('nodes')
   bumpServicesOn(transaction, node.name)
@@ -46,7 +51,7 @@ export function putCheck(transaction: Transaction, check: Unindexed<CheckRow>): 
   const { checks, services } = transaction.state
   const key = nodeKey(check.node, check.id)
   if (check.serviceId !== '' && !services.get(nodeKey(check.node, check.serviceId))) {
-    throw new Refusal(500, `Missing service registration on node ${JSON.stringify(check.node)}`)
+    throw new Refusal(500, 'Missing service registration')
   }
   const existing = checks.get(key)
   if (existing && isSame(existing, check)) return
@@ -74,6 +79,7 @@ export function removeNode(transaction: Transaction, name: string): void {
   for (const service of Array.from(services.withPrefix(nodeKey(name, '')))) removeService(transaction, name, service.id)
   for (const check of Array.from(checks.withPrefix(nodeKey(name, '')))) removeCheck(transaction, name, check.id)
   for (const session of sessions.group(name)) endSession(transaction, session.id)
+  removeCoordinates(transaction, name)
   transaction.remove(nodes, name)
   transaction.bump('nodes')
 }

@@ -20,6 +20,12 @@ export interface TombstoneRow {
   readonly at: number
 }
 
+/** A key that may not be locked until then, wall time in ms. */
+export interface LockDelayRow {
+  readonly key: string
+  readonly until: number
+}
+
 export type TextMap = Readonly<Record<string, string>>
 
 export interface NodeRow {
@@ -67,6 +73,8 @@ export interface CheckRow {
   readonly serviceName: string
   readonly serviceTags: readonly string[]
   readonly type: string
+  /** What a check that was registered in the catalog says about itself; it is kept for its readers and not run. */
+  readonly definition?: Readonly<Record<string, unknown>>
   readonly createIndex: bigint
   readonly modifyIndex: bigint
 }
@@ -106,6 +114,8 @@ export interface SessionRow {
   /** As the client wrote it: `10s`, or empty. */
   readonly ttl: string
   readonly ttlMs: number
+  /** Wall time of the last renewal, ms: it tells what is left of the TTL after a restart. */
+  readonly renewedAt?: number
   readonly nodeChecks: readonly string[]
   readonly serviceChecks: readonly { readonly ID: string; readonly Namespace: string }[] | null
   readonly createIndex: bigint

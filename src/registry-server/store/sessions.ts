@@ -1,5 +1,6 @@
 import { Refusal } from '../refusal.ts'
 import { deleteKey, unlockKey } from './kv.ts'
+import { removeQueriesOfSession } from './queries.ts'
 import type { SessionRow } from './rows.ts'
 import { nodeKey, type State, type Transaction } from './state.ts'
 
@@ -15,7 +16,7 @@ export function createSession(transaction: Transaction, session: NewSession): st
     if (check.status === 'critical') throw new Refusal(500, `Check '${id}' is in critical state`)
   }
   const { index } = transaction
-  transaction.put(state.sessions, session.id, { ...session, createIndex: index, modifyIndex: index })
+  transaction.put(state.sessions, session.id, { ...session, renewedAt: transaction.at, createIndex: index, modifyIndex: index })
   transaction.bump('sessions')
   return session.id
 }
@@ -31,8 +32,10 @@ export function endSession(transaction: Transaction, id: string): true {
   for (const row of state.kv.group(id)) {
     if (session.behavior === 'delete') deleteKey(transaction, row.key)
     else unlockKey(transaction, row)
-    state.lockDelays.bar(row.key, session.lockDelayNs / 1e6)
+    const delay = state.lockDelays.start(row.key, session.lockDelayNs / 1e6)
+    if (delay) transaction.put(state.lockDelays.rows, row.key, delay)
   }
+  removeQueriesOfSession(transaction, id)
   transaction.remove(state.sessions, id)
   transaction.bump('sessions')
   return true
@@ -43,6 +46,14 @@ export function endSessionsOfCheck(transaction: Transaction, node: string, check
   for (const session of transaction.state.sessions.group(node)) {
     if (checksOf(session).includes(checkId)) endSession(transaction, session.id)
   }
+}
+
+/** Notes that a session was renewed; its indexes stay. False: there is no such session any more. */
+export function renewSession(transaction: Transaction, id: string): boolean {
+  const { sessions } = transaction.state
+  const session = sessions.get(id)
+  if (session) transaction.put(sessions, id, { ...session, renewedAt: transaction.at })
+  return session !== undefined
 }
 
 export function readSessions(state: State, filter: { readonly id?: string; readonly node?: string }): readonly SessionRow[] {

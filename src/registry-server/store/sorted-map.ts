@@ -26,6 +26,14 @@ export class SortedMap<Value> {
     this.#keys = [...this.#values.keys()].toSorted(compareBytes)
   }
 
+  /** All keys with their values, in key order. The map must not change meanwhile. */
+  *entries(): Generator<readonly [string, Value]> {
+    for (const key of this.#keys) {
+      const value = this.#values.get(key)
+      if (value !== undefined) yield [key, value]
+    }
+  }
+
   /** The values whose keys start with `prefix`, in key order. The map must not change meanwhile. */
   *withPrefix(prefix: string): Generator<Value> {
     for (let at = prefix === '' ? 0 : this.#lowerBound(prefix); at < this.#keys.length; at++) {

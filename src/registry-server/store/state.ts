@@ -1,11 +1,23 @@
 import type { Clock } from '../../clock.ts'
+import type { CoordinateRow, QueryRow } from './catalog-rows.ts'
 import { indexCodec, jsonCodec, kvCodec } from './codecs.ts'
+import { Events } from './events.ts'
 import { LockDelays } from './lock-delays.ts'
 import type { CheckDefinition, CheckRow, KvRow, NodeRow, ServiceRow, SessionRow, TombstoneRow } from './rows.ts'
 import { Table, type Change, type StoredTable } from './table.ts'
 
 /** Names in the table of indexes. A service's own is `service:<name>`. */
-export type IndexName = 'last' | 'kvs' | 'sessions' | 'nodes' | 'services' | 'checks' | 'extinction' | `service:${string}`
+export type IndexName =
+  | 'last'
+  | 'kvs'
+  | 'sessions'
+  | 'nodes'
+  | 'services'
+  | 'checks'
+  | 'extinction'
+  | 'queries'
+  | 'coordinates'
+  | `service:${string}`
 
 /** Joins a node's name and an id into a key; `nodeKey(node, '')` is the prefix of everything on the node. */
 export function nodeKey(node: string, id: string): string {
@@ -17,25 +29,30 @@ export class State {
   readonly kv = new Table<KvRow>('kv', kvCodec, (row) => row.session || null)
   readonly tombstones = new Table<TombstoneRow>('tombstones', jsonCodec('index'))
   readonly sessions = new Table<SessionRow>('sessions', jsonCodec('createIndex', 'modifyIndex'), (row) => row.node)
-  readonly nodes = new Table<NodeRow>('nodes', jsonCodec('createIndex', 'modifyIndex'))
+  readonly nodes = new Table<NodeRow>('nodes', jsonCodec('createIndex', 'modifyIndex'), (row) => row.id || null)
   readonly services = new Table<ServiceRow>('services', jsonCodec('createIndex', 'modifyIndex'), (row) => row.name)
   /** Grouped by node and service id; the checks of the node itself are the group with an empty service id. */
   readonly checks = new Table<CheckRow>('checks', jsonCodec('createIndex', 'modifyIndex'), (row) =>
     nodeKey(row.node, row.serviceId),
   )
+  /** Grouped by the session that they end with. */
+  readonly queries = new Table<QueryRow>('queries', jsonCodec('createIndex', 'modifyIndex'), (row) => row.session || null)
+  readonly coordinates = new Table<CoordinateRow>('coordinates', jsonCodec())
   readonly definitions = new Table<CheckDefinition>('definitions', jsonCodec())
   readonly indexes = new Table<bigint>('indexes', indexCodec)
   /** Facts about the registry itself: the name of its node. */
   readonly facts = new Table<{ readonly value: string }>('facts', jsonCodec())
   readonly lockDelays: LockDelays
+  readonly events = new Events()
 
   constructor(clock: Clock) {
     this.lockDelays = new LockDelays(clock)
   }
 
   get tables(): readonly StoredTable[] {
-    const { kv, tombstones, sessions, nodes, services, checks, definitions, indexes, facts } = this
-    return [kv, tombstones, sessions, nodes, services, checks, definitions, indexes, facts]
+    const { kv, tombstones, sessions, nodes, services, checks, queries, coordinates, definitions, indexes, facts, lockDelays } =
+      this
+    return [kv, tombstones, sessions, nodes, services, checks, queries, coordinates, definitions, indexes, facts, lockDelays.rows]
   }
 
   index(name: IndexName): bigint {
@@ -86,8 +103,21 @@ export class Transaction {
     if (this.state.index(name) !== this.index) this.put(this.state.indexes, name, this.index)
   }
 
+  /** Takes over changes that were made for this write. */
+  adopt(changes: readonly Change[]): void {
+    for (const change of changes) this.#record(change)
+  }
+
   undo(): void {
     for (const change of this.changes.toReversed()) change.undo()
+  }
+
+  /** Takes back all changes and goes on as if there had been none. */
+  revert(): void {
+    this.undo()
+    this.changes.length = 0
+    this.topics.clear()
+    this.#index = 0n
   }
 
   #record(change: Change): void {

@@ -36,6 +36,7 @@ export class Store {
     this.#options = options
     this.state = new State(options.clock)
     options.journal?.load(this.state.tables)
+    this.state.lockDelays.resume()
   }
 
   /** Applies a command; resolves with its result once that is on disk. Rejects with what the command threw, having changed nothing. */
@@ -85,7 +86,6 @@ export class Store {
   close(): void {
     this.flush()
     this.#closed = true
-    this.state.lockDelays.close()
     this.#options.journal?.close()
   }
 

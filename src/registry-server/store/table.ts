@@ -26,6 +26,15 @@ export interface StoredTable {
   readonly name: string
   readonly columns: readonly string[]
   load(rows: Iterable<Columns>): void
+  dump(): readonly StoredRow[]
+  replaceAll(rows: readonly Columns[]): readonly Change[]
+}
+
+/** A row as it goes to disk. It is encoded when somebody asks: rows do not change. */
+export interface StoredRow {
+  readonly table: string
+  readonly key: string
+  encode(): SQLInputValue[]
 }
 
 /** Rows by key, in memory, in key order, with one optional grouping. It changes only through {@link Table.replace}. */
@@ -96,6 +105,18 @@ export class Table<Row> implements StoredTable {
       encode: () => (row === undefined ? [] : this.#codec.encode(row)),
       undo: () => this.#put(key, row, before),
     }
+  }
+
+  /** All rows as of now. */
+  dump(): readonly StoredRow[] {
+    return Array.from(this.#rows.entries(), ([key, row]) => ({ table: this.name, key, encode: () => this.#codec.encode(row) }))
+  }
+
+  /** Puts these rows in the place of all that there are. Throws what decoding throws, having changed nothing. */
+  replaceAll(rows: readonly Columns[]): readonly Change[] {
+    const wanted = new Map(rows.map((columns) => [String(columns['key']), this.#codec.decode(columns, String(columns['key']))]))
+    const gone = Array.from(this.#rows.entries(), ([key]) => key).filter((key) => !wanted.has(key))
+    return [...gone.map((key) => this.replace(key, undefined)), ...Array.from(wanted, ([key, row]) => this.replace(key, row))]
   }
 
   #put(key: string, before: Row | undefined, after: Row | undefined): void {

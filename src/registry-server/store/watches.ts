@@ -8,6 +8,12 @@ export type Wake = () => void
 export class Watches {
   readonly #byTopic = new Map<string, Set<Wake>>()
   #prefixes = 0
+  #epoch = 0
+
+  /** Counts how often everything was replaced. */
+  get epoch(): number {
+    return this.#epoch
+  }
 
   /** Listens to the topics until the returned function is called. */
   listen(topics: readonly string[], wake: Wake): () => void {
@@ -27,7 +33,9 @@ export class Watches {
     for (const wake of woken) wake()
   }
 
+  /** Wakes everybody, because everything was replaced. */
   wakeAll(): void {
+    this.#epoch++
     this.wake([...this.#byTopic.keys()])
   }
 

@@ -1,5 +1,5 @@
 import { Refusal } from '../../refusal.ts'
-import { compileGoPattern, GoPatternProblem } from '../go-pattern.ts'
+import { compileGoPattern, GoPatternProblem } from '../../go-pattern.ts'
 import { coerce } from './coerce.ts'
 import type { Field } from './fields.ts'
 import { FilterProblem, parseFilter, type Expression, type Operator } from './grammar.ts'

@@ -270,15 +270,12 @@ const escapes: Readonly<Record<string, string>> = { a: '\x07', b: '\b', f: '\f',
 function unescape(content: string): string | undefined {
   if (content.includes('\n')) return undefined
   let isValid = true
-  const text = content.replaceAll(
-    /\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([\s\S]?))/g,
-    (_, byte?: string, short?: string, long?: string, letter?: string) => {
-      const point = Number.parseInt(byte ?? short ?? long ?? '', 16)
-      if (point <= 0x10ffff) return String.fromCodePoint(point)
-      const plain = escapes[letter ?? '']
-      isValid &&= plain !== undefined
-      return plain ?? ''
-    },
-  )
+  const text = content.replaceAll(/\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[\s\S]?)/g, (escape) => {
+    const point = escape.length > 2 ? Number.parseInt(escape.slice(2), 16) : Number.NaN
+    if (point <= 0x10ffff) return String.fromCodePoint(point)
+    const plain = escapes[escape.slice(1)]
+    isValid &&= plain !== undefined
+    return plain ?? ''
+  })
   return isValid ? text : undefined
 }

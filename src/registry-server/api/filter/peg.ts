@@ -121,6 +121,6 @@ export class Peg {
   #place(at: number): string {
     const before = this.text.slice(0, at)
     const lines = before.split('\n')
-    return `${lines.length}:${[...(lines.at(-1) ?? '')].length + 1} (${Buffer.byteLength(before)})`
+    return `${lines.length}:${Array.from(lines.at(-1) ?? '').length + 1} (${Buffer.byteLength(before)})`
   }
 }

@@ -1,0 +1,80 @@
+import { Refusal } from '../refusal.ts'
+import { jsonAnswer } from './answer.ts'
+import { requireDc } from './read-options.ts'
+import type { Handler } from './registry.ts'
+import { peerAddress, version } from './status.ts'
+
+/** The single server of a cluster of one, as Consul's operator endpoints tell of it. */
+
+export const raftConfiguration: Handler = ({ agent, datacenter }, { query, isPretty }) => {
+  requireDc(query, datacenter)
+  const server = {
+    ID: agent.nodeId,
+    Node: agent.node,
+    Address: peerAddress(agent),
+    Leader: true,
+    ProtocolVersion: '3',
+    Voter: true,
+  }
+  return jsonAnswer({ Servers: [server], Index: 0 }, isPretty)
+}
+
+export const removeRaftPeer: Handler = (_, { query }) => {
+  const [id, address] = [query.get('id'), query.get('address')]
+  if (!id === !address) {
+    const reason = id
+      ? 'Must specify only one of ?id or ?address'
+      : "Must specify either ?id with the server's ID or ?address with IP:port of peer to remove"
+    throw new Refusal(400, `Bad request: ${reason}`)
+  }
+  const what = id ? `id ${JSON.stringify(id)}` : `address ${JSON.stringify(address)}`
+  throw new Refusal(500, `${what} was not found in the Raft configuration`)
+}
+
+export const autopilotHealth: Handler = ({ agent, store, clock }, { isPretty }) => {
+  const server = {
+    ID: agent.nodeId,
+    Name: agent.node,
+    Address: peerAddress(agent),
+    SerfStatus: 'alive',
+    Version: version,
+    Leader: true,
+    LastContact: '0s',
+    LastTerm: 1,
+    LastIndex: store.state.index('last'),
+    Healthy: true,
+    Voter: true,
+    StableSince: `${new Date(clock.now()).toISOString().slice(0, 19)}Z`,
+  }
+  return jsonAnswer({ Healthy: true, FailureTolerance: 0, Servers: [server] }, isPretty)
+}
+
+export const autopilotConfiguration: Handler = (_, { isPretty }) =>
+  jsonAnswer(
+    {
+      CleanupDeadServers: true,
+      LastContactThreshold: '200ms',
+      MaxTrailingLogs: 250,
+      MinQuorum: 0,
+      ServerStabilizationTime: '10s',
+      RedundancyZoneTag: '',
+      DisableUpgradeMigration: false,
+      UpgradeVersionTag: '',
+      CreateIndex: 1,
+      ModifyIndex: 1,
+    },
+    isPretty,
+  )
+
+/** There are no servers to look after, so what is set has no effect. */
+export const setAutopilotConfiguration: Handler = (_, { isPretty }) => jsonAnswer(true, isPretty)
+
+export const keyring: Handler = ({ agent, datacenter }) => {
+  const reasons = [
+    'WAN error: 1/1 nodes reported failure',
+    `${agent.node}.${datacenter}: Keyring is empty (encryption not enabled)`,
+    `${datacenter} (LAN) error: 1/1 nodes reported failure`,
+    `${agent.node}: Keyring is empty (encryption not enabled)`,
+  ]
+  throw new Refusal(500, `4 errors occurred:\n${reasons.map((reason) => `\t* ${reason}\n`).join('')}\n`)
+}

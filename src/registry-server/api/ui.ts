@@ -1,0 +1,81 @@
+import { Refusal } from '../refusal.ts'
+import type { CheckRow, NodeRow } from '../store/rows.ts'
+import { nodeKey, type State } from '../store/state.ts'
+import { cachedRead } from './catalog-query.ts'
+import type { Handler } from './registry.ts'
+import { checkView, serviceView } from './views.ts'
+
+/** What the web page of Consul is made from: dashboards read it too. */
+
+export const uiServices: Handler = (registry, request) => {
+  const { state } = registry.store
+  return cachedRead(registry, request, {
+    topics: ['services', 'checks', 'nodes'],
+    index: () => state.maxIndex('services', 'checks', 'nodes'),
+    fields: null,
+    hidesConsistency: true,
+    rows: () => [...state.services.groupNames()].toSorted().map((name) => summaryOf(state, name)),
+  })
+}
+
+export const uiNodes: Handler = (registry, request) => {
+  const { state } = registry.store
+  return cachedRead(registry, request, {
+    topics: ['services', 'checks', 'nodes'],
+    index: () => state.maxIndex('services', 'checks', 'nodes'),
+    fields: null,
+    hidesConsistency: true,
+    rows: () => [...state.nodes.withPrefix('')].map((node) => nodeSummary(state, node)),
+  })
+}
+
+export const uiNode: Handler = (registry, request) => {
+  const { state } = registry.store
+  if (request.rest === '') throw new Refusal(400, 'Missing node name')
+  if (!state.nodes.get(request.rest)) return { status: 404, body: '', headers: [] }
+  return cachedRead(registry, request, {
+    topics: ['services', 'checks', 'nodes'],
+    index: () => state.maxIndex('services', 'checks', 'nodes'),
+    fields: null,
+    hidesConsistency: true,
+    rows: () => {
+      const node = state.nodes.get(request.rest)
+      return node ? nodeSummary(state, node) : null
+    },
+  })
+}
+
+function summaryOf(state: State, name: string): object {
+  const instances = state.services.group(name)
+  const nodes = [...new Set(instances.map(({ node }) => node))]
+  const checks = [
+    ...nodes.flatMap((node) => state.checks.group(nodeKey(node, ''))),
+    ...instances.flatMap(({ node, id }) => state.checks.group(nodeKey(node, id))),
+  ]
+  const count = (status: CheckRow['status']): number => checks.filter((check) => check.status === status).length
+  const tags = [...new Set(instances.flatMap((instance) => instance.tags))].toSorted()
+  return {
+    Name: name,
+    Tags: tags.length === 0 ? null : tags,
+    Nodes: nodes,
+    InstanceCount: instances.length,
+    ChecksPassing: count('passing'),
+    ChecksWarning: count('warning'),
+    ChecksCritical: count('critical'),
+    ExternalSources: null,
+    GatewayConfig: {},
+  }
+}
+
+function nodeSummary(state: State, node: NodeRow): object {
+  const prefix = nodeKey(node.name, '')
+  return {
+    ID: node.id,
+    Node: node.name,
+    Address: node.address,
+    TaggedAddresses: node.taggedAddresses,
+    Meta: node.meta,
+    Services: [...state.services.withPrefix(prefix)].map((service) => serviceView(service)),
+    Checks: [...state.checks.withPrefix(prefix)].map((check) => checkView(check)),
+  }
+}
