@@ -19,7 +19,7 @@ export function upstreamsView(upstreams: UpstreamTable): readonly UpstreamView[]
   return [...upstreams.rows].map(({ upstream, discovery, config }) => ({
     name: upstream.name,
     source: config.source,
-    balance: config.policy.balance,
+    balance: config.policy.balance.kind,
     known: upstream.members.known,
     eligible: upstream.members.eligible.length,
     registryError: discovery.lastError?.message ?? null,

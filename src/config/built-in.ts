@@ -14,7 +14,7 @@ export const builtIn: {
   upstream: {
     timeouts: { connectMs: 1_000, responseMs: 15_000, idleMs: 60_000 },
     retry: { attempts: 2 },
-    balance: 'round-robin',
+    balance: { kind: 'round-robin', options: {} },
     maxConnections: 128,
     maxQueued: 1_024,
   },

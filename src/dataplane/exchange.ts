@@ -113,3 +113,6 @@ export interface Exchange {
   /** Monotonic ms of its begin. */
   readonly since: number
 }
+
+/** What may be known of an exchange when an endpoint is picked for it. */
+export type Asker = Pick<Exchange, 'request' | 'trusted' | 'isTrusted'>

@@ -71,8 +71,12 @@ const expected: Readonly<Record<string, readonly string[]>> = {
   'unclosed.yaml': ['2:1 the indentation does not fit the lines above, or a bracket is not closed: align it'],
   'unknown-anchor.yaml': ['4:9 upstreams.shop: no anchor "&default" before this alias: write the value itself'],
   'unknown-balancer.yaml': [
-    '3:20 upstreams.shop.balance: expected one of round-robin, weighted, least-requests; did you mean "least-requests"?',
+    '3:20 upstreams.shop.balance: expected one of round-robin, weighted, least-requests, random, two-choices, peak-ewma, consistent-hash; did you mean "least-requests"?',
     '3:54 upstreams.shop.retry.attempts: must be at most 5',
+    '4:42 upstreams.b.balance.consistent-hash.by: is not a key of a request: write client.ip, path, "header x-user" or "cookie uid"',
+    '4:51 upstreams.b.balance.consistent-hash.bye: unknown key, did you mean "by"?',
+    '5:27 upstreams.c.balance.random: there is "weighted" too: take one of the two out',
+    '6:17 upstreams.d.balance: names nothing to do: write one of round-robin, weighted, least-requests, random, two-choices, peak-ewma, consistent-hash',
   ],
   'unknown-filter.yaml': [
     '5:9 routes[0].filters[0].rewritepath: unknown key, did you mean "rewritePath"?',

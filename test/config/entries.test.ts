@@ -51,7 +51,7 @@ describe('an entry of KV', () => {
     const upstream = entry('upstream', 'shop', '{ balance: least-requests }')
     const task = entry('task', 'tick', '{ "cron": "* * * * * *", "call": "GET http://hello/tick" }')
     const { hot } = assemble(fileWith(''), [upstream, task])
-    assert.equal(hot.upstreams[0]?.policy.balance, 'least-requests')
+    assert.equal(hot.upstreams[0]?.policy.balance.kind, 'least-requests')
     assert.deepEqual(
       hot.tasks.map(({ name, kind }) => ({ name, kind })),
       [{ name: 'tick', kind: 'call' }],
@@ -79,7 +79,7 @@ tasks: [{ name: t, cron: "0 3 * * *", call: GET http://a/b }]
       ['/other/*'],
     )
     assert.equal(hot.upstreams.length, 1)
-    assert.equal(hot.upstreams[0]?.policy.balance, 'least-requests')
+    assert.equal(hot.upstreams[0]?.policy.balance.kind, 'least-requests')
     assert.equal(hot.upstreams[0]?.policy.maxQueued, 1_024)
     assert.equal(hot.upstreams[0]?.policy.timeouts.connectMs, 3_000)
     assert.equal(hot.tasks[0]?.kind, 'prune')

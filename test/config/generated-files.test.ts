@@ -87,5 +87,5 @@ test('the defaults that the pages print are the ones that hold', () => {
   assert.equal(durationAt('.shutdown.drain'), builtIn.shutdown.drainMs)
   assert.equal(printed.get('.upstreams.health.jitter'), `${builtIn.health.jitterRatio * 100}%`)
   assert.equal(printed.get('.listeners.limits.head'), `${builtIn.limits.headBytes / 1024}KiB`)
-  assert.equal(printed.get('.upstreams.balance'), builtIn.upstream.balance)
+  assert.equal(printed.get('.upstreams.balance'), builtIn.upstream.balance.kind)
 })

@@ -103,9 +103,9 @@ describe('the first call to a service', () => {
     const { directory, registry, plane } = start('defaults: { balance: least-requests }')
     registry.listServices(['orders'])
     void directory.find('orders')
-    assert.equal(plane.upstreams.find('orders')?.upstream.policy.balance, 'least-requests')
+    assert.equal(plane.upstreams.find('orders')?.upstream.policy.balance.kind, 'least-requests')
     plane.setFile('defaults: { balance: weighted }')
-    assert.equal(plane.upstreams.find('orders')?.upstream.policy.balance, 'weighted')
+    assert.equal(plane.upstreams.find('orders')?.upstream.policy.balance.kind, 'weighted')
   })
 
   it('shares its upstream with all calls that wait', async () => {

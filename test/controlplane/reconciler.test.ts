@@ -119,7 +119,7 @@ describe('keys in KV', () => {
     const plane = start('routes: [/a -> a]')
     plane.reconciler.setEntries(kvTexts({ 'routes/k': '/k -> k', 'upstreams/k': 'balance: least-requests' }))
     assert.deepEqual([routeOf(plane, '/a'), routeOf(plane, '/k')], ['/a', 'k'])
-    assert.equal(plane.upstreams.find('k')?.upstream.policy.balance, 'least-requests')
+    assert.equal(plane.upstreams.find('k')?.upstream.policy.balance.kind, 'least-requests')
     plane.reconciler.setEntries([])
     assert.deepEqual([routeOf(plane, '/a'), routeOf(plane, '/k')], ['/a', null])
     assert.equal(plane.upstreams.find('k'), null)
@@ -250,7 +250,7 @@ describe('a swap', () => {
     plane.setFile('upstreams: { a: { instances: ["127.0.0.1:9"], balance: weighted } }\nroutes: [/a -> a, /c -> a]')
     assert.equal(plane.upstreams.find('a')?.upstream, before?.upstream)
     assert.equal(plane.upstreams.find('a')?.upstream.members.all[0]?.endpoint, endpoint)
-    assert.equal(plane.upstreams.find('a')?.upstream.policy.balance, 'weighted')
+    assert.equal(plane.upstreams.find('a')?.upstream.policy.balance.kind, 'weighted')
     assert.equal(plane.upstreams.find('b'), null)
   })
 

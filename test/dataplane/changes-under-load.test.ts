@@ -43,7 +43,8 @@ describe('under load', () => {
     const load = startLoad(plane.url, 8)
     for (const maxConnections of [1, 16, 2, 3, 1, 8]) {
       await some(() => upstream.hits)
-      app.setPolicy({ ...app.policy, maxConnections, balance: maxConnections > 2 ? 'least-requests' : 'weighted' })
+      const kind = maxConnections > 2 ? 'least-requests' : 'weighted'
+      app.setPolicy({ ...app.policy, maxConnections, balance: { kind, options: {} } })
     }
     await some(() => upstream.hits)
     assert.deepEqual((await load.stop()).failures, [])

@@ -136,7 +136,7 @@ describe('an answer that has begun', () => {
       socket.once('data', () => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nhalf', () => socket.resetAndDestroy()))
     })
     const good = await instance()
-    const plane = await dataPlane({ upstreams: { app: [bad.port, good.port] }, policy: { balance: 'round-robin' } })
+    const plane = await dataPlane({ upstreams: { app: [bad.port, good.port] } })
     const results = await Promise.allSettled(
       [1, 2].map(async () => (await request(plane.url, { headers: { connection: 'close' } })).body.text()),
     )

@@ -111,7 +111,7 @@ const defaultLimits: ListenerLimits = {
 
 function policyOf({ policy }: DataPlaneOptions): UpstreamPolicy {
   return {
-    balance: 'round-robin',
+    balance: { kind: 'round-robin', options: {} },
     maxConnections: 16,
     maxQueued: 64,
     retry: { attempts: 2 },

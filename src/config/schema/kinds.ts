@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import { z } from 'zod'
 
 /** A table of kinds, as far as config knows it: each has a schema of its options. */
 export type KindTable = Readonly<Record<string, { readonly options: z.ZodType }>>
@@ -29,4 +29,18 @@ export function oneOf(
 /** Like {@link oneOf}, and tells a missing one too. */
 export function exactlyOneOf(table: KindTable, set: Readonly<Record<string, unknown>>, context: z.RefinementCtx): void {
   if (oneOf(table, set, context) === null) context.addIssue(`names nothing to do: write one of ${Object.keys(table).join(', ')}`)
+}
+
+/** A kind by its name alone, or with its settings. */
+export function kindOrOptions<T extends KindTable>(table: T) {
+  const names = Object.keys(table) as (keyof T & string)[]
+  return z
+    .union([z.enum(names), z.strictObject(optionsByKind(table)).meta({ minProperties: 1, maxProperties: 1 })])
+    .superRefine((set, context) => {
+      if (typeof set === 'object') exactlyOneOf(table, set, context)
+    })
+    .transform((set): ChosenKind => {
+      if (typeof set === 'string') return { kind: set, options: table[set]?.options.parse({}) }
+      return oneOf(table, set, null) ?? z.NEVER
+    })
 }

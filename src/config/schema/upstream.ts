@@ -5,7 +5,7 @@ import { formatDurationMs } from '../../durations.ts'
 import { probeTable } from '../../health/table.ts'
 import { builtIn } from '../built-in.ts'
 import { retry, timeouts } from './attempts.ts'
-import { oneOf, optionsByKind } from './kinds.ts'
+import { kindOrOptions, oneOf, optionsByKind } from './kinds.ts'
 import { about, count, duration, name, percent, refuseRepeated, targetAddress } from './scalars.ts'
 
 const fallback = builtIn.health
@@ -58,10 +58,14 @@ const health = z
   )
 
 const policy = {
-  balance: z
-    .enum(Object.keys(balancerTable) as (keyof typeof balancerTable)[])
+  balance: kindOrOptions(balancerTable)
     .optional()
-    .meta(about({ description: 'How an instance is chosen.', default: builtIn.upstream.balance })),
+    .meta(
+      about({
+        description: 'How an instance is chosen: a kind, or a kind with settings.',
+        default: builtIn.upstream.balance.kind,
+      }),
+    ),
   health: health.optional(),
   timeouts: timeouts.optional(),
   retry: retry.optional(),

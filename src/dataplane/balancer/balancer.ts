@@ -1,5 +1,7 @@
-import type { Random } from '../../clock.ts'
-import type { RequestHead } from '../exchange.ts'
+import type { z } from 'zod'
+import type { Clock, Random } from '../../clock.ts'
+import type { Asker } from '../exchange.ts'
+import type { Latency } from './latency.ts'
 
 /** What a balancer may know of a member. Identity matters: the same endpoint is the same object from swap to swap of the list. */
 export interface Candidate {
@@ -8,6 +10,7 @@ export interface Candidate {
     readonly key: string
     /** Attempts under way. */
     readonly inFlight: number
+    readonly latency: Latency
   }
   /** > 0 */
   readonly weight: number
@@ -16,10 +19,23 @@ export interface Candidate {
 /** Picks one of the eligible. It allocates nothing per pick and copes with a new list at any call. */
 export interface Balancer {
   /** Returns null only for an empty list. */
-  pick<C extends Candidate>(eligible: readonly C[], request: RequestHead): C | null
+  pick<C extends Candidate>(eligible: readonly C[], asker: Asker): C | null
 }
 
-/** What one line of the balancer table holds. */
-export interface BalancerKind {
-  create(random: Random): Balancer
+export interface BalancerDeps {
+  readonly clock: Clock
+  readonly random: Random
+}
+
+/** What one line of the balancer table holds: the schema of the options (`balance: { kind: options }`) and the maker. */
+export interface BalancerKind<Options> {
+  /** Takes `{}`, since `balance: kind` alone is enough; parsing what it has parsed gives the same again. */
+  readonly options: z.ZodType<Options>
+  create(options: Options, deps: BalancerDeps): Balancer
+}
+
+/** A balancer of an upstream as config: plain data. */
+export interface BalancerSpec {
+  readonly kind: string
+  readonly options: unknown
 }

@@ -1,11 +1,13 @@
 import type { BalancerKind, Candidate } from './balancer.ts'
+import { noOptions, type NoOptions } from './no-options.ts'
 
 /**
  * The one with the fewest attempts under way for its weight. Of equals one is drawn by weight, so an idle service is used by weight too,
  * and gateways that see the same load do not all run to the same endpoint.
  */
-export const leastRequests: BalancerKind = {
-  create: (random) => ({
+export const leastRequests: BalancerKind<NoOptions> = {
+  options: noOptions('The instance with the fewest requests under way for its weight.'),
+  create: (_options, { random }) => ({
     pick: <C extends Candidate>(eligible: readonly C[]): C | null => {
       let best: C | null = null
       let bestLoad = Infinity

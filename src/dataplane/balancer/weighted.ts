@@ -1,4 +1,5 @@
 import type { BalancerKind, Candidate } from './balancer.ts'
+import { noOptions, type NoOptions } from './no-options.ts'
 
 interface Credit {
   value: number
@@ -9,7 +10,8 @@ interface Credit {
  * endpoint, so a new list with the same endpoints goes on where the old one stopped.
  * Source of the algorithm: nginx, `ngx_http_upstream_get_peer`.
  */
-export const weighted: BalancerKind = {
+export const weighted: BalancerKind<NoOptions> = {
+  options: noOptions('In turns by weight, the turns of a heavy instance spread.'),
   create: () => {
     const credits = new WeakMap<Candidate['endpoint'], Credit>()
     const creditOf = (endpoint: Candidate['endpoint']): Credit => {

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import type { Exchange } from '../exchange.ts'
+import type { Asker } from '../exchange.ts'
 import { unmapped } from './forwarded.ts'
 import { isField } from './header-list.ts'
 
@@ -7,7 +7,7 @@ import { isField } from './header-list.ts'
  * The client's IP address: the peer's, unless the peer is a trusted proxy. Then `X-Forwarded-For` is read from its end, where the nearest
  * proxy wrote, and the first address that is not trusted itself is the client's. What stands before it anybody may have written.
  */
-export function callerAddress({ request, trusted, isTrusted = () => false }: Exchange): string {
+export function callerAddress({ request, trusted, isTrusted = () => false }: Asker): string {
   let address = unmapped(request.clientAddress)
   if (!trusted) return address
   for (const hop of forwardedFor(request.headers).toReversed()) {

@@ -1,5 +1,6 @@
 import { Pool, type Dispatcher } from 'undici'
 import { formatAddress, type Address } from '../../address.ts'
+import { Latency } from '../balancer/latency.ts'
 import { connectorOf } from './connector.ts'
 
 /** What an endpoint needs of its upstream's policy. */
@@ -28,6 +29,8 @@ export class Endpoint {
   readonly address: Address
   /** Attempts and tunnels under way, those that wait for a connection included. */
   inFlight = 0
+  /** How slow it has been lately. */
+  readonly latency = new Latency()
   #limits: EndpointLimits
   #pool: Pool
   /** Turns given out: never more than connections, so that nothing waits inside undici, where nobody could take it out again. */

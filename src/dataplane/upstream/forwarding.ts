@@ -48,6 +48,7 @@ export class Forwarding implements AttemptOwner, Deadline {
   #isUploading = false
   #answering = false
   #isClientSlow = false
+  #sentAt = 0
   #turnBy = Infinity
   #answerBy = Infinity
   #done = false
@@ -77,6 +78,7 @@ export class Forwarding implements AttemptOwner, Deadline {
 
   onSending(): void {
     this.#isUploading = this.#isStreamed
+    this.#sentAt = this.#options.clock.monotonic()
     // While a body streams up, the upstream owes no answer yet; it only must go on reading.
     if (this.#isUploading) this.#awaitByte()
     else this.#awaitAnswer()
@@ -91,6 +93,8 @@ export class Forwarding implements AttemptOwner, Deadline {
 
   onHead(status: number, headers: HeaderList): void {
     this.#answering = true
+    const now = this.#options.clock.monotonic()
+    this.#attempt?.endpoint.latency.observe(now - this.#sentAt, now)
     this.#awaitByte()
     this.#options.exchange.downstream.head(this.#options.outgoing({ status, headers }))
   }
@@ -153,7 +157,7 @@ export class Forwarding implements AttemptOwner, Deadline {
 
   #try(): void {
     const { exchange, upstream, policy, headers } = this.#options
-    const endpoint = upstream.pick(exchange.request, this.#tried)
+    const endpoint = upstream.pick(exchange, this.#tried)
     if (!endpoint) return this.#finish(noMember(upstream))
     this.#tried.push(endpoint)
     upstream.stats.attempts++

@@ -1,3 +1,5 @@
+import type { BalancerSpec } from '../balancer/balancer.ts'
+
 /** How long an attempt or an exchange may take, ms. */
 export interface Timeouts {
   /** To open a connection to an endpoint. */
@@ -21,8 +23,8 @@ export interface AttemptPolicy {
 
 /** How an upstream is called: plain data, replaced whole on reload. */
 export interface UpstreamPolicy extends AttemptPolicy {
-  /** A name of the balancer table. */
-  readonly balance: string
+  /** A kind of the balancer table with its options. */
+  readonly balance: BalancerSpec
   /** Open connections per endpoint at the most; more requests wait. */
   readonly maxConnections: number
   /** Requests that may wait for a connection, per endpoint; more are refused with `upstream_overloaded`. */

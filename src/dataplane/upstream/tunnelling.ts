@@ -20,7 +20,7 @@ export function startTunnelling(options: TunnellingOptions): void {
   const tried: Endpoint[] = []
 
   const attempt = (): void => {
-    const endpoint = upstream.pick(exchange.request, tried)
+    const endpoint = upstream.pick(exchange, tried)
     if (!endpoint) return onDone({ attempts: tried.length, endpoint: null, failure: noMember(upstream) })
     tried.push(endpoint)
     upstream.stats.attempts++

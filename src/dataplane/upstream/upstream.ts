@@ -1,9 +1,10 @@
+import { isDeepStrictEqual } from 'node:util'
 import { formatAddress } from '../../address.ts'
 import { pause, type Clock, type Random } from '../../clock.ts'
 import type { ErrorCode } from '../../errors.ts'
 import type { Balancer } from '../balancer/balancer.ts'
 import { createBalancer } from '../balancer/table.ts'
-import type { Failure, RequestHead } from '../exchange.ts'
+import type { Asker, Failure } from '../exchange.ts'
 import { Endpoint, type EndpointLimits } from './endpoint.ts'
 import type { Member, Members, MemberUpdate } from './members.ts'
 import type { UpstreamPolicy } from './policy.ts'
@@ -18,6 +19,9 @@ const notOfTheEndpoint: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'filter_failed',
   'upstream_overloaded',
 ])
+
+/** As what a failure counts among the latencies, ms: an endpoint that refuses at once must not look fast. */
+const FAILED_MS = 1_000
 
 export interface UpstreamDeps {
   readonly clock: Clock
@@ -48,7 +52,7 @@ export class Upstream {
     this.name = name
     this.#deps = deps
     this.#policy = policy
-    this.#balancer = createBalancer(policy.balance, deps.random)
+    this.#balancer = createBalancer(policy.balance, deps)
   }
 
   get members(): Members {
@@ -60,7 +64,7 @@ export class Upstream {
   }
 
   setPolicy(policy: UpstreamPolicy): void {
-    if (policy.balance !== this.#policy.balance) this.#balancer = createBalancer(policy.balance, this.#deps.random)
+    if (!isDeepStrictEqual(policy.balance, this.#policy.balance)) this.#balancer = createBalancer(policy.balance, this.#deps)
     this.#policy = policy
     for (const endpoint of this.#endpoints.values()) endpoint.setLimits(limitsOf(policy))
   }
@@ -83,17 +87,19 @@ export class Upstream {
   }
 
   /** The endpoint for the next attempt: not one that was tried, as long as there is another. Null: no member is eligible. */
-  pick(request: RequestHead, tried: readonly Endpoint[]): Endpoint | null {
+  pick(asker: Asker, tried: readonly Endpoint[]): Endpoint | null {
     const { eligible } = this.#members
-    if (tried.length === 0) return this.#balancer.pick(eligible, request)?.endpoint ?? null
+    if (tried.length === 0) return this.#balancer.pick(eligible, asker)?.endpoint ?? null
     const untried = eligible.filter(({ endpoint }) => !tried.includes(endpoint))
-    return this.#balancer.pick(untried.length > 0 ? untried : eligible, request)?.endpoint ?? null
+    return this.#balancer.pick(untried.length > 0 ? untried : eligible, asker)?.endpoint ?? null
   }
 
   /** Counts a failed attempt and has its endpoint probed at once, if the endpoint is to blame. */
   noteFailure(endpoint: Endpoint, { code }: Failure): void {
     this.stats.failures.set(code, (this.stats.failures.get(code) ?? 0) + 1)
-    if (!notOfTheEndpoint.has(code)) this.onTrouble?.(endpoint.key)
+    if (notOfTheEndpoint.has(code)) return
+    endpoint.latency.observe(FAILED_MS, this.#deps.clock.monotonic())
+    this.onTrouble?.(endpoint.key)
   }
 
   /** Gives attempts under way `drainMs`, then ends all connections. */

@@ -1,0 +1,73 @@
+import { z } from 'zod'
+import { compileRequestKey, requestKeyText } from '../request-key.ts'
+import type { BalancerKind, Candidate } from './balancer.ts'
+import { drawByWeight, totalWeight } from './draw.ts'
+
+/** No endpoint gets more than its share of all attempts under way times this, while others have room. */
+const LOAD_BOUND = 1.25
+
+const options = z
+  .strictObject({
+    by: requestKeyText.default('client.ip').meta({
+      description:
+        'What requests are told apart by: `client.ip`, `path`, `header NAME` or `cookie NAME`. One without it goes anywhere, by weight.',
+      default: 'client.ip',
+      examples: ['header x-user'],
+    }),
+  })
+  .meta({
+    description:
+      'Requests with the same key go to the same instance, as long as it has no more than 1.25 times its share of the requests under way.',
+    examples: [{ by: 'header x-user' }],
+  })
+
+/**
+ * Rendezvous hashing: every endpoint has a score for the key and the highest wins, so that one that comes or goes moves only the keys that
+ * it wins or had won. With bounded load: who is full is passed over for the next one.
+ * Sources: Thaler and Ravishankar 1998; weights by the logarithmic method; Mirrokni et al., "Consistent Hashing with Bounded Loads".
+ */
+export const consistentHash: BalancerKind<z.infer<typeof options>> = {
+  options,
+  create: ({ by }, { random }) => {
+    const keyOf = compileRequestKey(by)
+    return {
+      pick: <C extends Candidate>(eligible: readonly C[], asker: Parameters<typeof keyOf>[0]): C | null => {
+        const key = keyOf(asker)
+        if (key === undefined) return drawByWeight(eligible, random)
+        const seed = hash(0x811c9dc5, key)
+        const perWeight = (LOAD_BOUND * (1 + attemptsUnderWay(eligible))) / totalWeight(eligible)
+        let best: C | null = null
+        let bestScore = -1
+        for (const candidate of eligible) {
+          const { endpoint, weight } = candidate
+          if (endpoint.inFlight >= Math.ceil(perWeight * weight)) continue
+          const score = scoreOf(hash(seed, endpoint.key), weight)
+          if (score <= bestScore) continue
+          best = candidate
+          bestScore = score
+        }
+        return best
+      },
+    }
+  },
+}
+
+function attemptsUnderWay(eligible: readonly Candidate[]): number {
+  let sum = 0
+  for (const { endpoint } of eligible) sum += endpoint.inFlight
+  return sum
+}
+
+/** Exponentially distributed by weight, so that each wins its share of the keys. */
+function scoreOf(hashed: number, weight: number): number {
+  return weight / -Math.log((hashed + 0.5) / 2 ** 32)
+}
+
+/** FNV-1a over the text, from a seed, mixed as in Murmur 3, so that texts that differ in their last digit are far apart. */
+function hash(seed: number, text: string): number {
+  let value = seed
+  for (let at = 0; at < text.length; at++) value = Math.imul(value ^ text.charCodeAt(at), 0x01000193)
+  value = Math.imul(value ^ (value >>> 16), 0x85ebca6b)
+  value = Math.imul(value ^ (value >>> 13), 0xc2b2ae35)
+  return (value ^ (value >>> 16)) >>> 0
+}
