@@ -3,7 +3,7 @@ import { messageOf } from '../errors.ts'
 import type { Logger } from '../logging.ts'
 import type { Agent } from './agent.ts'
 import type { SessionRow } from './store/rows.ts'
-import { endSession } from './store/sessions.ts'
+import { endSession, renewSession } from './store/sessions.ts'
 import { nodeKey } from './store/state.ts'
 import type { Store } from './store/store.ts'
 import type { Change } from './store/table.ts'
@@ -11,6 +11,9 @@ import type { Change } from './store/table.ts'
 /** Consul: tombstone TTL 15 minutes; both scans every 30 s. */
 const tombstoneTtlMs = 15 * 60_000
 const scanEveryMs = 30_000
+/** A renewal is written if it moves the end of a session by at least this share of its TTL. */
+const smallestRenewalRatio = 0.1
+const shortestResumedMs = 2000
 
 export interface ExpiryOptions {
   readonly store: Store
@@ -21,7 +24,8 @@ export interface ExpiryOptions {
 
 /**
  * Everything that ends because time has passed: sessions that nobody renews, tombstones, and services that were critical for too long.
- * Its times start with the process. Lock-delays look after themselves.
+ * Sessions and lock-delays go on over a
+ * restart; the time for which a service has been critical starts anew.
  */
 export class Expiry {
   readonly #options: ExpiryOptions
@@ -37,20 +41,21 @@ export class Expiry {
 
   start(): void {
     const { state } = this.#options.store
-    for (const session of state.sessions.withPrefix('')) this.renew(session)
+    for (const session of state.sessions.withPrefix('')) this.#resume(session)
     for (const definition of state.definitions.withPrefix('')) this.#noteStatus(definition.id)
     this.#scheduleScan()
   }
 
-  /** Starts a session's TTL anew. It lapses at twice the TTL, as Consul's does: a client that is late by less is safe. */
-  renew({ id, ttlMs }: SessionRow): void {
-    this.#sessions.get(id)?.cancel()
-    if (ttlMs === 0) return void this.#sessions.delete(id)
-    const timer = this.#options.clock.after(ttlMs * 2, () => {
-      this.#options.logger.info({ event: 'registry.session_expired', session: id }, 'a session was not renewed in time')
-      this.#try('session', () => this.#options.store.write((transaction) => endSession(transaction, id)))
-    })
-    this.#sessions.set(id, timer)
+  /**
+   * Starts a session's TTL anew; resolves when that is on disk, with false if the session has ended meanwhile. It lapses at twice the TTL,
+   * as Consul's does: a client that is late by less is safe.
+   */
+  async renew({ id, ttlMs, renewedAt = 0 }: SessionRow): Promise<boolean> {
+    const { store, clock } = this.#options
+    if (ttlMs > 0 && this.#sessions.has(id)) this.#arm(id, ttlMs * 2)
+    // Who renews without a pause does not write each time.
+    if (Math.abs(clock.now() - renewedAt) < ttlMs * smallestRenewalRatio || ttlMs === 0) return true
+    return store.write((transaction) => renewSession(transaction, id))
   }
 
   close(): void {
@@ -68,9 +73,27 @@ export class Expiry {
   }
 
   #followSession(id: string, session: SessionRow | undefined): void {
-    if (session) return this.renew(session)
+    if (session && session.ttlMs > 0) return this.#arm(id, session.ttlMs * 2)
     this.#sessions.get(id)?.cancel()
     this.#sessions.delete(id)
+  }
+
+  /** Goes on with what was left of the TTL, and leaves time for a renewal that could not be sent while the registry was away. */
+  #resume({ id, ttlMs, renewedAt }: SessionRow): void {
+    if (ttlMs === 0) return
+    const fullMs = ttlMs * 2
+    const leftMs = renewedAt === undefined ? fullMs : renewedAt + fullMs - this.#options.clock.now()
+    this.#arm(id, Math.min(Math.max(leftMs, shortestResumedMs), fullMs))
+  }
+
+  #arm(id: string, delayMs: number): void {
+    const { clock, logger, store } = this.#options
+    this.#sessions.get(id)?.cancel()
+    const timer = clock.after(delayMs, () => {
+      logger.info({ event: 'registry.session_expired', session: id }, 'a session was not renewed in time')
+      this.#try('session', () => store.write((transaction) => endSession(transaction, id)))
+    })
+    this.#sessions.set(id, timer)
   }
 
   #noteStatus(checkId: string): void {
@@ -84,6 +107,7 @@ export class Expiry {
   #scheduleScan(): void {
     this.#scan = this.#options.clock.after(scanEveryMs, () => {
       this.#reapTombstones()
+      this.#reapLockDelays()
       this.#deregisterCritical()
       this.#scheduleScan()
     })
@@ -99,6 +123,18 @@ export class Expiry {
         const { tombstones } = transaction.state
         // One that was written again since is not the one that is old.
         for (const { key, index } of old) if (tombstones.get(key)?.index === index) transaction.remove(tombstones, key)
+      }),
+    )
+  }
+
+  #reapLockDelays(): void {
+    const { store } = this.#options
+    const expired = store.state.lockDelays.takeExpired()
+    if (expired.length === 0) return
+    this.#try('lock-delays', () =>
+      store.write((transaction) => {
+        const { lockDelays } = transaction.state
+        for (const key of expired) if (!lockDelays.isBarred(key)) transaction.remove(lockDelays.rows, key)
       }),
     )
   }

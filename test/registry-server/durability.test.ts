@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { test, type TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { ManualClock } from '../support/manual-clock.ts'
 import { until } from '../support/until.ts'
-import { call, makeFolder, openRegistry, type Reply } from './registry.ts'
+import { call, makeFolder, openRegistry, type Reply, type TestRegistry } from './registry.ts'
 
 const script = fileURLToPath(new URL('./serve.ts', import.meta.url))
 
@@ -88,4 +91,70 @@ test('what was registered stays registered when the node gets another name', asy
   const [instance] = (await second.get('/v1/health/service/web?passing')).json<{ Node: { Node: string } }[]>()
   assert.equal(instance?.Node.Node, 'other')
   assert.equal((await second.get('/v1/catalog/nodes')).json<unknown[]>().length, 1)
+})
+
+async function openSession(registry: TestRegistry, session: object): Promise<string> {
+  return (await registry.put('/v1/session/create', session)).json<{ ID: string }>().ID
+}
+
+test('sessions go on after a restart with what was left of their TTL, and get two seconds if that was nothing', async (context) => {
+  const data = makeFolder(context)
+  const clock = new ManualClock()
+  const first = await openRegistry(context, { data, clock })
+  const [short, renewed, long, endless] = await Promise.all(['10s', '20s', '60s', ''].map((TTL) => openSession(first, { TTL })))
+  await clock.advance(15_000)
+  await first.put(`/v1/session/renew/${renewed}`)
+  await clock.advance(3_000)
+  await first.server.close()
+  await clock.advance(10_000)
+
+  const second = await openRegistry(context, { data, clock })
+  const alive = async (): Promise<string[]> => (await second.get('/v1/session/list')).json<{ ID: string }[]>().map(({ ID }) => ID)
+  // 28 s have passed for the first: it should have lapsed at 20 s. The renewed one lapses at 15 + 40 s, the long one at 120 s.
+  assert.deepEqual((await alive()).toSorted(), [short, renewed, long, endless].toSorted())
+  await clock.advance(1_999)
+  assert.ok((await alive()).includes(short ?? ''))
+  await clock.advance(1)
+  assert.deepEqual((await alive()).toSorted(), [renewed, long, endless].toSorted())
+  await clock.advance(24_999)
+  assert.deepEqual((await alive()).toSorted(), [renewed, long, endless].toSorted())
+  await clock.advance(1)
+  assert.deepEqual((await alive()).toSorted(), [long, endless].toSorted())
+  await clock.advance(65_000)
+  assert.deepEqual(await alive(), [endless])
+})
+
+test('a clock that was set back while the registry was away gives no session more than its full time', async (context) => {
+  const data = makeFolder(context)
+  const first = await openRegistry(context, { data, clock: new ManualClock() })
+  await first.put('/v1/session/create', { TTL: '10s' })
+  await first.server.close()
+  const clock = new ManualClock(Date.UTC(2020, 0, 1))
+  const second = await openRegistry(context, { data, clock })
+  await clock.advance(20_000)
+  assert.equal((await second.get('/v1/session/list')).text, '[]')
+})
+
+test('a lock-delay goes on after a restart', async (context) => {
+  const data = makeFolder(context)
+  const clock = new ManualClock()
+  const first = await openRegistry(context, { data, clock })
+  const [holder, kept] = [await openSession(first, { LockDelay: '15s' }), await openSession(first, {})]
+  await first.put(`/v1/kv/lock?acquire=${holder}`, 'x')
+  await first.put(`/v1/session/destroy/${holder}`)
+  await clock.advance(5_000)
+  await first.server.close()
+  const second = await openRegistry(context, { data, clock })
+  const acquire = async (): Promise<string> => (await second.put(`/v1/kv/lock?acquire=${kept}`, 'y')).text
+  assert.equal(await acquire(), 'false')
+  await clock.advance(9_999)
+  assert.equal(await acquire(), 'false')
+  await clock.advance(1)
+  assert.equal(await acquire(), 'true')
+  // The delay is forgotten on disk too, at the next scan.
+  await clock.advance(30_000)
+  await second.server.close()
+  const database = new DatabaseSync(join(data, 'registry.db'), { readOnly: true })
+  assert.deepEqual(database.prepare('SELECT * FROM lock_delays').all(), [])
+  database.close()
 })

@@ -75,19 +75,6 @@ test('behavior delete removes the keys of a session that lapses, and the prefix 
   assert.ok(after.index > before.index)
 })
 
-test('a TTL starts in full with the process', async (context) => {
-  const data = makeFolder(context)
-  const clock = new ManualClock()
-  const first = await openRegistry(context, { clock, data })
-  const id = await create(first, { TTL: '10s' })
-  await clock.advance(19_000)
-  await first.server.close()
-  assert.equal(clock.pending, 0)
-  const second = await openRegistry(context, { clock, data })
-  await clock.advance(19_000)
-  assert.equal((await second.put(`/v1/session/renew/${id}`)).status, 200)
-})
-
 test('a waiter on a held key is woken when the session lapses', async (context) => {
   const clock = new ManualClock()
   const registry = await openRegistry(context, { clock })

@@ -41,10 +41,10 @@ export class LockDelays {
     }
   }
 
-  /** The keys whose delay is over; they are forgotten, and their rows may go. */
+  /** The keys whose delay is over, so that their rows may go. */
   takeExpired(): readonly string[] {
-    const expired = [...this.#until].filter(([, until]) => until <= this.#clock.monotonic()).map(([key]) => key)
-    for (const key of expired) this.#until.delete(key)
-    return expired
+    const now = this.#clock.monotonic()
+    for (const [key, until] of this.#until) if (until <= now) this.#until.delete(key)
+    return [...this.rows.withPrefix('')].map(({ key }) => key).filter((key) => !this.#until.has(key))
   }
 }
