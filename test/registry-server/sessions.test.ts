@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ManualClock } from '../support/manual-clock.ts'
-import { makeFolder, openRegistry, type TestRegistry } from './registry.ts'
+import { openRegistry, type TestRegistry } from './registry.ts'
 
 async function create(registry: TestRegistry, session: object): Promise<string> {
   return (await registry.put('/v1/session/create', session)).json<{ ID: string }>().ID
