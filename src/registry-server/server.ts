@@ -60,7 +60,7 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
   try {
     const server = openHttpServer(tls, (request, response) => dispatch(registry, logger, request, response))
     await registerOwnNode(store, node, agent.address)
-    if (dns) dnsServer = await startDnsServer(dns, { state: store.state, datacenter, runQuery: null, clock, random, logger })
+    if (dns) dnsServer = await startDnsServer(dns, { state: store.state, node, datacenter, clock, random, logger })
     const address = await listen(server, http, 'registry.embedded.http')
     agent.start()
     expiry.start()

@@ -8,7 +8,7 @@ import type { Logger } from '../../logging.ts'
 import type { State } from '../store/state.ts'
 import { CatalogView } from './catalog-view.ts'
 import type { DnsOptions } from './options.ts'
-import type { RunPreparedQuery } from './prepared-queries.ts'
+import { preparedQueries } from './prepared-queries.ts'
 import { Recursors } from './recursors.ts'
 import { Responder } from './responder.ts'
 import { serveTcpConnection } from './tcp-connection.ts'
@@ -17,9 +17,8 @@ import { Zone } from './zone.ts'
 
 export interface DnsServerParts {
   readonly state: State
+  readonly node: string
   readonly datacenter: string
-  /** null: no prepared queries here. */
-  readonly runQuery: RunPreparedQuery | null
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -38,10 +37,10 @@ const mostTries = 8
  * both naming `registry.embedded.dns`.
  */
 export async function startDnsServer(options: DnsOptions, parts: DnsServerParts): Promise<DnsServer> {
-  const { state, clock, random, logger } = parts
+  const { state, node, datacenter, clock, random, logger } = parts
   const catalog = new CatalogView(state)
   const recursors = new Recursors({ recursors: options.recursors, timeoutMs: options.recursorTimeoutMs, clock, logger })
-  const zone = new Zone({ ...parts, catalog, options })
+  const zone = new Zone({ catalog, options, datacenter, runQuery: preparedQueries({ state, node, random }), clock, random })
   const responder = new Responder({ zone, catalog, recursors, options, random })
   const connections = new Set<Socket>()
   const openTcp = (): Server => {

@@ -15,8 +15,7 @@ export interface ZoneOptions {
   readonly catalog: CatalogView
   readonly options: DnsOptions
   readonly datacenter: string
-  /** null: no prepared queries here. */
-  readonly runQuery: RunPreparedQuery | null
+  readonly runQuery: RunPreparedQuery
   readonly clock: Clock
   readonly random: Random
 }
@@ -99,7 +98,7 @@ export class Zone {
   }
 
   #prepared(name: string, asked: Asked): Reply {
-    const found = this.#parts.runQuery?.(name)
+    const found = this.#parts.runQuery(name)
     if (!found) return noSuchName(this.#soa())
     const ttlSeconds = found.ttlSeconds ?? serviceTtlSeconds(this.#parts.options, found.service)
     // They come in the query's own order: random, or by distance.
