@@ -21,7 +21,7 @@ export function filterOf(kind: string, options: unknown, deps: Parameters<typeof
 
 /** Runs the request's side; the caller is the peer unless `address` says otherwise. */
 export function ask(filter: Filter, request: RequestHead = requestHead(), address = request.clientAddress) {
-  return filter.onRequest?.(request, { address, trusted: false })
+  return filter.onRequest?.(request, { request: { ...request, clientAddress: address }, trusted: false })
 }
 
 /** What the client of a request sees of a filter that decides by itself: its reply, or what became of an empty 200. */

@@ -34,6 +34,11 @@ export class ManualClock implements Clock {
     return this.#armed.length
   }
 
+  /** Moves without firing timers: for what only reads the time, very often. */
+  advanceSync(byMs: number): void {
+    this.#at += byMs
+  }
+
   async advance(byMs: number): Promise<void> {
     const until = this.#at + byMs
     await settle()

@@ -1,7 +1,6 @@
 import type { Clock } from '../../clock.ts'
 import { GatewayError, messageOf } from '../../errors.ts'
 import type { Downstream, Exchange, Failure, LocalReply, RequestHead, ResponseHead } from '../exchange.ts'
-import { callerAddress } from '../http/caller-address.ts'
 import type { Filter } from './filter.ts'
 
 /** So long may one filter think about one request, ms: longer than every timeout that a filter's options allow. */
@@ -14,9 +13,8 @@ export async function filterRequest(
   exchange: Exchange,
   clock: Clock,
 ): Promise<LocalReply | undefined> {
-  const caller = { address: callerAddress(exchange), trusted: exchange.trusted }
   for (const filter of filters) {
-    const found = filter.onRequest?.(exchange.request, caller)
+    const found = filter.onRequest?.(exchange.request, exchange)
     const reply = found instanceof Promise ? await inTime(found, exchange.downstream, clock) : found
     if (reply) return reply
   }

@@ -1,7 +1,7 @@
 import type { z } from 'zod'
 import type { Clock, Random } from '../../clock.ts'
 import type { Logger } from '../../logging.ts'
-import type { Downstream, LocalReply, RequestBody, RequestHead, ResponseHead } from '../exchange.ts'
+import type { Asker, Downstream, LocalReply, RequestBody, RequestHead, ResponseHead } from '../exchange.ts'
 import type { DecoratedDownstream } from './decorated-downstream.ts'
 
 /** What every filter is given when it is made. */
@@ -11,18 +11,10 @@ export interface FilterDeps {
   readonly logger: Logger
 }
 
-/** Who asks, as far as it can be believed. */
-export interface Caller {
-  /** The client's IP address: what trusted proxies say of it, else the peer's. */
-  readonly address: string
-  /** Whether the peer's forwarding fields are believed. */
-  readonly trusted: boolean
-}
-
 /** One step on the request and/or the response of a route. It holds no state of a single exchange: one instance serves all. */
 export interface Filter {
   /** Runs in declared order. Changes the head in place, or returns a reply: then no upstream is asked. */
-  onRequest?(request: RequestHead, caller: Caller): LocalReply | undefined | Promise<LocalReply | undefined>
+  onRequest?(request: RequestHead, asker: Asker): LocalReply | undefined | Promise<LocalReply | undefined>
   /** Gives the body that goes up, in declared order; destroying its stream must destroy the one it was made of. */
   onRequestBody?(body: RequestBody): RequestBody
   /** Runs in reverse order on the head of the answer, an upstream's or a local one. */

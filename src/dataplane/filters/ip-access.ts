@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { callerAddress } from '../http/caller-address.ts'
 import { compileTrust, trustProblem } from '../http/forwarded.ts'
 import { refusal } from '../reply.ts'
 import type { FilterKind } from './filter.ts'
@@ -39,7 +40,8 @@ export const ipDeny: FilterKind<z.infer<typeof denied>> = { options: denied, cre
 function guard(addresses: readonly string[], isWanted: boolean): ReturnType<typeof ipAllow.create> {
   const contains = compileTrust(addresses)
   return {
-    onRequest: (request, { address }) => {
+    onRequest: (request, asker) => {
+      const address = callerAddress(asker)
       if (contains(address) === isWanted) return undefined
       return refusal(request, 'forbidden', { detail: `${address} is ${isWanted ? 'not allowed' : 'denied'}` })
     },

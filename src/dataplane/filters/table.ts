@@ -5,6 +5,7 @@ import { cors } from './cors.ts'
 import { faultInjection } from './fault-injection.ts'
 import type { Filter, FilterDeps, FilterKind, FilterSpec } from './filter.ts'
 import { ipAllow, ipDeny } from './ip-access.ts'
+import { rateLimit } from './rate-limit.ts'
 import { redirect } from './redirect.ts'
 import { requestId } from './request-id.ts'
 import { respond } from './respond.ts'
@@ -18,6 +19,7 @@ export const filterTable = {
   setHeaders,
   redirect,
   respond,
+  rateLimit,
   ipAllow,
   ipDeny,
   bodyLimit,

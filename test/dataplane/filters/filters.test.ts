@@ -15,6 +15,7 @@ const examples: Readonly<Record<FilterName, unknown>> = {
   setHeaders: {},
   redirect: { to: 'https://example.com' },
   respond: {},
+  rateLimit: { rate: '10/s', fields: false },
   ipAllow: { addresses: ['192.0.2.0/24'] },
   ipDeny: { addresses: ['192.0.2.1'] },
   bodyLimit: { max: '1MiB' },

@@ -1,0 +1,93 @@
+import { z } from 'zod'
+import type { Asker, RequestHead, ResponseHead } from '../exchange.ts'
+import { callerAddress } from '../http/caller-address.ts'
+import { refusal } from '../reply.ts'
+import { compileRequestKey, requestKeyText } from '../request-key.ts'
+import type { FilterKind } from './filter.ts'
+import { networkOf } from './network.ts'
+import { perSecondOf, rateText } from './scalar-options.ts'
+import { TokenBuckets, type Draw } from './token-buckets.ts'
+
+const by = z
+  .string()
+  .refine(
+    (text) => text === 'route' || requestKeyText.safeParse(text).success,
+    'write client.ip, path, "header x-user", "cookie uid", or route for all together',
+  )
+
+const options = z
+  .strictObject({
+    rate: rateText.meta({ description: 'How many requests in the long run, per s, m, h or d.', examples: ['100/s'] }),
+    burst: z
+      .int()
+      .min(1)
+      .max(1_000_000_000)
+      .optional()
+      .meta({
+        description: 'How many at once after a pause. Default: as many as come back in a second, at least 1.',
+        examples: [200],
+      }),
+    by: by.default('client.ip').meta({
+      description:
+        'Whose requests are counted together: `client.ip` (of IPv6 the /64), `path`, `header x-user`, `cookie uid` (those without it share one count), or `route` for all. Default: client.ip.',
+      examples: ['client.ip'],
+    }),
+    keys: z
+      .int()
+      .min(1)
+      .max(4_000_000)
+      .default(100_000)
+      .meta({
+        description:
+          'How many of them are told apart; beyond, the ones with least to lose are forgotten. About 32 bytes each. Default: 100000.',
+        examples: [100_000],
+      }),
+    fields: z
+      .boolean()
+      .default(true)
+      .describe('Whether answers tell what is left in RateLimit and RateLimit-Policy. Default: true.'),
+  })
+  .describe('Answers 429 with Retry-After to more requests than allowed: a token bucket in this process.')
+
+/** `rateLimit: { rate: 100/s, burst: 200, by: client.ip }` */
+export const rateLimit: FilterKind<z.infer<typeof options>> = {
+  options,
+  create: ({ rate, burst: written, by, keys, fields }, { clock, random }) => {
+    const perSecond = perSecondOf(rate)
+    const burst = written ?? Math.max(1, Math.ceil(perSecond))
+    const buckets = new TokenBuckets({ perSecond, burst, keys: by === 'route' ? 1 : keys }, random)
+    const keyOf = compileKey(by)
+    const policy = `"${by}";q=${burst};w=${Math.max(1, Math.round(burst / perSecond))}`
+    const draws = new WeakMap<RequestHead, Draw>()
+    const onResponse = ({ headers }: ResponseHead, request: RequestHead): void => {
+      const draw = draws.get(request)
+      if (draw) headers.push('RateLimit-Policy', policy, 'RateLimit', `"${by}";r=${draw.remaining};t=${seconds(resetMs(draw))}`)
+    }
+    return {
+      onRequest: (request, asker) => {
+        const draw = buckets.draw(keyOf(asker), clock.monotonic())
+        if (fields) draws.set(request, draw)
+        if (draw.admitted) return undefined
+        const detail = `more than ${rate} by ${by}`
+        return refusal(request, 'rate_limited', { detail, headers: ['Retry-After', String(Math.max(1, seconds(draw.nextInMs)))] })
+      },
+      ...(fields ? { onResponse } : {}),
+    }
+  },
+}
+
+function compileKey(by: string): (asker: Asker) => string {
+  if (by === 'route') return () => ''
+  if (by === 'client.ip') return (asker) => networkOf(callerAddress(asker))
+  const keyOf = compileRequestKey(by)
+  return (asker) => keyOf(asker) ?? ''
+}
+
+// draft-ietf-httpapi-ratelimit-headers-10 §4: a client that is told r=0 waits for t, which is then what Retry-After says.
+function resetMs({ admitted, nextInMs, fullInMs }: Draw): number {
+  return admitted ? fullInMs : nextInMs
+}
+
+function seconds(ms: number): number {
+  return Math.ceil(ms / 1000)
+}

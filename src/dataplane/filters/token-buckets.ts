@@ -1,0 +1,83 @@
+import type { Random } from '../../clock.ts'
+import { KeyedHash } from './keyed-hash.ts'
+
+/** Slots that a key may lie in: with this many, nearly all keys of a table that is half full find room. */
+const WAYS = 16
+/** Per slot: 8 bytes of fingerprint, 8 of time. */
+const SLOT_BYTES = 16
+
+export interface BucketLimits {
+  /** Tokens that come back per second. */
+  readonly perSecond: number
+  /** Tokens of a full bucket. */
+  readonly burst: number
+  /** Keys that are told apart at the least. */
+  readonly keys: number
+}
+
+/** What a key's bucket says to one request. */
+export interface Draw {
+  readonly admitted: boolean
+  /** Whole tokens left. */
+  readonly remaining: number
+  /** Until the bucket is full again, ms. */
+  readonly fullInMs: number
+  /** Until the next token, ms; 0 if there is one. */
+  readonly nextInMs: number
+}
+
+/**
+ * Token buckets by key in a table of fixed size. Of a bucket only the time is kept at which it will be full (the generic cell rate
+ * algorithm, ITU-T I.371), so a full bucket is the same as none. A new key takes the slot of the fullest bucket among its few: what is
+ * forgotten first is worth least, and a flood of keys cannot choose whose it is, because the hash has a secret key.
+ */
+export class TokenBuckets {
+  readonly bytes: number
+  readonly #limits: BucketLimits
+  readonly #tokenMs: number
+  readonly #hash: KeyedHash
+  readonly #mask: number
+  readonly #prints: Uint32Array
+  /** Monotonic ms at which the bucket of a slot is full. */
+  readonly #fullAt: Float64Array
+
+  constructor(limits: BucketLimits, random: Random) {
+    this.#limits = limits
+    this.#tokenMs = 1000 / limits.perSecond
+    this.#hash = new KeyedHash(random)
+    const slots = 2 ** Math.ceil(Math.log2(Math.max(limits.keys * 1.5, WAYS)))
+    this.bytes = slots * SLOT_BYTES
+    this.#mask = slots / WAYS - 1
+    this.#prints = new Uint32Array(slots * 2)
+    this.#fullAt = new Float64Array(slots)
+  }
+
+  /** Takes a token from the key's bucket if there is one. `atMs` is monotonic. */
+  draw(key: string, atMs: number): Draw {
+    const slot = this.#slotOf(key)
+    const { burst } = this.#limits
+    const missing = Math.max(this.#fullAt[slot] ?? 0, atMs) - atMs
+    // A sum of many token times is not exact to the last bit.
+    const afterMs = missing + this.#tokenMs
+    const excessMs = afterMs - burst * this.#tokenMs
+    if (excessMs > 1e-6 * this.#tokenMs) return { admitted: false, remaining: 0, fullInMs: missing, nextInMs: excessMs }
+    this.#fullAt[slot] = atMs + afterMs
+    return { admitted: true, remaining: Math.floor(burst - afterMs / this.#tokenMs + 1e-6), fullInMs: afterMs, nextInMs: 0 }
+  }
+
+  /** The key's slot; if it has none, the one that it may take, with an empty past. */
+  #slotOf(key: string): number {
+    this.#hash.hash(key)
+    const { low, high } = this.#hash
+    const first = (low & this.#mask) * WAYS
+    let fullest = first
+    for (let slot = first; slot < first + WAYS; slot++) {
+      if (this.#prints[2 * slot] === low && this.#prints[2 * slot + 1] === high) return slot
+      if ((this.#fullAt[slot] ?? 0) < (this.#fullAt[fullest] ?? 0)) fullest = slot
+    }
+    this.#prints[2 * fullest] = low
+    this.#prints[2 * fullest + 1] = high
+    this.#fullAt[fullest] = 0
+    return fullest
+  }
+}
