@@ -1,16 +1,20 @@
+import { parseTarget, type Target } from '../http/target-path.ts'
 import { FieldSection, parseFields } from './field-section.ts'
 import { methodOctets, space, targetOctets } from './octets.ts'
 import { Violation, violations } from './violation.ts'
 
-/** The head of a request, checked and taken apart; the target is not normalised yet. */
+/** The head of a request, checked and taken apart. */
 export class ParsedRequest {
   readonly method: string
-  readonly target: string
+  /** As received. */
+  readonly rawTarget: string
+  readonly target: Target
   readonly isHttp10: boolean
   readonly fields: FieldSection
 
   constructor(line: RequestLine, fields: FieldSection) {
     this.method = line.method
+    this.rawTarget = line.rawTarget
     this.target = line.target
     this.isHttp10 = line.isHttp10
     this.fields = fields
@@ -29,7 +33,8 @@ export class ParsedRequest {
 
 interface RequestLine {
   readonly method: string
-  readonly target: string
+  readonly rawTarget: string
+  readonly target: Target
   readonly isHttp10: boolean
   /** Where the first field line begins. */
   readonly end: number
@@ -56,10 +61,13 @@ export function parseRequestLine(text: string): RequestLine | Violation {
   const targetFrom = ++at
   while (targetOctets[text.charCodeAt(at)] === 1) at++
   if (at === targetFrom || text.charCodeAt(at) !== space) return violations.target
-  const target = text.slice(targetFrom, at++)
+  const rawTarget = text.slice(targetFrom, at++)
   const isHttp11 = text.startsWith('HTTP/1.1\r\n', at)
   if (!isHttp11 && !text.startsWith('HTTP/1.0\r\n', at)) return violations.version
-  return { method, target, isHttp10: !isHttp11, end: at + 10 }
+  if (method === 'CONNECT' || method === 'TRACE') return violations.methodNotServed
+  const target = parseTarget(rawTarget)
+  if (!target) return violations.targetForm
+  return { method, rawTarget, target, isHttp10: !isHttp11, end: at + 10 }
 }
 
 function framingViolation({ isHttp10 }: RequestLine, { isChunked, hostCount }: FieldSection): Violation | null {

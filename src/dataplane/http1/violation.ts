@@ -28,7 +28,13 @@ export const violations = {
   bareCr: new Violation('bad_request', 'RFC 9112 §2.2', 'a CR without an LF behind it'),
   control: new Violation('bad_request', 'RFC 9110 §5.5', 'a control character in the head'),
   method: new Violation('bad_request', 'RFC 9110 §9.1', 'a method that is none'),
+  methodNotServed: new Violation('method_not_supported', 'RFC 9110 §9.3', 'CONNECT or TRACE, which a gateway does not serve'),
   target: new Violation('bad_request', 'RFC 9112 §3.2', 'no target, or an octet in it that no target has'),
+  targetForm: new Violation(
+    'bad_target',
+    'RFC 9112 §3.2',
+    'a target that is neither an absolute path nor an http URI, or not clear',
+  ),
   version: new Violation('bad_request', 'RFC 9112 §2.3', 'a version other than HTTP/1.1 and HTTP/1.0'),
   statusLine: new Violation('bad_request', 'RFC 9112 §4', 'no status line'),
   statusCode: new Violation('bad_request', 'RFC 9110 §15', 'a status code outside 100 to 599'),
