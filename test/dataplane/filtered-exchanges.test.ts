@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { request } from 'undici'
-import { createFilter } from '../../src/dataplane/filters/table.ts'
 import type { Filter } from '../../src/dataplane/filters/filter.ts'
 import { dataPlaneFixture, errorCodeOf } from '../support/data-plane-fixture.ts'
+import { filterOf } from '../support/filter.ts'
 import { until } from '../support/until.ts'
 
 const { dataPlane, instance, client } = dataPlaneFixture()
@@ -33,7 +33,7 @@ describe('filters in a running gateway', () => {
     })
     const { plane } = await filtered(
       noting('first'),
-      createFilter({ kind: 'rewritePath', options: { strip: '/api', prefix: '/v2' } }),
+      filterOf('rewritePath', { strip: '/api', prefix: '/v2' }),
       createFilter({
         kind: 'setHeaders',
         options: { request: { 'x-tenant': 'acme' }, response: { 'x-powered-by': null, 'x-via': 'us' } },
@@ -49,8 +49,8 @@ describe('filters in a running gateway', () => {
 
   it('may answer by themselves: no upstream is asked, and the connection stays', async () => {
     const { plane, upstream } = await filtered(
-      createFilter({ kind: 'setHeaders', options: { response: { 'x-via': 'us' } } }),
-      createFilter({ kind: 'respond', options: { status: 418, body: 'short and stout' } }),
+      filterOf('setHeaders', { response: { 'x-via': 'us' } }),
+      filterOf('respond', { status: 418, body: 'short and stout' }),
     )
     const raw = await client(plane.port)
     for (let i = 1; i <= 3; i++) {
@@ -63,7 +63,7 @@ describe('filters in a running gateway', () => {
   })
 
   it('may answer a HEAD and redirect', async () => {
-    const { plane } = await filtered(createFilter({ kind: 'redirect', options: { to: 'https://new.example', keepPath: true } }))
+    const { plane } = await filtered(filterOf('redirect', { to: 'https://new.example', keepPath: true }))
     const answer = await request(`${plane.url}/a?b=1`)
     assert.deepEqual([answer.statusCode, answer.headers.location], [308, 'https://new.example/a?b=1'])
     await answer.body.dump()

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Downstream, HeaderList, ResponseHead } from '../exchange.ts'
-import { isField } from '../http/header-list.ts'
+import { fieldOf, isField, keepFields } from '../http/header-list.ts'
 import type { ConnectionRules } from './connection-rules.ts'
 import { endLingering } from './lingering-close.ts'
 
@@ -34,7 +34,7 @@ export class ResponseDownstream implements Downstream {
     this.started = true
     this.status = status
     // Node sends the head with the first piece of the body, for which a stream of events may let the client wait.
-    queueMicrotask(this.#flushHead)
+    if (fieldOf(headers, 'content-length') === undefined) queueMicrotask(this.#flushHead)
   }
 
   write(chunk: Uint8Array): boolean {
@@ -92,14 +92,11 @@ function hasBody({ headers }: IncomingMessage): boolean {
 
 /** Behind a length, Node would take the bytes of a Content-Disposition for UTF-8 and send others. */
 function lengthLast(headers: HeaderList): HeaderList {
-  if (!headers.some((name, at) => at % 2 === 0 && isField(name, 'content-disposition'))) return headers
-  const [lengths, others]: [HeaderList, HeaderList] = [[], []]
-  for (let i = 0; i + 1 < headers.length; i += 2) {
-    const [name = '', value = ''] = [headers[i], headers[i + 1]]
-    if (isField(name, 'content-length')) lengths.push(name, value)
-    else others.push(name, value)
-  }
-  return [...others, ...lengths]
+  const length = fieldOf(headers, 'content-length')
+  if (length === undefined || fieldOf(headers, 'content-disposition') === undefined) return headers
+  const others = headers.slice()
+  keepFields(others, (name) => !isField(name, 'content-length'))
+  return [...others, 'content-length', length]
 }
 
 // A broken connection is told by 'close' as well; without a listener the 'error' would end the process.

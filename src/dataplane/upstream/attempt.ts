@@ -26,6 +26,8 @@ export interface AttemptRequest {
   readonly body: Readable | Buffer | null
 }
 
+type ParsedHeaders = Readonly<Record<string, string | string[] | undefined>>
+
 /** Errors of undici by what they mean for an exchange. What is not here is a broken connection. */
 const codesOfUndici: Readonly<Record<string, ErrorCode>> = {
   UND_ERR_CONNECT_TIMEOUT: 'upstream_connect_failed',
@@ -98,11 +100,11 @@ export class Attempt implements Dispatcher.DispatchHandler, Waiter {
     if (!this.#ended) this.#owner.onBodyProgress(true)
   }
 
-  onResponseStart(controller: Dispatcher.DispatchController, status: number): void {
+  onResponseStart(controller: Dispatcher.DispatchController, status: number, headers: ParsedHeaders): void {
     // RFC 9110 §15.2: an interim answer is not the answer.
     if (this.#ended || status < 200) return
     this.#headSeen = true
-    this.#owner.onHead(status, receivedHeaders(controller))
+    this.#owner.onHead(status, flatHeaders(headers))
     if (this.#ended) controller.abort(new Error('aborted by the gateway'))
   }
 
@@ -148,10 +150,13 @@ export class Attempt implements Dispatcher.DispatchHandler, Waiter {
   }
 }
 
-/** The fields as they came, which undici's own parsed form has in lower case and without their order. */
-function receivedHeaders({ rawHeaders }: Dispatcher.DispatchController): HeaderList {
-  const list: HeaderList = []
-  if (!Array.isArray(rawHeaders)) return list
-  for (const text of rawHeaders) list.push(typeof text === 'string' ? text : text.toString('latin1'))
-  return list
+// Names are in lower case by now; to read them from the raw head again would cost more than all balancing.
+function flatHeaders(headers: ParsedHeaders): HeaderList {
+  const flat: HeaderList = []
+  for (const name of Object.keys(headers)) {
+    const value = headers[name]
+    if (typeof value === 'string') flat.push(name, value)
+    else if (value !== undefined) for (const one of value) flat.push(name, one)
+  }
+  return flat
 }
