@@ -13,7 +13,6 @@ import { RequestStats } from './request-stats.ts'
 import type { Destination, Route, Snapshot } from './snapshot.ts'
 import { Deadlines } from './upstream/deadlines.ts'
 import { Forwarding, type Outcome } from './upstream/forwarding.ts'
-import type { AttemptPolicy } from './upstream/policy.ts'
 import { startTunnelling } from './upstream/tunnelling.ts'
 import type { Upstream } from './upstream/upstream.ts'
 
@@ -65,8 +64,9 @@ export class Gateway {
     if (!route)
       return this.#fail({ exchange, route: null, filters: [], upstream: null }, { code: 'no_route', detail: 'no route matches' })
     if (route.filters.length > 0) return this.#guard(exchange, this.#serveFiltered(exchange, route))
-    const { upstream, policy } = this.#choose(route.to)
-    this.#forward({ exchange, route: route.name, filters: route.filters, upstream }, upstream, policy)
+    const destination = this.#choose(route.to)
+    const { upstream } = destination
+    this.#forward({ exchange, route: route.name, filters: route.filters, upstream }, destination)
   }
 
   /** Serves a call by a service's name, from the mesh or from a task; it stands in logs and metrics under `origin`. */
@@ -96,12 +96,13 @@ export class Gateway {
     }
     if (!upstream)
       return this.#fail(passage, { code: 'not_a_mesh_service', detail: `"${host}" is not a service of the registry` })
-    this.#forward({ ...passage, upstream }, upstream, upstream.policy)
+    this.#forward({ ...passage, upstream }, { upstream, picker: upstream, policy: upstream.policy })
   }
 
   async #serveFiltered(received: Exchange, route: Route): Promise<void> {
     const { filters, name } = route
-    const { upstream, policy } = this.#choose(route.to)
+    const destination = this.#choose(route.to)
+    const { upstream } = destination
     const passage: Passage = { exchange: withFilteredAnswer(received, filters), route: name, filters, upstream }
     let exchange: Exchange
     try {
@@ -111,7 +112,7 @@ export class Gateway {
     } catch (error) {
       return this.#fail(passage, filterFailure(error))
     }
-    this.#forward({ ...passage, exchange }, upstream, policy)
+    this.#forward({ ...passage, exchange }, destination)
   }
 
   #choose(to: readonly Destination[]): Destination {
@@ -127,16 +128,17 @@ export class Gateway {
     return only
   }
 
-  #forward(passage: Passage, upstream: Upstream, policy: AttemptPolicy): void {
+  #forward(passage: Passage, { upstream, picker, policy }: Omit<Destination, 'weight'>): void {
     const { exchange } = passage
     const onDone = (outcome: Outcome): void => this.#done(passage, outcome)
     const headers = this.#upstreamHeaders(exchange)
-    if (exchange.tunnel) return startTunnelling({ exchange, tunnel: exchange.tunnel, upstream, policy, headers, onDone })
+    if (exchange.tunnel) return startTunnelling({ exchange, tunnel: exchange.tunnel, upstream, picker, policy, headers, onDone })
     const outgoing = (head: ResponseHead): ResponseHead =>
       downstreamHead(passage, { status: head.status, headers: withoutHopByHop(head.headers) })
     new Forwarding({
       exchange,
       upstream,
+      picker,
       policy,
       headers,
       deadlines: this.#deadlines,

@@ -34,10 +34,7 @@ describe('filters in a running gateway', () => {
     const { plane } = await filtered(
       noting('first'),
       filterOf('rewritePath', { strip: '/api', prefix: '/v2' }),
-      createFilter({
-        kind: 'setHeaders',
-        options: { request: { 'x-tenant': 'acme' }, response: { 'x-powered-by': null, 'x-via': 'us' } },
-      }),
+      filterOf('setHeaders', { request: { 'x-tenant': 'acme' }, response: { 'x-powered-by': null, 'x-via': 'us' } }),
       noting('last'),
     )
     const answer = await request(`${plane.url}/api/things?x=1`)

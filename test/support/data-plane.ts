@@ -115,6 +115,7 @@ function policyOf({ policy }: DataPlaneOptions): UpstreamPolicy {
     maxConnections: 16,
     maxQueued: 64,
     retry: { attempts: 2 },
+    slowStartMs: 0,
     ...policy,
     timeouts: { connectMs: 1_000, responseMs: 15_000, idleMs: 60_000, ...policy?.timeouts },
   }
@@ -130,7 +131,7 @@ function routesOf(options: DataPlaneOptions, upstreams: ReadonlyMap<string, Upst
     to: Object.entries(to).map(([upstreamName, weight]) => {
       const upstream = upstreams.get(upstreamName)
       if (!upstream) throw new Error(`the test names no upstream "${upstreamName}"`)
-      return { upstream, weight, policy: upstream.policy }
+      return { upstream, picker: upstream, weight, policy: upstream.policy }
     }),
   }))
 }

@@ -2,11 +2,11 @@ import type { Readable } from 'node:stream'
 import type { Clock } from '../../clock.ts'
 import { messageOf } from '../../errors.ts'
 import type { Exchange, Failure, HeaderList, ResponseHead } from '../exchange.ts'
-import { noMember } from './no-member.ts'
 import { Attempt, type AttemptOwner } from './attempt.ts'
 import type { Deadline, Deadlines } from './deadlines.ts'
 import type { Endpoint } from './endpoint.ts'
 import { lateness } from './lateness.ts'
+import type { Picker } from './picker.ts'
 import type { AttemptPolicy } from './policy.ts'
 import { isIdempotent, isReplayable, readWhole } from './replay.ts'
 import type { Upstream } from './upstream.ts'
@@ -23,6 +23,8 @@ export interface Outcome {
 export interface ForwardingOptions {
   readonly exchange: Exchange
   readonly upstream: Upstream
+  /** Where in the upstream. */
+  readonly picker: Picker
   readonly policy: AttemptPolicy
   /** The request's fields as the upstream gets them. */
   readonly headers: HeaderList
@@ -156,9 +158,9 @@ export class Forwarding implements AttemptOwner, Deadline {
   }
 
   #try(): void {
-    const { exchange, upstream, policy, headers } = this.#options
-    const endpoint = upstream.pick(exchange, this.#tried)
-    if (!endpoint) return this.#finish(noMember(upstream))
+    const { exchange, upstream, picker, policy, headers } = this.#options
+    const endpoint = picker.pick(exchange, this.#tried)
+    if (!endpoint) return this.#finish(picker.whyNone())
     this.#tried.push(endpoint)
     upstream.stats.attempts++
     this.#attempt = new Attempt(endpoint, { head: exchange.request, headers, body: this.#body }, this)

@@ -12,14 +12,19 @@ export interface MemberUpdate {
   readonly weight: number
   /** null: eligible. */
   readonly exclusion: Exclusion | null
+  readonly tags?: readonly string[]
+  readonly meta?: Readonly<Record<string, string>>
 }
 
 /** One instance of an upstream as the data plane holds it. */
 export interface Member {
   readonly id: string
   readonly endpoint: Endpoint
+  /** > 0 if eligible; less than the instance's own while it starts slowly. */
   readonly weight: number
   readonly exclusion: Exclusion | null
+  readonly tags: readonly string[]
+  readonly meta: Readonly<Record<string, string>>
 }
 
 /** Immutable; replaced whole. */

@@ -1,10 +1,11 @@
 import type { Failure } from '../exchange.ts'
+import type { Member } from './members.ts'
 import type { Upstream } from './upstream.ts'
 
-/** Why an upstream has nobody to send to. */
-export function noMember({ name, members }: Upstream): Failure {
-  if (!members.known) return { code: 'upstream_unknown', detail: `the registry has not told the instances of "${name}" yet` }
-  if (members.all.length === 0) return { code: 'no_instance', detail: `the registry lists no instance of "${name}"` }
-  const reasons = members.all.map(({ id, exclusion }) => `${id}: ${exclusion}`).join(', ')
-  return { code: 'no_healthy_instance', detail: `"${name}" has ${members.all.length} instances, none eligible (${reasons})` }
+/** Why an upstream, or the part of it that `which` names, has nobody to send to. */
+export function noMember({ name, members: { known } }: Upstream, members: readonly Member[], which = ''): Failure {
+  if (!known) return { code: 'upstream_unknown', detail: `the registry has not told the instances of "${name}" yet` }
+  if (members.length === 0) return { code: 'no_instance', detail: `the registry lists no instance of "${name}"${which}` }
+  const reasons = members.map(({ id, exclusion }) => `${id}: ${exclusion}`).join(', ')
+  return { code: 'no_healthy_instance', detail: `"${name}"${which} has ${members.length} instances, none eligible (${reasons})` }
 }

@@ -29,4 +29,6 @@ export interface UpstreamPolicy extends AttemptPolicy {
   readonly maxConnections: number
   /** Requests that may wait for a connection, per endpoint; more are refused with `upstream_overloaded`. */
   readonly maxQueued: number
+  /** For so long the weight of an endpoint that becomes eligible grows to its own, ms; 0: it has it at once. */
+  readonly slowStartMs: number
 }

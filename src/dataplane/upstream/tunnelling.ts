@@ -1,14 +1,16 @@
 import type { Exchange, Failure, HeaderList, Tunnel } from '../exchange.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { Outcome } from './forwarding.ts'
+import type { Picker } from './picker.ts'
 import type { AttemptPolicy } from './policy.ts'
 import type { Upstream } from './upstream.ts'
-import { noMember } from './no-member.ts'
 
 export interface TunnellingOptions {
   readonly exchange: Exchange
   readonly tunnel: Tunnel
   readonly upstream: Upstream
+  /** Where in the upstream. */
+  readonly picker: Picker
   readonly policy: AttemptPolicy
   readonly headers: HeaderList
   readonly onDone: (outcome: Outcome) => void
@@ -16,12 +18,12 @@ export interface TunnellingOptions {
 
 /** Takes an upgrade to its upstream; an endpoint that breaks before it has answered is passed over for another one. */
 export function startTunnelling(options: TunnellingOptions): void {
-  const { exchange, tunnel, upstream, policy, headers, onDone } = options
+  const { exchange, tunnel, upstream, picker, policy, headers, onDone } = options
   const tried: Endpoint[] = []
 
   const attempt = (): void => {
-    const endpoint = upstream.pick(exchange, tried)
-    if (!endpoint) return onDone({ attempts: tried.length, endpoint: null, failure: noMember(upstream) })
+    const endpoint = picker.pick(exchange, tried)
+    if (!endpoint) return onDone({ attempts: tried.length, endpoint: null, failure: picker.whyNone() })
     tried.push(endpoint)
     upstream.stats.attempts++
     endpoint.inFlight++

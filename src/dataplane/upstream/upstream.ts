@@ -1,13 +1,16 @@
 import { isDeepStrictEqual } from 'node:util'
 import { formatAddress } from '../../address.ts'
-import { pause, type Clock, type Random } from '../../clock.ts'
+import { pause, type Clock, type Random, type Timer } from '../../clock.ts'
 import type { ErrorCode } from '../../errors.ts'
 import type { Balancer } from '../balancer/balancer.ts'
 import { createBalancer } from '../balancer/table.ts'
 import type { Asker, Failure } from '../exchange.ts'
 import { Endpoint, type EndpointLimits } from './endpoint.ts'
 import type { Member, Members, MemberUpdate } from './members.ts'
+import { noMember } from './no-member.ts'
+import { pickUntried, type Picker } from './picker.ts'
 import type { UpstreamPolicy } from './policy.ts'
+import { SlowStart } from './slow-start.ts'
 
 /** Failures of an attempt that say nothing about its endpoint. */
 const notOfTheEndpoint: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -37,13 +40,17 @@ export interface UpstreamStats {
 }
 
 /** A service as we call it: its members, its balancer, its policy. What requests read are references that are replaced whole. */
-export class Upstream {
+export class Upstream implements Picker {
   readonly name: string
   readonly stats: UpstreamStats = { attempts: 0, retries: 0, failures: new Map() }
   /** Called with the endpoint's key when an attempt could not connect or was cut: the prober looks at once. */
   onTrouble: ((endpointKey: string) => void) | null = null
   readonly #deps: UpstreamDeps
   #endpoints: ReadonlyMap<string, Endpoint> = new Map()
+  /** The members as the control plane handed them over last. */
+  #listed: readonly Member[] = []
+  readonly #slowStart = new SlowStart()
+  #step: Timer | null = null
   #members: Members = { all: [], eligible: [], known: false }
   #policy: UpstreamPolicy
   #balancer: Balancer
@@ -66,6 +73,7 @@ export class Upstream {
   setPolicy(policy: UpstreamPolicy): void {
     if (!isDeepStrictEqual(policy.balance, this.#policy.balance)) this.#balancer = createBalancer(policy.balance, this.#deps)
     this.#policy = policy
+    if (this.#members.known) this.#publish()
     for (const endpoint of this.#endpoints.values()) endpoint.setLimits(limitsOf(policy))
   }
 
@@ -77,21 +85,26 @@ export class Upstream {
       const key = formatAddress(address)
       if (!endpoints.has(key)) endpoints.set(key, before.get(key) ?? new Endpoint(address, limitsOf(this.#policy)))
     }
-    const all = updates.flatMap((update): Member[] => {
+    this.#listed = updates.flatMap((update): Member[] => {
       const endpoint = endpoints.get(formatAddress(update.address))
-      return endpoint ? [{ id: update.id, endpoint, weight: update.weight, exclusion: update.exclusion }] : []
+      return endpoint ? [{ tags: [], meta: {}, ...update, endpoint }] : []
     })
     this.#endpoints = endpoints
-    this.#members = { all, eligible: all.filter(({ exclusion }) => exclusion === null), known: true }
+    this.#publish()
     for (const [key, endpoint] of before) if (!endpoints.has(key)) endpoint.retire()
   }
 
-  /** The endpoint for the next attempt: not one that was tried, as long as there is another. Null: no member is eligible. */
   pick(asker: Asker, tried: readonly Endpoint[]): Endpoint | null {
-    const { eligible } = this.#members
-    if (tried.length === 0) return this.#balancer.pick(eligible, asker)?.endpoint ?? null
-    const untried = eligible.filter(({ endpoint }) => !tried.includes(endpoint))
-    return this.#balancer.pick(untried.length > 0 ? untried : eligible, asker)?.endpoint ?? null
+    return pickUntried(this.#balancer, this.#members.eligible, asker, tried)
+  }
+
+  whyNone(): Failure {
+    return noMember(this, this.#members.all)
+  }
+
+  /** Another balancer as the policy wants it, for a part of the members. */
+  createBalancer(): Balancer {
+    return createBalancer(this.#policy.balance, this.#deps)
   }
 
   /** Counts a failed attempt and has its endpoint probed at once, if the endpoint is to blame. */
@@ -104,12 +117,35 @@ export class Upstream {
 
   /** Gives attempts under way `drainMs`, then ends all connections. */
   async close(drainMs: number): Promise<void> {
+    this.#step?.cancel()
     const endpoints = [...this.#endpoints.values()]
     const since = this.#deps.clock.monotonic()
     while (endpoints.some(({ inFlight }) => inFlight > 0) && this.#deps.clock.monotonic() - since < drainMs) {
       await pause(this.#deps.clock, 20)
     }
     await Promise.all(endpoints.map((endpoint) => endpoint.destroy()))
+  }
+
+  /** Makes the members that requests read out of what is listed and what time has done to it. */
+  #publish(): void {
+    const { slowStartMs } = this.#policy
+    const now = this.#deps.clock.monotonic()
+    const eligible = this.#listed.filter(({ exclusion }) => exclusion === null)
+    this.#slowStart.follow(
+      eligible.map(({ endpoint }) => endpoint),
+      now,
+    )
+    const all = this.#listed.map((member) => ({
+      ...member,
+      weight: member.weight * this.#slowStart.ratioOf(member.endpoint, slowStartMs, now),
+    }))
+    this.#members = { all, eligible: all.filter(({ exclusion }) => exclusion === null), known: true }
+    this.#awaitStep(this.#slowStart.nextStepAt(slowStartMs, now) - now)
+  }
+
+  #awaitStep(inMs: number): void {
+    this.#step?.cancel()
+    this.#step = inMs === Infinity ? null : this.#deps.clock.after(inMs, () => this.#publish())
   }
 }
 
