@@ -119,7 +119,9 @@ export function serviceRow(node: string, given: GivenService): Unindexed<Service
 /** The check as it is kept; name and tags of its service are filled in by the catalog. */
 export function checkRow(node: string, given: GivenCheck): Unindexed<CheckRow> {
   const { Definition: definition, ServiceID: serviceId = '', Name: name = '' } = given
-  const kept = Object.entries(definition ?? {}).filter(([, value]) => value !== '' && value !== 0 && value !== '0s')
+  const kept = Object.keys(definitionShape)
+    .map((key) => [key, definition?.[key as keyof typeof definitionShape]] as const)
+    .filter(([, value]) => value !== undefined && value !== '' && value !== 0 && value !== '0s')
   return {
     node,
     id: given.CheckID || name,

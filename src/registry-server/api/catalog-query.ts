@@ -25,7 +25,7 @@ export interface CatalogQuery {
 /** Answers a read of catalog or health; it may block, and its text is kept until the catalog changes. */
 export function cachedRead(registry: Registry, request: ApiRequest, query: CatalogQuery): Answer | Promise<Answer> {
   const { store, blocked, answers, datacenter } = registry
-  const options = parseReadOptions(request.query, datacenter)
+  const options = parseReadOptions(request.query, datacenter, { duringRead: true })
   const filter = query.fields ? readFilter(request.query, query.fields) : () => true
   const key = cacheKey(request)
   const cacheHeaders = query.isCacheable && request.query.has('cached') ? headersOfCache(registry, request, key) : []

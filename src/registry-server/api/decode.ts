@@ -1,4 +1,5 @@
 import { Refusal } from '../refusal.ts'
+import { compareBytes } from '../store/sorted-map.ts'
 import { parseGoDurationNs } from './go-duration.ts'
 
 /** Turns one JSON value into a typed one, or refuses it in the words of Go's decoder. `field` is where it stands: `.Port`. */
@@ -115,10 +116,12 @@ export function listOf<T>(item: Decode<T>, goType = 'slice'): Decode<readonly T[
   }
 }
 
+/** Maps are kept as Go writes them: sorted by key. */
 export function mapOf<T>(item: Decode<T>): Decode<Readonly<Record<string, T>>> {
   return (value, field) => {
     if (!isRecord(value)) throw mismatch(value, field, 'map')
-    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, item(inner, `${field}.${key}`)]))
+    const entries = Object.entries(value).toSorted(([a], [b]) => compareBytes(a, b))
+    return Object.fromEntries(entries.map(([key, inner]) => [key, item(inner, `${field}.${key}`)]))
   }
 }
 

@@ -21,7 +21,7 @@ export const fireEvent: Handler = (registry, request) => {
   const isForUs = filtersOf({ nodeFilter, serviceFilter, tagFilter })
   const event = { name, payload: body, nodeFilter, serviceFilter, tagFilter }
   const { events } = registry.store.state
-  const fired = isForUs(registry) ? events.fire(event) : { ...event, id: events.newId(), time: 0 }
+  const fired = isForUs(registry) ? events.fire(event) : events.pass(event)
   registry.store.watches.wake(['events'])
   // Consul answers before the event has come round and got its time.
   return jsonAnswer(view({ ...fired, time: 0 }), request.isPretty)

@@ -43,10 +43,11 @@ const queryFields = object(
 )
 
 /** Decodes a prepared query. Refuses what Consul refuses, in its words: 400 what cannot be read, 500 what makes no sense. */
-export function parseQueryBody(body: Buffer): Omit<QueryRow, 'createIndex' | 'modifyIndex'> {
+export function parseQueryBody(body: Buffer, { isNew = false } = {}): Omit<QueryRow, 'createIndex' | 'modifyIndex'> {
   const given = decodeBody(body, queryFields, { isExact: true })
   const { Name: name = '', Session: session = '', Template: template = {}, Service: service = {} } = given
   const type = template.Type ?? ''
+  if (isNew && given.ID) throw new Refusal(500, 'ID must be empty when creating a new prepared query')
   // A name, a session or a template: one of them has to say how it ends or how it is found.
   if (name === '' && session === '' && type === '') throw invalid('Must be bound to a session')
   const query = {

@@ -11,9 +11,8 @@ import type { Handler, Registry } from './registry.ts'
 import { instanceView } from './views.ts'
 
 export const createQuery: Handler = async ({ store, datacenter }, request) => {
-  const query = parseQueryBody(request.body)
+  const query = parseQueryBody(request.body, { isNew: true })
   requireDc(request.query, datacenter)
-  if (query.id !== '') throw new Refusal(500, 'ID must be empty when creating a new prepared query')
   const id = await store.write((transaction) => putQuery(transaction, { ...query, id: randomUUID() }))
   return jsonAnswer({ ID: id }, request.isPretty)
 }
@@ -61,7 +60,7 @@ function onlyRead({ rest, method }: ApiRequest): Answer | null {
 
 function readQueries(registry: Registry, request: ApiRequest, find: () => readonly QueryRow[]): Answer | Promise<Answer> {
   const { store, blocked, datacenter } = registry
-  const options = parseReadOptions(request.query, datacenter)
+  const options = parseReadOptions(request.query, datacenter, { duringRead: true })
   return blocked.answer(request, options, {
     topics: ['queries'],
     read: () => {
@@ -77,7 +76,7 @@ function readQueries(registry: Registry, request: ApiRequest, find: () => readon
 function execute(registry: Registry, request: ApiRequest, name: string): Answer {
   const { store, datacenter, random } = registry
   const { query, isPretty } = request
-  const { consistency } = parseReadOptions(query, datacenter)
+  const { consistency } = parseReadOptions(query, datacenter, { duringRead: true })
   const limit = parseLimit(query)
   const found = resolveQuery(store.state, name)
   if (!found) return textAnswer(404, 'Query not found')
@@ -96,7 +95,7 @@ function execute(registry: Registry, request: ApiRequest, name: string): Answer 
 }
 
 function explain({ store, datacenter }: Registry, { query, isPretty }: ApiRequest, name: string): Answer {
-  const { consistency } = parseReadOptions(query, datacenter)
+  const { consistency } = parseReadOptions(query, datacenter, { duringRead: true })
   const found = resolveQuery(store.state, name)
   if (!found) return textAnswer(404, 'Query not found')
   return jsonAnswer({ Query: queryView(found), ...meta(consistency) }, isPretty, readHeaders(1n, consistency))

@@ -14,24 +14,29 @@ const longestWaitMs = 600_000
 const plain: ReadOptions = { index: 0n, waitMs: defaultWaitMs, consistency: 'leader' }
 
 /** Parses `index`, `wait`, `stale`, `consistent`, `dc` and `ns` of a read. */
-export function parseReadOptions(query: URLSearchParams, datacenter: string): ReadOptions {
+export function parseReadOptions(query: URLSearchParams, datacenter: string, { duringRead = false } = {}): ReadOptions {
   if (query.size === 0) return plain
-  requireLocal(query, datacenter)
-  return { index: parseIndex(query), waitMs: parseWaitMs(query), consistency: parseConsistency(query) }
+  refuseNamespace(query)
+  const options = { index: parseIndex(query), waitMs: parseWaitMs(query), consistency: parseConsistency(query) }
+  requireDc(query, datacenter, { duringRead })
+  return options
 }
 
 /** Refuses a request for another datacenter or, as open-source Consul does, one that names a namespace. */
 export function requireLocal(query: URLSearchParams, datacenter: string): void {
-  if (query.has('ns')) {
-    throw new Refusal(400, 'Bad request: Invalid query parameter: "ns" - Namespaces are a Consul Enterprise feature')
-  }
+  refuseNamespace(query)
   requireDc(query, datacenter)
 }
 
+function refuseNamespace(query: URLSearchParams): void {
+  if (!query.has('ns')) return
+  throw new Refusal(400, 'Bad request: Invalid query parameter: "ns" - Namespaces are a Consul Enterprise feature')
+}
+
 /** Refuses a request for another datacenter. */
-export function requireDc(query: URLSearchParams, datacenter: string): void {
+export function requireDc(query: URLSearchParams, datacenter: string, { duringRead = false } = {}): void {
   const wanted = query.get('dc')
-  if (wanted && wanted !== datacenter) throw new Refusal(500, 'No path to datacenter')
+  if (wanted && wanted !== datacenter) throw new Refusal(500, 'No path to datacenter', { duringRead })
 }
 
 /** Parses a decimal uint64, or returns null. */

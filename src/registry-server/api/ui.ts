@@ -2,6 +2,8 @@ import { Refusal } from '../refusal.ts'
 import type { CheckRow, NodeRow } from '../store/rows.ts'
 import { nodeKey, type State } from '../store/state.ts'
 import { cachedRead } from './catalog-query.ts'
+import { serviceFields } from './filter/fields.ts'
+import type { Filter } from './filter/filter.ts'
 import type { Handler } from './registry.ts'
 import { checkView, serviceView } from './views.ts'
 
@@ -12,9 +14,13 @@ export const uiServices: Handler = (registry, request) => {
   return cachedRead(registry, request, {
     topics: ['services', 'checks', 'nodes'],
     index: () => state.maxIndex('services', 'checks', 'nodes'),
-    fields: null,
+    fields: serviceFields,
     hidesConsistency: true,
-    rows: () => [...state.services.groupNames()].toSorted().map((name) => summaryOf(state, name)),
+    rows: (isWanted) =>
+      [...state.services.groupNames()]
+        .toSorted()
+        .map((name) => summaryOf(state, name, isWanted))
+        .filter((row) => row !== null),
   })
 }
 
@@ -45,8 +51,9 @@ export const uiNode: Handler = (registry, request) => {
   })
 }
 
-function summaryOf(state: State, name: string): object {
-  const instances = state.services.group(name)
+function summaryOf(state: State, name: string, isWanted: Filter): object | null {
+  const instances = state.services.group(name).filter((service) => isWanted(serviceView(service)))
+  if (instances.length === 0) return null
   const nodes = [...new Set(instances.map(({ node }) => node))]
   const checks = [
     ...nodes.flatMap((node) => state.checks.group(nodeKey(node, ''))),

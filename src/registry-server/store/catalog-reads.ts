@@ -1,4 +1,5 @@
 import type { CheckRow, NodeRow, ServiceRow } from './rows.ts'
+import { compareBytes } from './sorted-map.ts'
 import { nodeKey, type IndexName, type State } from './state.ts'
 
 /** An instance as health queries see it: its node, itself, and the checks of both. */
@@ -55,7 +56,8 @@ export function serviceTags(state: State, nodeMeta: readonly (readonly [string, 
     for (const tag of service.tags) tags.add(tag)
     found.set(service.name, tags)
   }
-  return Object.fromEntries([...found].map(([name, tags]) => [name, [...tags]]))
+  const sorted = [...found].toSorted(([a], [b]) => compareBytes(a, b))
+  return Object.fromEntries(sorted.map(([name, tags]) => [name, [...tags]]))
 }
 
 export function hasMeta(node: NodeRow, wanted: readonly (readonly [string, string])[]): boolean {

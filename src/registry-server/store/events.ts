@@ -21,15 +21,13 @@ export class Events {
   // The first event of an agent of Consul has the time 2.
   #time = 1
 
-  /** Consul's ids are plain random bits in the form of a UUID. */
-  newId(): string {
-    return randomBytes(16)
-      .toString('hex')
-      .replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
+  /** An event that is for others only: it is not kept, and counts. */
+  pass(event: Omit<UserEvent, 'id' | 'time'>): UserEvent {
+    return { ...event, id: newId(), time: ++this.#time }
   }
 
   fire(event: Omit<UserEvent, 'id' | 'time'>): UserEvent {
-    const fired = { ...event, id: this.newId(), time: ++this.#time }
+    const fired = this.pass(event)
     this.#events.push(fired)
     if (this.#events.length > mostEvents) this.#events.shift()
     return fired
@@ -47,4 +45,11 @@ export function eventIndex(events: readonly UserEvent[]): bigint {
   if (!last) return 1n
   const bits = Buffer.from(last.id.replaceAll('-', ''), 'hex')
   return bits.readBigUInt64BE(0) ^ bits.readBigUInt64BE(8)
+}
+
+// Consul's ids are plain random bits in the form of a UUID.
+function newId(): string {
+  return randomBytes(16)
+    .toString('hex')
+    .replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
 }
