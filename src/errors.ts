@@ -57,6 +57,7 @@ export const errorTable = {
   task_timeout: { status: null, sentence: 'The task did not end in time.' },
   // The command line.
   usage: { status: null, sentence: 'The command was not understood.' },
+  file_unusable: { status: null, sentence: 'The file cannot be used.' },
   admin_unreachable: { status: null, sentence: 'The admin API of the gateway cannot be reached.' },
 } as const
 
