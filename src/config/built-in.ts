@@ -17,6 +17,7 @@ export const builtIn: {
     balance: { kind: 'round-robin', options: {} },
     maxConnections: 128,
     maxQueued: 1_024,
+    slowStartMs: 0,
   },
   health: {
     probe: { kind: 'tcp', options: {} },

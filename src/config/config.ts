@@ -41,11 +41,19 @@ export interface AttemptOverrides {
   readonly retry?: { readonly [K in keyof RetryPolicy]?: RetryPolicy[K] | undefined } | undefined
 }
 
+/** One part of a route's traffic. */
+export interface RouteShare {
+  readonly upstream: string
+  readonly weight: number
+  /** Only instances with these tags or meta; absent: all. */
+  readonly where?: Readonly<Record<string, string>> | undefined
+}
+
 export interface RouteConfig extends AttemptOverrides {
   readonly name: string
   readonly match: RouteMatch
   readonly filters: readonly FilterSpec[]
-  readonly to: readonly { readonly upstream: string; readonly weight: number }[]
+  readonly to: readonly RouteShare[]
 }
 
 /** An upstream with every value filled in: upstream over defaults over built-in. */

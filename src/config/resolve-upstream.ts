@@ -4,7 +4,7 @@ import type { UpstreamDeclaration, UpstreamSettings } from './schema/upstream.ts
 
 /** Fills in what an upstream does not say: upstream over defaults over built-in, value by value. */
 export function resolveUpstream(name: string, own: UpstreamDeclaration, defaults: UpstreamSettings): UpstreamConfig {
-  const { timeouts, retry, balance, maxConnections, maxQueued } = builtIn.upstream
+  const { timeouts, retry, balance, maxConnections, maxQueued, slowStartMs } = builtIn.upstream
   return {
     name,
     source: own.instances ? { kind: 'static', instances: own.instances } : { kind: 'service', service: own.service ?? name },
@@ -14,6 +14,7 @@ export function resolveUpstream(name: string, own: UpstreamDeclaration, defaults
       balance: own.balance ?? defaults.balance ?? balance,
       maxConnections: own.maxConnections ?? defaults.maxConnections ?? maxConnections,
       maxQueued: own.maxQueued ?? defaults.maxQueued ?? maxQueued,
+      slowStartMs: own.slowStart ?? defaults.slowStart ?? slowStartMs,
     },
     health: overlay(builtIn.health, defaults.health, own.health),
   }

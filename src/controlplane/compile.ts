@@ -3,6 +3,7 @@ import type { Filter } from '../dataplane/filters/filter.ts'
 import { compileRouter } from '../dataplane/router/router.ts'
 import type { Destination, Route, Snapshot } from '../dataplane/snapshot.ts'
 import type { AttemptPolicy } from '../dataplane/upstream/policy.ts'
+import { Subset } from '../dataplane/upstream/subset.ts'
 import type { Upstream } from '../dataplane/upstream/upstream.ts'
 
 /** What runs, by the names that config has for it. */
@@ -18,9 +19,10 @@ export function compileSnapshot(hot: HotConfig, generation: number, running: Run
 }
 
 function compileRoute(route: RouteConfig, { upstreamOf, filtersOf }: RunningParts): Route {
-  const to = route.to.map(({ upstream: name, weight }): Destination => {
+  const to = route.to.map(({ upstream: name, weight, where }): Destination => {
     const upstream = upstreamOf(name)
-    return { upstream, weight, policy: effectivePolicy(route, upstream.policy) }
+    const picker = where ? new Subset(upstream, where) : upstream
+    return { upstream, picker, weight, policy: effectivePolicy(route, upstream.policy) }
   })
   return { name: route.name, match: route.match, filters: filtersOf(route.name), to }
 }

@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { isDeepStrictEqual } from 'node:util'
 import { formatAddress, type Address } from '../address.ts'
 import type { Clock, Random } from '../clock.ts'
 import type { UpstreamConfig } from '../config/config.ts'
@@ -36,6 +37,8 @@ interface Listed {
   readonly address: Address
   readonly weight: number
   readonly status: RegistryStatus | 'static'
+  readonly tags: readonly string[]
+  readonly meta: Readonly<Record<string, string>>
 }
 
 /**
@@ -176,10 +179,10 @@ export class Discovery {
   #publish(): void {
     if (!this.#listed) return
     const next = this.#listed.filter(isCallable).map((listed) => {
-      const { id, address, weight } = listed
-      return { id, address, weight, exclusion: this.#exclusionOf(listed) }
+      const { id, address, weight, tags, meta } = listed
+      return { id, address, weight, tags, meta, exclusion: this.#exclusionOf(listed) }
     })
-    if (!this.#published || !sameMembers(this.#published, next)) this.#upstream.setMembers(next)
+    if (!this.#published || !isDeepStrictEqual(this.#published, next)) this.#upstream.setMembers(next)
     this.#published = next
     if (this.isSettled) this.#resolveSettled()
   }
@@ -207,19 +210,10 @@ function isCallable({ address }: Listed): boolean {
   return URL.canParse(`http://${formatAddress(address)}`)
 }
 
-function registeredInstance({ id, address, weight, status }: Instance): Listed {
-  return { id, address, weight, status }
+function registeredInstance({ id, address, weight, status, tags, meta }: Instance): Listed {
+  return { id, address, weight, status, tags, meta }
 }
 
 function staticInstance(address: Address): Listed {
-  return { id: formatAddress(address), address, weight: 1, status: 'static' }
-}
-
-function sameMembers(left: readonly MemberUpdate[], right: readonly MemberUpdate[]): boolean {
-  return left.length === right.length && left.every((member, at) => sameMember(member, right[at]))
-}
-
-function sameMember(left: MemberUpdate, right: MemberUpdate | undefined): boolean {
-  if (!right || left.id !== right.id || left.weight !== right.weight || left.exclusion !== right.exclusion) return false
-  return left.address.host === right.address.host && left.address.port === right.address.port
+  return { id: formatAddress(address), address, weight: 1, status: 'static', tags: [], meta: {} }
 }

@@ -1,12 +1,15 @@
 import type { Filter } from './filters/filter.ts'
 import type { RouteMatch } from './router/route-match.ts'
 import type { Router } from './router/router.ts'
+import type { Picker } from './upstream/picker.ts'
 import type { AttemptPolicy } from './upstream/policy.ts'
 import type { Upstream } from './upstream/upstream.ts'
 
 /** Where a share of a route's traffic goes. */
 export interface Destination {
   readonly upstream: Upstream
+  /** The upstream, or a part of it. */
+  readonly picker: Picker
   /** > 0 */
   readonly weight: number
   /** Effective values: route over upstream over defaults. */

@@ -66,6 +66,7 @@ describe('the smallest file', () => {
         balance: { kind: 'round-robin', options: {} },
         maxConnections: 128,
         maxQueued: 1_024,
+        slowStartMs: 0,
       },
       health: {
         probe: { kind: 'tcp', options: {} },

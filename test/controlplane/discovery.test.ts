@@ -194,8 +194,18 @@ describe('the registry', () => {
     list(instance('shop', target.port))
     await until('it is eligible', () => eligible().length === 1)
     const { members } = upstream
-    list(instance('shop', target.port, { tags: ['new'] }))
+    list(instance('shop', target.port, { tags: [...(members.all[0]?.tags ?? [])] }))
     assert.equal(upstream.members, members)
+  })
+
+  it('that says other tags replaces the members, which subsets are made of', async () => {
+    const target = await startTarget()
+    const { list, eligible, upstream } = start()
+    list(instance('shop', target.port))
+    await until('it is eligible', () => eligible().length === 1)
+    list(instance('shop', target.port, { tags: ['new'], meta: { version: 'v2' } }))
+    assert.deepEqual(upstream.members.eligible[0]?.tags, ['new'])
+    assert.deepEqual(upstream.members.eligible[0]?.meta, { version: 'v2' })
   })
 })
 

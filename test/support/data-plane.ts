@@ -10,6 +10,7 @@ import { compileRouter } from '../../src/dataplane/router/router.ts'
 import type { Route } from '../../src/dataplane/snapshot.ts'
 import type { Timeouts, UpstreamPolicy } from '../../src/dataplane/upstream/policy.ts'
 import { Upstream } from '../../src/dataplane/upstream/upstream.ts'
+import { upstreamPolicy } from './upstream-policy.ts'
 
 export interface TestRoute {
   readonly name: string
@@ -110,15 +111,8 @@ const defaultLimits: ListenerLimits = {
 }
 
 function policyOf({ policy }: DataPlaneOptions): UpstreamPolicy {
-  return {
-    balance: { kind: 'round-robin', options: {} },
-    maxConnections: 16,
-    maxQueued: 64,
-    retry: { attempts: 2 },
-    slowStartMs: 0,
-    ...policy,
-    timeouts: { connectMs: 1_000, responseMs: 15_000, idleMs: 60_000, ...policy?.timeouts },
-  }
+  const { timeouts } = upstreamPolicy()
+  return upstreamPolicy({ ...policy, timeouts: { ...timeouts, ...policy?.timeouts } })
 }
 
 function routesOf(options: DataPlaneOptions, upstreams: ReadonlyMap<string, Upstream>): readonly Route[] {

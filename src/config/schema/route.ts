@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { filterTable } from '../../dataplane/filters/table.ts'
 import { parseHostPattern } from '../../dataplane/router/host-pattern.ts'
 import { parsePathPattern } from '../../dataplane/router/path-pattern.ts'
+import type { RouteShare } from '../config.ts'
 import { retry, timeouts } from './attempts.ts'
 import { exactlyOneOf, optionsByKind } from './kinds.ts'
 import { about, count, name, nameProblem, refuseRepeated } from './scalars.ts'
@@ -75,6 +76,17 @@ const filter = z
 
 const upstreamName = name({ description: 'An upstream, or a service of the registry.', example: 'shop' })
 
+const where = z
+  .record(z.string().min(1), z.string())
+  .refine((set) => Object.keys(set).length > 0, 'names nothing: write { version: v1 }, or take the line out for all instances')
+  .meta(
+    about({
+      description:
+        'Only instances with all of this: a key of their meta with that value, or a tag `key=value`; `tag` is a whole tag.',
+      example: { version: 'v1' },
+    }),
+  )
+
 const share = z
   .strictObject({
     upstream: upstreamName,
@@ -84,8 +96,9 @@ const share = z
       min: 1,
       max: 1_000_000,
     }).optional(),
+    where: where.optional(),
   })
-  .transform(({ upstream, weight }) => ({ upstream, weight: weight ?? 1 }))
+  .transform(({ upstream, weight, where }): RouteShare => ({ upstream, weight: weight ?? 1, ...(where && { where }) }))
   .meta(about({ description: 'One part of the traffic.', example: { upstream: 'shop', weight: 1 } }))
 
 const shares = z
@@ -94,7 +107,7 @@ const shares = z
   .superRefine((all, context) =>
     refuseRepeated(
       all,
-      ({ upstream }) => upstream,
+      ({ upstream, where }) => (where ? `${upstream} where ${JSON.stringify(where)}` : upstream),
       context,
       (at) => [at, 'upstream'],
     ),

@@ -6,7 +6,7 @@ import { probeTable } from '../../health/table.ts'
 import { builtIn } from '../built-in.ts'
 import { retry, timeouts } from './attempts.ts'
 import { kindOrOptions, oneOf, optionsByKind } from './kinds.ts'
-import { about, count, duration, name, percent, refuseRepeated, targetAddress } from './scalars.ts'
+import { about, count, duration, durationOrOff, name, percent, refuseRepeated, targetAddress } from './scalars.ts'
 
 const fallback = builtIn.health
 
@@ -69,6 +69,13 @@ const policy = {
   health: health.optional(),
   timeouts: timeouts.optional(),
   retry: retry.optional(),
+  slowStart: durationOrOff({
+    description:
+      'For so long the weight of an instance that becomes eligible grows, from a tenth to its own; 0: it has it at once. Round-robin knows no weights.',
+    default: 0,
+    example: '30s',
+    maxMs: 3_600_000,
+  }).optional(),
   maxConnections: count({
     description: 'Open connections per instance at the most; more requests wait.',
     default: builtIn.upstream.maxConnections,

@@ -1,9 +1,13 @@
 import type { Failure } from '../exchange.ts'
-import type { Member } from './members.ts'
-import type { Upstream } from './upstream.ts'
+import type { Member, Members } from './members.ts'
+
+interface Source {
+  readonly name: string
+  readonly members: Members
+}
 
 /** Why an upstream, or the part of it that `which` names, has nobody to send to. */
-export function noMember({ name, members: { known } }: Upstream, members: readonly Member[], which = ''): Failure {
+export function noMember({ name, members: { known } }: Source, members: readonly Member[], which = ''): Failure {
   if (!known) return { code: 'upstream_unknown', detail: `the registry has not told the instances of "${name}" yet` }
   if (members.length === 0) return { code: 'no_instance', detail: `the registry lists no instance of "${name}"${which}` }
   const reasons = members.map(({ id, exclusion }) => `${id}: ${exclusion}`).join(', ')
