@@ -7,7 +7,8 @@ export type Transport = 'udp' | 'tcp'
 export interface FitRules {
   readonly transport: Transport
   readonly enableTruncate: boolean
-  readonly udpAnswerLimit: number
+  /** Answers for a client without EDNS0; null: as many as fit, and if those are not all, the client is told so. */
+  readonly udpAnswerLimit: number | null
 }
 
 /** RFC 1035 §4.2.1: what every client can take over UDP, bytes. */
@@ -31,7 +32,7 @@ export function writeFitting(writer: MessageWriter, query: Query, parts: Message
     !(wasLimited && limitBytes === plainBytes && sent.answers.length > 1 && isTooLongUncompressed(query, sent))
   const fitting = fits(limited) ? limited : fewerAnswers(limited, fits)
   if (!fitting) return cut(writer, query, limited)
-  const truncated = rules.enableTruncate && fitting.answers.length < parts.answers.length
+  const truncated = (rules.enableTruncate || rules.udpAnswerLimit === null) && fitting.answers.length < parts.answers.length
   return writer.write(query, truncated ? { ...fitting, truncated } : fitting) ?? cut(writer, query, limited)
 }
 
@@ -50,7 +51,7 @@ export function mostBytesFor({ edns }: Query, transport: Transport): number {
 function limitAnswers(query: Query, parts: MessageParts, { transport, udpAnswerLimit }: FitRules): MessageParts {
   const most = query.type === recordType.SRV ? mostAnswers.srv : mostAnswers.address
   const isPlain = transport === 'udp' && mostBytesFor(query, 'udp') === plainBytes
-  const limit = isPlain ? Math.min(udpAnswerLimit, mostPlainAnswers) : most
+  const limit = isPlain && udpAnswerLimit !== null ? Math.min(udpAnswerLimit, mostPlainAnswers) : most
   return parts.answers.length <= limit ? parts : firstAnswers(parts, limit)
 }
 

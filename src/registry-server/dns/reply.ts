@@ -21,6 +21,8 @@ export interface Reply {
   readonly groups: readonly AnswerGroup[]
   /** The order of the groups is random in every answer: that spreads the load of those who take the first. */
   readonly shuffled: boolean
+  /** A client without EDNS0 gets a few of the answers, and is not told that there are more. */
+  readonly limited: boolean
   readonly authorities: readonly DnsRecord[]
   readonly additionals: readonly DnsRecord[]
   /** Whether the same question may get the same records again while the catalog does not change. */
@@ -32,6 +34,7 @@ const empty: Reply = {
   authoritative: true,
   groups: [],
   shuffled: false,
+  limited: false,
   authorities: [],
   additionals: [],
   lasting: false,
@@ -47,7 +50,7 @@ export function group(
 
 /** The same groups in random order, until the catalog changes. */
 export function shuffledReply(groups: readonly AnswerGroup[]): Reply {
-  return { ...empty, groups, shuffled: true, lasting: groups.every(({ foreign }) => foreign === null) }
+  return { ...empty, groups, shuffled: true, limited: true, lasting: groups.every(({ foreign }) => foreign === null) }
 }
 
 export function fixedReply(groups: readonly AnswerGroup[], authorities: readonly DnsRecord[] = []): Reply {

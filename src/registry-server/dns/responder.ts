@@ -96,7 +96,8 @@ export class Responder {
       edns: reply.rcode === rcode.refused ? null : query.edns,
     }
     const { enableTruncate, udpAnswerLimit } = options
-    return writeFitting(this.#writer, query, parts, { transport, enableTruncate, udpAnswerLimit })
+    const answerLimit = reply.limited ? udpAnswerLimit : null
+    return writeFitting(this.#writer, query, parts, { transport, enableTruncate, udpAnswerLimit: answerLimit })
   }
 
   #writeCut(query: Query): Buffer | null {
