@@ -1,7 +1,9 @@
 import { z } from 'zod'
 import { GatewayError } from '../../errors.ts'
 import { bodyLimit } from './body-limit.ts'
+import { compress } from './compress.ts'
 import { cors } from './cors.ts'
+import { errorPages } from './error-pages.ts'
 import { faultInjection } from './fault-injection.ts'
 import type { Filter, FilterDeps, FilterKind, FilterSpec } from './filter.ts'
 import { ipAllow, ipDeny } from './ip-access.ts'
@@ -27,6 +29,8 @@ export const filterTable = {
   securityHeaders,
   requestId,
   faultInjection,
+  compress,
+  errorPages,
 } as const
 
 const kinds: Readonly<Record<string, FilterKind<unknown>>> = filterTable

@@ -23,6 +23,8 @@ const examples: Readonly<Record<FilterName, unknown>> = {
   securityHeaders: {},
   requestId: {},
   faultInjection: { abort: {} },
+  compress: {},
+  errorPages: { pages: { '5xx': { body: 'sorry' } } },
 }
 
 for (const [name, kind] of Object.entries<FilterKind<unknown>>(filterTable)) {

@@ -1,0 +1,110 @@
+import { z } from 'zod'
+import type { RequestHead, ResponseHead } from '../exchange.ts'
+import { preferredCoding } from '../http/accept-encoding.ts'
+import { fieldOf, removeFields, setField } from '../http/header-list.ts'
+import { addVary } from '../http/vary.ts'
+import { CompressedDownstream, type Coding } from './compressed-downstream.ts'
+import type { FilterKind } from './filter.ts'
+import { bytesOf, sizeText } from './scalar-options.ts'
+
+const usualTypes = [
+  'text/*',
+  'application/json',
+  'application/*+json',
+  'application/javascript',
+  'application/x-javascript',
+  'application/xml',
+  'application/*+xml',
+  'application/x-ndjson',
+  'application/manifest+json',
+  'application/wasm',
+  'image/svg+xml',
+  'image/bmp',
+  'font/ttf',
+  'font/otf',
+]
+
+const codings: readonly Coding[] = ['zstd', 'br', 'gzip']
+
+const options = z
+  .strictObject({
+    codings: z
+      .array(z.enum(['zstd', 'br', 'gzip']))
+      .min(1, 'names none: write [gzip]')
+      .default([...codings])
+      .meta({
+        description: 'Which, in our order of preference; that of the client goes first. Default: [zstd, br, gzip].',
+        examples: [['gzip']],
+      }),
+    min: sizeText
+      .default('1KiB')
+      .meta({
+        description: 'Shorter answers stay as they are; those that do not tell their length are compressed. Default: 1KiB.',
+        examples: ['1KiB'],
+      }),
+    types: z
+      .array(z.string().regex(/^[a-z0-9.+*-]+\/[a-z0-9.+*-]+$/, 'is not a media type: write text/html or text/*'))
+      .min(1, 'names none: write [text/*]')
+      .default(usualTypes)
+      .meta({
+        description: 'Media types worth it; * is any text. Default: text, JSON, XML, scripts, SVG, fonts.',
+        examples: [['text/*']],
+      }),
+  })
+  .describe(
+    'Compresses answers for clients that can read it. Not those that are compressed already, parts (206), or marked no-transform. Leave it off where answers mix secrets with what a caller sends (BREACH).',
+  )
+
+/** `compress: { codings: [zstd, br, gzip], min: 1KiB }` */
+export const compress: FilterKind<z.infer<typeof options>> = {
+  options,
+  create: ({ codings: offered, min, types }) => {
+    const choice: Choice = { offered, minBytes: bytesOf(min), isWorth: compileTypes(types) }
+    return {
+      onResponseBody: (downstream, request) => new CompressedDownstream(downstream, (head) => choose(choice, request, head)),
+    }
+  },
+}
+
+interface Choice {
+  readonly offered: readonly Coding[]
+  readonly minBytes: number
+  readonly isWorth: (contentType: string) => boolean
+}
+
+// They tell of the bytes as they were (RFC 9530), or promise parts of them.
+const ofTheBytes = new Set(['content-length', 'accept-ranges', 'content-md5', 'digest', 'content-digest', 'repr-digest'])
+
+/** The coding of an answer, whose head is then changed for it; null: it stays as it is. */
+function choose({ offered, minBytes, isWorth }: Choice, request: RequestHead, { status, headers }: ResponseHead): Coding | null {
+  if (!hasWholeBody(request, status) || !isWorth(fieldOf(headers, 'content-type') ?? '')) return null
+  if ((fieldOf(headers, 'content-encoding') ?? 'identity') !== 'identity') return null
+  if (fieldOf(headers, 'content-range') !== undefined || forbidsTransforming(headers) || forbidsTransforming(request.headers))
+    return null
+  // Also the uncompressed one depends on what the client can read.
+  addVary(headers, 'Accept-Encoding')
+  const length = fieldOf(headers, 'content-length')
+  if (length !== undefined && Number(length) < minBytes) return null
+  const coding = codings.find((known) => known === preferredCoding(request.headers, offered)) ?? null
+  if (request.method === 'HEAD' || !coding) return null
+  removeFields(headers, ofTheBytes)
+  setField(headers, 'Content-Encoding', coding)
+  const tag = fieldOf(headers, 'etag')
+  // RFC 9110 §8.8.1: other bytes, so the strong validator does not hold for them.
+  if (tag?.startsWith('"')) setField(headers, 'ETag', `W/${tag}`)
+  return coding
+}
+
+function hasWholeBody({ method }: RequestHead, status: number): boolean {
+  return method !== 'CONNECT' && status >= 200 && status !== 204 && status !== 205 && status !== 206 && status !== 304
+}
+
+function forbidsTransforming(headers: readonly string[]): boolean {
+  return fieldOf(headers, 'cache-control')?.toLowerCase().includes('no-transform') ?? false
+}
+
+function compileTypes(types: readonly string[]): (contentType: string) => boolean {
+  const patterns = types.map((type) => type.replaceAll(/[.+]/g, String.raw`\$&`).replaceAll('*', '[^;,\\s]*'))
+  const fits = new RegExp(`^(?:${patterns.join('|')})\\s*(?:;|$)`, 'i')
+  return (contentType) => fits.test(contentType)
+}
