@@ -37,6 +37,7 @@ export async function startConsul(): Promise<ConsulProcess> {
     bootstrap_expect: 1,
     bind_addr: '127.0.0.1',
     client_addr: '127.0.0.1',
+    enable_script_checks: true,
     disable_update_check: true,
     log_level: 'warn',
     check_update_interval: '0s',

@@ -82,6 +82,7 @@ function viewOf({ status, service, checks }: ServiceHealth): object {
     Service: agentServiceView(service),
     Checks: checks.map((check) => ({
       ...checkView({ ...check, createIndex: 0n, modifyIndex: 0n }),
+      ServiceTags: check.serviceTags.length === 0 ? null : check.serviceTags,
       Type: '',
       Definition: noDefinition,
     })),
