@@ -16,11 +16,20 @@ export interface SpawnedRegistry {
   start(): Promise<void>
 }
 
+/** See {@link fastClock}. */
+export interface FastTime {
+  readonly factor: number
+  readonly since: number
+}
+
 /** Starts a registry on a data folder. It is killed when the test ends. */
-export async function spawnRegistry(context: TestContext, data: string): Promise<SpawnedRegistry> {
+export async function spawnRegistry(context: TestContext, data: string, fast?: FastTime): Promise<SpawnedRegistry> {
   const [port] = await freePorts(1)
   let child: ReturnType<typeof open>
-  const open = () => spawn(process.execPath, [script, data, String(port)], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const open = () =>
+    spawn(process.execPath, [script, data, String(port), ...(fast ? [String(fast.factor), String(fast.since)] : [])], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
   let exited: Promise<unknown> = Promise.resolve()
   const start = async (): Promise<void> => {
     child = open()
