@@ -36,6 +36,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'dataplane/balancer/balancer.ts',
     'dataplane/upstream/policy.ts',
     'dataplane/upstream/members.ts',
+    'dataplane/upstream/faults.ts',
+    'dataplane/upstream/outliers.ts',
     'dataplane/limits.ts',
     'health/probe.ts',
     'health/policy.ts',

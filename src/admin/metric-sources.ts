@@ -33,6 +33,13 @@ function upstreamSources(upstreams: UpstreamTable): readonly MetricSource[] {
       samples: () => perUpstream(upstreams, ({ upstream }) => upstream.stats.retries),
     },
     {
+      name: 'meshgate_upstream_ejections_total',
+      help: 'Instances taken out for failing requests',
+      kind: 'counter',
+      labelNames: ['upstream'],
+      samples: () => perUpstream(upstreams, ({ upstream }) => upstream.stats.ejections),
+    },
+    {
       name: 'meshgate_upstream_failures_total',
       help: 'Failed attempts by error code',
       kind: 'counter',

@@ -10,6 +10,8 @@ export interface UpstreamView {
   readonly known: boolean
   /** How many of the instances get traffic. */
   readonly eligible: number
+  /** Too few are fit, so that those who are said to be ill are called too. */
+  readonly panicking: boolean
   readonly registryError: string | null
   readonly instances: readonly InstanceView[]
 }
@@ -22,6 +24,7 @@ export function upstreamsView(upstreams: UpstreamTable): readonly UpstreamView[]
     balance: config.policy.balance.kind,
     known: upstream.members.known,
     eligible: upstream.members.eligible.length,
+    panicking: upstream.members.isPanicking,
     registryError: discovery.lastError?.message ?? null,
     instances: discovery.view(),
   }))

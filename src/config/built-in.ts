@@ -1,10 +1,13 @@
 import type { ListenerLimits } from '../dataplane/limits.ts'
+import type { OutlierPolicy } from '../dataplane/upstream/outliers.ts'
 import type { UpstreamPolicy } from '../dataplane/upstream/policy.ts'
 import type { HealthPolicy } from '../health/policy.ts'
 
 /** What holds where the config says nothing. The reference page and the JSON Schema print these numbers. */
 export const builtIn: {
   readonly upstream: UpstreamPolicy
+  /** Of an upstream that wants outliers taken out and says no more. */
+  readonly outlier: OutlierPolicy
   readonly health: HealthPolicy
   readonly limits: ListenerLimits
   readonly check: { readonly everyMs: number; readonly timeoutMs: number }
@@ -18,6 +21,14 @@ export const builtIn: {
     maxConnections: 128,
     maxQueued: 1_024,
     slowStartMs: 0,
+    outlier: null,
+    panicRatio: 0,
+  },
+  outlier: {
+    consecutive: 5,
+    ejectMs: 30_000,
+    maxEjectedRatio: 0.5,
+    on: { connect: true, reset: true, timeout: true, statuses: [] },
   },
   health: {
     probe: { kind: 'tcp', options: {} },

@@ -1,10 +1,11 @@
+import type { OutlierPolicy } from '../dataplane/upstream/outliers.ts'
 import { builtIn } from './built-in.ts'
 import type { UpstreamConfig } from './config.ts'
 import type { UpstreamDeclaration, UpstreamSettings } from './schema/upstream.ts'
 
 /** Fills in what an upstream does not say: upstream over defaults over built-in, value by value. */
 export function resolveUpstream(name: string, own: UpstreamDeclaration, defaults: UpstreamSettings): UpstreamConfig {
-  const { timeouts, retry, balance, maxConnections, maxQueued, slowStartMs } = builtIn.upstream
+  const { timeouts, retry, balance, maxConnections, maxQueued, slowStartMs, panicRatio } = builtIn.upstream
   return {
     name,
     source: own.instances ? { kind: 'static', instances: own.instances } : { kind: 'service', service: own.service ?? name },
@@ -15,9 +16,17 @@ export function resolveUpstream(name: string, own: UpstreamDeclaration, defaults
       maxConnections: own.maxConnections ?? defaults.maxConnections ?? maxConnections,
       maxQueued: own.maxQueued ?? defaults.maxQueued ?? maxQueued,
       slowStartMs: own.slowStart ?? defaults.slowStart ?? slowStartMs,
+      outlier: outlierOf(own.outlier, defaults.outlier),
+      panicRatio: own.panic ?? defaults.panic ?? panicRatio,
     },
     health: overlay(builtIn.health, defaults.health, own.health),
   }
+}
+
+function outlierOf(own: UpstreamSettings['outlier'], defaults: UpstreamSettings['outlier']): OutlierPolicy | null {
+  const nearest = own ?? defaults ?? 'off'
+  if (nearest === 'off') return null
+  return overlay(builtIn.outlier, defaults === 'off' ? undefined : defaults, nearest)
 }
 
 /** The base with every value replaced that a later layer sets. */

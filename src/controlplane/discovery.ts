@@ -5,6 +5,7 @@ import type { Clock, Random } from '../clock.ts'
 import type { UpstreamConfig } from '../config/config.ts'
 import type { Exclusion, MemberUpdate } from '../dataplane/upstream/members.ts'
 import type { Upstream } from '../dataplane/upstream/upstream.ts'
+import { formatDurationMs } from '../durations.ts'
 import type { GatewayError } from '../errors.ts'
 import { startChecker, type Checker } from '../health/checker.ts'
 import type { HealthPolicy } from '../health/policy.ts'
@@ -28,6 +29,8 @@ export interface InstanceView {
   readonly eligible: boolean
   /** Why it gets no traffic; null if it does. `bad_address`: nothing can be called there. */
   readonly exclusion: Exclusion | 'bad_address' | null
+  /** What is left of its time out for failing requests, ms; null: it is not. */
+  readonly ejectedForMs: number | null
   readonly registry: RegistryStatus | 'static'
   readonly probe: { readonly state: string; readonly detail: string; readonly sinceMs: number }
 }
@@ -67,6 +70,11 @@ export class Discovery {
   start(): this {
     const source = this.#source
     this.#upstream.onTrouble = (endpointKey) => this.#checkers.get(endpointKey)?.probeNow()
+    this.#upstream.onEjection = (address, forMs) =>
+      this.#deps.logger.warn(
+        { event: 'endpoint.ejected', upstream: this.#upstream.name, address, forMs },
+        `endpoint ejected for ${formatDurationMs(forMs)}: it failed too many requests in a row`,
+      )
     if (source.kind === 'service') this.#watch = this.#watchService(source.service)
     else this.#list(source.instances.map(staticInstance))
     return this
@@ -111,13 +119,16 @@ export class Discovery {
     const now = this.#deps.clock.monotonic()
     return (this.#listed ?? []).map((listed) => {
       const checker = this.#checkers.get(formatAddress(listed.address))
-      const exclusion = isCallable(listed) ? this.#exclusionOf(listed) : 'bad_address'
+      const ejectedForMs = this.#upstream.ejectedForMs(formatAddress(listed.address))
+      const own = this.#exclusionOf(listed) ?? (ejectedForMs === null ? null : 'ejected')
+      const exclusion = isCallable(listed) ? own : 'bad_address'
       return {
         id: listed.id,
         address: formatAddress(listed.address),
         weight: listed.weight,
         eligible: exclusion === null,
         exclusion,
+        ejectedForMs: ejectedForMs === null ? null : Math.round(ejectedForMs),
         registry: listed.status,
         probe: {
           state: checker?.state ?? 'unknown',

@@ -67,6 +67,8 @@ describe('the smallest file', () => {
         maxConnections: 128,
         maxQueued: 1_024,
         slowStartMs: 0,
+        outlier: null,
+        panicRatio: 0,
       },
       health: {
         probe: { kind: 'tcp', options: {} },
@@ -117,6 +119,32 @@ routes:
   test('an upstream with a probe of another kind does not keep the one of the defaults', () => {
     const { health } = upstreamOf('defaults: { health: { http: /up } }\nupstreams: { shop: { health: { tcp: {} } } }')
     assert.deepEqual(health.probe, { kind: 'tcp', options: {} })
+  })
+
+  test('outliers are looked for where a level says so, with what it and the defaults set', () => {
+    const outlier = (defaults: string, own: string) =>
+      upstreamOf(`defaults: { ${defaults} }\nupstreams: { shop: { ${own} } }`).policy.outlier
+    const builtIn = { connect: true, reset: true, timeout: true, statuses: [] }
+    const full = { consecutive: 5, ejectMs: 30_000, maxEjectedRatio: 0.5, on: builtIn }
+    assert.equal(outlier('', ''), null)
+    assert.deepEqual(outlier('', 'outlier: {}'), full)
+    assert.deepEqual(outlier('outlier: { eject: 5s }', ''), { ...full, ejectMs: 5_000 })
+    assert.deepEqual(outlier('outlier: { eject: 5s }', 'outlier: { consecutive: 2, on: [reset, 429, 500-504] }'), {
+      consecutive: 2,
+      ejectMs: 5_000,
+      maxEjectedRatio: 0.5,
+      on: {
+        connect: false,
+        reset: true,
+        timeout: false,
+        statuses: [
+          [429, 429],
+          [500, 504],
+        ],
+      },
+    })
+    assert.equal(outlier('outlier: {}', 'outlier: off'), null)
+    assert.deepEqual(outlier('outlier: off', 'outlier: {}'), full)
   })
 
   test('a route keeps what it sets apart, to be laid over its upstream', () => {

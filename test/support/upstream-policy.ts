@@ -8,6 +8,8 @@ export function upstreamPolicy(parts: Partial<UpstreamPolicy> = {}): UpstreamPol
     maxQueued: 64,
     retry: { attempts: 2 },
     slowStartMs: 0,
+    outlier: null,
+    panicRatio: 0,
     timeouts: { connectMs: 1_000, responseMs: 15_000, idleMs: 60_000 },
     ...parts,
   }

@@ -6,6 +6,7 @@ import { probeTable } from '../../health/table.ts'
 import { builtIn } from '../built-in.ts'
 import { retry, timeouts } from './attempts.ts'
 import { kindOrOptions, oneOf, optionsByKind } from './kinds.ts'
+import { outlier } from './outlier.ts'
 import { about, count, duration, durationOrOff, name, percent, refuseRepeated, targetAddress } from './scalars.ts'
 
 const fallback = builtIn.health
@@ -69,6 +70,13 @@ const policy = {
   health: health.optional(),
   timeouts: timeouts.optional(),
   retry: retry.optional(),
+  outlier: outlier.optional(),
+  panic: percent({
+    description:
+      'With a smaller share of the instances eligible, those with failing probes, ejected ones and those the registry calls critical are called too: some answers instead of none. 0%: never.',
+    default: '0%',
+    max: 100,
+  }).optional(),
   slowStart: durationOrOff({
     description:
       'For so long the weight of an instance that becomes eligible grows, from a tenth to its own; 0: it has it at once. Round-robin knows no weights.',

@@ -51,6 +51,7 @@ export class Forwarding implements AttemptOwner, Deadline {
   #answering = false
   #isClientSlow = false
   #sentAt = 0
+  #status = 0
   #turnBy = Infinity
   #answerBy = Infinity
   #done = false
@@ -95,6 +96,7 @@ export class Forwarding implements AttemptOwner, Deadline {
 
   onHead(status: number, headers: HeaderList): void {
     this.#answering = true
+    this.#status = status
     const now = this.#options.clock.monotonic()
     this.#attempt?.endpoint.latency.observe(now - this.#sentAt, now)
     this.#awaitByte()
@@ -109,6 +111,7 @@ export class Forwarding implements AttemptOwner, Deadline {
   }
 
   onEnd(): void {
+    if (this.#attempt) this.#options.upstream.noteAnswer(this.#attempt.endpoint, this.#status)
     this.#options.exchange.downstream.end()
     this.#finish(null)
   }

@@ -2,7 +2,7 @@ import type { Address } from '../../address.ts'
 import type { Endpoint } from './endpoint.ts'
 
 /** Why an instance gets no traffic. */
-export type Exclusion = 'unprobed' | 'probe_failing' | 'registry_critical' | 'maintenance' | 'weight_zero'
+export type Exclusion = 'unprobed' | 'probe_failing' | 'registry_critical' | 'maintenance' | 'weight_zero' | 'ejected'
 
 /** One instance as the control plane hands it over: plain data. */
 export interface MemberUpdate {
@@ -31,6 +31,8 @@ export interface Member {
 export interface Members {
   readonly all: readonly Member[]
   readonly eligible: readonly Member[]
+  /** Too few are fit, so that those who are said to be ill are called too. */
+  readonly isPanicking: boolean
   /** False until the registry has answered for this upstream once. */
   readonly known: boolean
 }

@@ -1,4 +1,5 @@
 import type { BalancerSpec } from '../balancer/balancer.ts'
+import type { OutlierPolicy } from './outliers.ts'
 
 /** How long an attempt or an exchange may take, ms. */
 export interface Timeouts {
@@ -31,4 +32,8 @@ export interface UpstreamPolicy extends AttemptPolicy {
   readonly maxQueued: number
   /** For so long the weight of an endpoint that becomes eligible grows to its own, ms; 0: it has it at once. */
   readonly slowStartMs: number
+  /** When an endpoint that fails real requests is taken out; null: only probes decide. */
+  readonly outlier: OutlierPolicy | null
+  /** With a smaller share of the members eligible, all are called that are merely said to be ill, 0 … 1; 0: never. */
+  readonly panicRatio: number
 }

@@ -5,12 +5,12 @@ import type { ErrorCode } from '../../errors.ts'
 import type { Balancer } from '../balancer/balancer.ts'
 import { createBalancer } from '../balancer/table.ts'
 import type { Asker, Failure } from '../exchange.ts'
+import { Eligibility } from './eligibility.ts'
 import { Endpoint, type EndpointLimits } from './endpoint.ts'
 import type { Member, Members, MemberUpdate } from './members.ts'
 import { noMember } from './no-member.ts'
 import { pickUntried, type Picker } from './picker.ts'
 import type { UpstreamPolicy } from './policy.ts'
-import { SlowStart } from './slow-start.ts'
 
 /** Failures of an attempt that say nothing about its endpoint. */
 const notOfTheEndpoint: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -35,6 +35,8 @@ export interface UpstreamDeps {
 export interface UpstreamStats {
   attempts: number
   retries: number
+  /** Endpoints taken out for failing requests. */
+  ejections: number
   /** Attempts that ended without a whole response, by error code. */
   readonly failures: Map<string, number>
 }
@@ -42,16 +44,19 @@ export interface UpstreamStats {
 /** A service as we call it: its members, its balancer, its policy. What requests read are references that are replaced whole. */
 export class Upstream implements Picker {
   readonly name: string
-  readonly stats: UpstreamStats = { attempts: 0, retries: 0, failures: new Map() }
+  readonly stats: UpstreamStats = { attempts: 0, retries: 0, ejections: 0, failures: new Map() }
   /** Called with the endpoint's key when an attempt could not connect or was cut: the prober looks at once. */
   onTrouble: ((endpointKey: string) => void) | null = null
+  /** Called with the endpoint's key and the time in ms when an endpoint is taken out for failing requests. */
+  onEjection: ((endpointKey: string, forMs: number) => void) | null = null
   readonly #deps: UpstreamDeps
   #endpoints: ReadonlyMap<string, Endpoint> = new Map()
   /** The members as the control plane handed them over last. */
   #listed: readonly Member[] = []
-  readonly #slowStart = new SlowStart()
-  #step: Timer | null = null
-  #members: Members = { all: [], eligible: [], known: false }
+  readonly #eligibility = new Eligibility()
+  #nextChange: Timer | null = null
+  #isClosed = false
+  #members: Members = { all: [], eligible: [], isPanicking: false, known: false }
   #policy: UpstreamPolicy
   #balancer: Balancer
 
@@ -108,16 +113,30 @@ export class Upstream implements Picker {
   }
 
   /** Counts a failed attempt and has its endpoint probed at once, if the endpoint is to blame. */
-  noteFailure(endpoint: Endpoint, { code }: Failure): void {
+  noteFailure(endpoint: Endpoint, failure: Failure): void {
+    const { code } = failure
     this.stats.failures.set(code, (this.stats.failures.get(code) ?? 0) + 1)
     if (notOfTheEndpoint.has(code)) return
     endpoint.latency.observe(FAILED_MS, this.#deps.clock.monotonic())
     this.onTrouble?.(endpoint.key)
+    if (this.#policy.outlier) this.#eject(endpoint, this.#eligibility.failed(endpoint, failure, this.#sighting))
+  }
+
+  /** Takes notice of a whole answer. */
+  noteAnswer(endpoint: Endpoint, status: number): void {
+    if (this.#policy.outlier) this.#eject(endpoint, this.#eligibility.answered(endpoint, status, this.#sighting))
+  }
+
+  /** For how many ms more an endpoint is out for failing requests; null: it is not. */
+  ejectedForMs(endpointKey: string): number | null {
+    const endpoint = this.#endpoints.get(endpointKey)
+    return endpoint ? this.#eligibility.ejectedForMs(endpoint, this.#deps.clock.monotonic()) : null
   }
 
   /** Gives attempts under way `drainMs`, then ends all connections. */
   async close(drainMs: number): Promise<void> {
-    this.#step?.cancel()
+    this.#isClosed = true
+    this.#nextChange?.cancel()
     const endpoints = [...this.#endpoints.values()]
     const since = this.#deps.clock.monotonic()
     while (endpoints.some(({ inFlight }) => inFlight > 0) && this.#deps.clock.monotonic() - since < drainMs) {
@@ -126,26 +145,25 @@ export class Upstream implements Picker {
     await Promise.all(endpoints.map((endpoint) => endpoint.destroy()))
   }
 
-  /** Makes the members that requests read out of what is listed and what time has done to it. */
-  #publish(): void {
-    const { slowStartMs } = this.#policy
-    const now = this.#deps.clock.monotonic()
-    const eligible = this.#listed.filter(({ exclusion }) => exclusion === null)
-    this.#slowStart.follow(
-      eligible.map(({ endpoint }) => endpoint),
-      now,
-    )
-    const all = this.#listed.map((member) => ({
-      ...member,
-      weight: member.weight * this.#slowStart.ratioOf(member.endpoint, slowStartMs, now),
-    }))
-    this.#members = { all, eligible: all.filter(({ exclusion }) => exclusion === null), known: true }
-    this.#awaitStep(this.#slowStart.nextStepAt(slowStartMs, now) - now)
+  #eject(endpoint: Endpoint, forMs: number | null): void {
+    if (forMs === null) return
+    this.stats.ejections++
+    this.#publish()
+    this.onEjection?.(endpoint.key, forMs)
   }
 
-  #awaitStep(inMs: number): void {
-    this.#step?.cancel()
-    this.#step = inMs === Infinity ? null : this.#deps.clock.after(inMs, () => this.#publish())
+  get #sighting() {
+    return { listed: this.#listed, policy: this.#policy, now: this.#deps.clock.monotonic() }
+  }
+
+  /** Makes the members that requests read out of what is listed and what we have seen of it. */
+  #publish(): void {
+    const now = this.#deps.clock.monotonic()
+    const { members, nextAt } = this.#eligibility.judge(this.#listed, this.#policy, now)
+    this.#members = members
+    this.#nextChange?.cancel()
+    const waits = nextAt !== Infinity && !this.#isClosed
+    this.#nextChange = waits ? this.#deps.clock.after(nextAt - now, () => this.#publish()) : null
   }
 }
 
