@@ -108,7 +108,7 @@ export class ResponseReader {
 
   #beginInterim(response: ParsedResponse): void {
     if (response.status === 101) return this.#break(violations.switching)
-    if (response.fields.saysClose) return this.#break(violations.interimClose)
+    if (!response.persists) return this.#break(violations.interimClose)
     if (++this.#interims > MOST_INTERIMS) return this.#break(violations.interims)
     this.#sink.onInterim(response)
   }

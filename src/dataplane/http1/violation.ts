@@ -51,7 +51,7 @@ export const violations = {
   codingInOldVersion: new Violation('ambiguous_framing', 'RFC 9112 §6.1', 'a Transfer-Encoding in HTTP/1.0'),
   bodyWhereNone: new Violation('ambiguous_framing', 'RFC 9110 §8.6', 'a body announced with a status that has none'),
   switching: new Violation('bad_request', 'RFC 9110 §7.8', 'a switch of protocols that nobody asked for'),
-  interimClose: new Violation('bad_request', 'RFC 9112 §9.6', 'an interim answer that is said to be the last'),
+  interimClose: new Violation('bad_request', 'RFC 9112 §9.6', 'an interim answer that is the last one on its connection'),
   interims: new Violation('bad_request', 'RFC 9110 §15.2', 'too many interim answers'),
   chunkSize: new Violation('ambiguous_framing', 'RFC 9112 §7.1', 'a chunk size that is no hexadecimal number'),
   chunkSizeTooLarge: new Violation('ambiguous_framing', 'RFC 9112 §7.1', 'a chunk size beyond exact numbers'),
