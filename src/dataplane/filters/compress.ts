@@ -36,12 +36,10 @@ const options = z
         description: 'Which, in our order of preference; that of the client goes first. Default: [zstd, br, gzip].',
         examples: [['gzip']],
       }),
-    min: sizeText
-      .default('1KiB')
-      .meta({
-        description: 'Shorter answers stay as they are; those that do not tell their length are compressed. Default: 1KiB.',
-        examples: ['1KiB'],
-      }),
+    min: sizeText.default('1KiB').meta({
+      description: 'Shorter answers stay as they are; those that do not tell their length are compressed. Default: 1KiB.',
+      examples: ['1KiB'],
+    }),
     types: z
       .array(z.string().regex(/^[a-z0-9.+*-]+\/[a-z0-9.+*-]+$/, 'is not a media type: write text/html or text/*'))
       .min(1, 'names none: write [text/*]')

@@ -1,5 +1,7 @@
 import { z } from 'zod'
 import { GatewayError } from '../../errors.ts'
+import { apiKey } from './api-key.ts'
+import { basicAuth } from './basic-auth.ts'
 import { bodyLimit } from './body-limit.ts'
 import { compress } from './compress.ts'
 import { cors } from './cors.ts'
@@ -24,6 +26,8 @@ export const filterTable = {
   rateLimit,
   ipAllow,
   ipDeny,
+  basicAuth,
+  apiKey,
   bodyLimit,
   cors,
   securityHeaders,

@@ -18,6 +18,8 @@ const examples: Readonly<Record<FilterName, unknown>> = {
   rateLimit: { rate: '10/s', fields: false },
   ipAllow: { addresses: ['192.0.2.0/24'] },
   ipDeny: { addresses: ['192.0.2.1'] },
+  basicAuth: { users: { alice: '$2b$04$T1ATcBBx90/2mml4J37tEuD6FaDXp2KQhc9dbvPjnfeNRfP0D2cBu' } },
+  apiKey: { keys: { partner: 'a-key-of-the-partner' } },
   bodyLimit: { max: '1MiB' },
   cors: { origins: ['https://app.example.com'] },
   securityHeaders: {},
