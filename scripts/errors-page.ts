@@ -37,6 +37,8 @@ const advice: Partial<Record<ErrorCode, string>> = {
   draining: 'The gateway is shutting down: the load balancer in front should have left it by now, see `shutdown.grace`.',
   internal: 'A bug of meshgate: please report it with the request id and the log.',
   client_gone: 'Only in the access log.',
+  client_stalled:
+    'Only in the access log: the client read nothing for the idle time. Raise `timeouts.idle` for clients that pause on purpose.',
   config_invalid: 'The message has file, line, column, path and what to write instead.',
   config_unreadable: 'Check the path and the permissions of the file.',
   port_in_use: 'Stop the other process or choose another port.',
