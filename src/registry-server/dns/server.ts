@@ -44,7 +44,7 @@ export async function startDnsServer(options: DnsOptions, parts: DnsServerParts)
   const responder = new Responder({ zone, catalog, recursors, options, random })
   const connections = new Set<Socket>()
   const openTcp = (): Server => {
-    const server = createServer({ noDelay: true }, (socket) => {
+    const server = createServer({ noDelay: true, allowHalfOpen: true }, (socket) => {
       connections.add(socket)
       socket.once('close', () => connections.delete(socket))
       serveTcpConnection(socket, { responder, clock, logger })

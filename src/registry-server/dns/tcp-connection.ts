@@ -21,6 +21,7 @@ const mostWaiting = 32
 /** Answers the queries of one connection, several of which may be under way (RFC 7766 §6.2.1.1). */
 export function serveTcpConnection(socket: Socket, { responder, clock, logger }: TcpParts): void {
   let waiting = 0
+  let hasEnded = false
   let idle: Timer = clock.after(idleMs, () => socket.destroy())
   const stayOpen = (): void => {
     idle.cancel()
@@ -36,9 +37,13 @@ export function serveTcpConnection(socket: Socket, { responder, clock, logger }:
     send(await answer)
     waiting--
     resume()
+    endWhenDone()
   }
   const resume = (): void => {
     if (waiting < mostWaiting && !socket.writableNeedDrain) socket.resume()
+  }
+  const endWhenDone = (): void => {
+    if (hasEnded && waiting === 0) socket.end()
   }
   const received = new LengthPrefixed(mostQueryBytes, (message) => {
     stayOpen()
@@ -53,6 +58,11 @@ export function serveTcpConnection(socket: Socket, { responder, clock, logger }:
       failed(error, logger)
       socket.destroy()
     }
+  })
+  // A client that has asked all it wants to still gets what it has asked for.
+  socket.on('end', () => {
+    hasEnded = true
+    endWhenDone()
   })
   socket.on('drain', () => {
     stayOpen()

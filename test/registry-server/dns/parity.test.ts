@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { RecordType } from 'dns-packet'
 import { skipWithoutConsul } from '../../support/consul.ts'
-import { ask, exchangeTcp, exchangeUdp, queryPacket, type Ask } from './dns-client.ts'
+import { ask, exchangeTcp, exchangeUdp, queryPacket, type Ask, type Told } from './dns-client.ts'
 import { openConsulDns, openDns, register, type DnsRegistry } from './dns-registry.ts'
 
 const meta = { zone: 'a', 'rfc1035-note': 'raw=1', 'a=b': 'c`d' }
@@ -134,15 +134,6 @@ describe('answers beside those of the real Consul', { skip: skipWithoutConsul() 
   })
   after(() => Promise.all([own?.close(), consul?.close()]))
 
-  const tell = async ({ port }: DnsRegistry, question: Ask) => {
-    const told = await ask(port, question)
-    const sorted = ({ answers, additionals }: typeof told) => ({
-      answers: answers.toSorted(),
-      additionals: additionals.toSorted(),
-    })
-    return { ...told, ...sorted(told) }
-  }
-
   for (const way of ways) {
     it(`are the same, to the byte count, for ${all.length} questions ${JSON.stringify(way)}`, async () => {
       for (const question of all) {
@@ -221,4 +212,9 @@ function masked(answer: Buffer): string {
   const code = answer.readUInt8(3) & 0x0f
   if (code === 1 || code === 4) return `response code ${code}`
   return answer.toString('hex', 2).replace(/.{8}(?=00000e10000002580001518000000000)/, '<serial>')
+}
+
+async function tell({ port }: DnsRegistry, question: Ask): Promise<Told> {
+  const told = await ask(port, question)
+  return { ...told, answers: told.answers.toSorted(), additionals: told.additionals.toSorted() }
 }
