@@ -1,5 +1,5 @@
 import type { CheckRow, ServiceRow } from '../store/rows.ts'
-import { jsonAnswer, type Answer } from './answer.ts'
+import { headerText, jsonAnswer, type Answer } from './answer.ts'
 import type { ApiRequest } from './api-request.ts'
 import { Refusal } from '../refusal.ts'
 import type { Handler, Registry } from './registry.ts'
@@ -27,7 +27,7 @@ export const serviceHealthById: Handler = (registry, request) => {
   const reason = `ServiceId ${id} not found`
   // Consul 1.8.7 writes this one text as JSON.
   const body = wantsText(request) ? reason : { AggregatedStatus: 'critical', Service: null, Checks: null }
-  return { ...jsonAnswer(body, request.isPretty, ['X-Consul-Reason', reason]), status: 404 }
+  return { ...jsonAnswer(body, request.isPretty, ['X-Consul-Reason', headerText(reason)]), status: 404 }
 }
 
 /** The same for all services of one name: the worst of them counts. */
@@ -97,7 +97,7 @@ function healthAnswer(
   request: ApiRequest,
   { reason, status, body, text }: { reason: string; status: number; body: unknown; text: string },
 ): Answer {
-  const headers = ['X-Consul-Reason', reason]
+  const headers = ['X-Consul-Reason', headerText(reason)]
   if (wantsText(request)) return { status, body: text, headers: ['Content-Type', 'text/plain', ...headers] }
   return { ...jsonAnswer(body, request.isPretty, headers), status }
 }

@@ -47,6 +47,11 @@ export function readHeaders(index: bigint, consistency?: string): string[] {
 }
 
 // Below this, compressing costs more than it saves.
+/** A text as it can be a header's value: UTF-8 bytes as Go sends them, and blanks for what would end the line. */
+export function headerText(text: string): string {
+  return Buffer.from(text.replace(/[\p{Cc}]/gu, ' ')).toString('latin1')
+}
+
 const smallestGzipBytes = 256
 
 /** Whether a client takes gzip: it is named, and not with a weight of 0. */
