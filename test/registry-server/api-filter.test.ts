@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { nodeFields, serviceFields } from '../../src/registry-server/api/filter/fields.ts'
 import { readFilter } from '../../src/registry-server/api/filter/filter.ts'
 import { Refusal } from '../../src/registry-server/refusal.ts'
