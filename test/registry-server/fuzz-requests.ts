@@ -197,7 +197,7 @@ function mutated(value: unknown, picks: readonly number[], replacement: unknown)
   }
   const entries = Object.entries(value)
   const at = pick % (entries.length + 1)
-  if (at === entries.length) return { ...value, [String(replacement).slice(0, 20)]: replacement }
+  if (at === entries.length) return { ...value, [JSON.stringify(replacement).slice(0, 20)]: replacement }
   return Object.fromEntries(entries.map(([name, item], n) => [name, n === at ? mutated(item, rest, replacement) : item]))
 }
 

@@ -21,12 +21,12 @@ async function send(
   agent: Agent,
   { method, target, headers, body, tellsLength }: FuzzRequest,
 ): Promise<{ status: number; text: string }> {
-  const length = tellsLength && body.length > 0 ? { 'Content-Length': String(body.length) } : {}
+  const framing = tellsLength ? { 'Content-Length': String(body.length) } : { 'Transfer-Encoding': 'chunked' }
   const request = requestHttp(url, {
     agent,
     method,
     path: target,
-    headers: { ...headers, ...length },
+    headers: { ...headers, ...(body.length > 0 ? framing : {}) },
     signal: AbortSignal.timeout(deadlineMs),
   })
   if (body.length > 0) request.write(body)
