@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { Resolver } from 'node:dns/promises'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -31,6 +32,33 @@ describe('meshgate registry', () => {
     const second = await start()
     assert.equal(await (await fetch(`${address}/v1/kv/a?raw`)).text(), 'kept')
     assert.equal(await second.end('SIGINT'), 0)
+  })
+
+  it('answers DNS where --dns says, and ends with exit code 1 when somebody else does', async () => {
+    const [port = 0, other = 0, dns = 0] = await freePorts(3)
+    const args = (http: number, data: string) => [
+      'registry',
+      '--http',
+      `127.0.0.1:${http}`,
+      '--dns',
+      `127.0.0.1:${dns}`,
+      '--data',
+      data,
+    ]
+    const running = spawnMeshgate(args(port, join(folder, 'dns')))
+    try {
+      const resolver = new Resolver()
+      resolver.setServers([`127.0.0.1:${dns}`])
+      await until('it answers', async () => (await resolver.resolve4('consul.service.consul'))[0] === '127.0.0.1')
+      const { code, output } = await runMeshgate(args(other, join(folder, 'dns-2')))
+      assert.equal(code, 1)
+      assert.match(
+        output,
+        new RegExp(`registry\\.embedded\\.dns: cannot listen on 127\\.0\\.0\\.1:${dns}: another process has it`),
+      )
+    } finally {
+      await running.end('SIGTERM')
+    }
   })
 
   it('ends with exit code 1 when its port is taken', async () => {

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { z } from 'zod'
 import { formatAddress, parseAddress, type Address } from '../../address.ts'
 import { formatDurationMs } from '../../durations.ts'
@@ -9,10 +10,7 @@ export const defaultDnsBind = '127.0.0.1:8600'
 const ttlMaxMs = 7 * 86_400_000
 
 const where = z
-  .string({
-    error: ({ input }) =>
-      typeof input === 'number' ? `expected an address, found a number: write "127.0.0.1:${input}", or off` : undefined,
-  })
+  .string()
   .transform((text, context): Address | null => {
     const found = text === 'off' ? null : parseAddress(text)
     if (found !== null || text === 'off') return found
@@ -62,7 +60,17 @@ const settings = z
     }).optional(),
     recursors: z
       .array(targetAddress({ description: 'IP address and port.', example: '192.0.2.53:53' }))
-      .superRefine((all, context) => refuseRepeated<Address>(all, formatAddress, context, (at) => [at]))
+      .superRefine((all, context) => {
+        refuseRepeated<Address>(all, formatAddress, context, (at) => [at])
+        all.forEach(({ host }, at) => {
+          if (isIP(host) !== 0) return
+          context.addIssue({
+            code: 'custom',
+            path: [at],
+            message: `"${host}" is no IP address, and there is nobody to look it up`,
+          })
+        })
+      })
       .optional()
       .meta(
         about({
