@@ -64,6 +64,7 @@ test('a snapshot brings everything back, on disk too, and takes away what came a
   const last = (await registry.get('/v1/kv/later')).index
   assert.deepEqual(await restore(registry, archive), { status: 200, text: '' })
   assert.deepEqual(await stateOf(registry), before)
+  for (const path of ['/v1/kv/app/a', '/v1/kv/app/?recurse']) assert.ok((await registry.get(path)).index > last, path)
   assert.deepEqual((await registry.get('/v1/health/service/later')).json(), [])
   assert.equal((await registry.put('/v1/agent/check/pass/up')).status, 200, 'its checks run again')
   await registry.put('/v1/kv/fresh', 'x')

@@ -4,6 +4,7 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
+import { gunzipSync } from 'node:zlib'
 import { meshgate } from '../cli/captured.ts'
 import { consulSkip, findConsul } from '../conformance/consul.ts'
 import { makeFolder, makeTlsFiles, openRegistry, type TestRegistry } from './registry.ts'
@@ -86,7 +87,8 @@ test('a backup with any byte flipped, or cut off, is refused and changes nothing
     const flipped = Buffer.from(intact)
     const where = 10 + Math.floor(((intact.length - 10) * n) / 40)
     flipped[where] = (flipped[where] ?? 0) ^ 1
-    attempts.push(flipped)
+    // Packed zeros can be written in several ways: what unpacks to the same bytes is no damage.
+    if (!unpacksAlike(flipped, intact)) attempts.push(flipped)
   }
   for (const [n, bytes] of attempts.entries()) {
     writeFileSync(broken, bytes)
@@ -94,6 +96,15 @@ test('a backup with any byte flipped, or cut off, is refused and changes nothing
     assert.equal((await registry.get('/v1/kv/a?raw')).text, 'two')
   }
 })
+
+function unpacksAlike(a: Buffer, b: Buffer): boolean {
+  try {
+    return gunzipSync(a).equals(gunzipSync(b))
+  } catch {
+    // It cannot be unpacked at all.
+    return false
+  }
+}
 
 test('a backup that cannot be made leaves no file, and the old one as it was', async (context) => {
   const file = join(makeFolder(context), 'registry.snap')

@@ -10,7 +10,7 @@ export interface KvRead {
 /** One key. Its index is its own ModifyIndex; that of an absent key is the table's (Consul: blocking queries). */
 export function readKey(state: State, key: string): KvRead {
   const row = state.kv.get(key)
-  return row ? { rows: [row], index: row.modifyIndex } : { rows: [], index: state.index('kvs') }
+  return row ? { rows: [row], index: atLeastRestored(state, row.modifyIndex) } : { rows: [], index: state.index('kvs') }
 }
 
 /** All keys that start with `prefix`. The index counts deleted keys too; where there never was one, it is the table's. */
@@ -20,7 +20,13 @@ export function readPrefix(state: State, prefix: string): KvRead {
   let index = 0n
   for (const row of rows) if (row.modifyIndex > index) index = row.modifyIndex
   for (const tombstone of state.tombstones.withPrefix(prefix)) if (tombstone.index > index) index = tombstone.index
-  return { rows, index: index === 0n ? state.index('kvs') : index }
+  return { rows, index: index === 0n ? state.index('kvs') : atLeastRestored(state, index) }
+}
+
+/** A restore may have brought back an older entry: whoever has read the newer one must hear of it, so its index must not fall. */
+function atLeastRestored(state: State, index: bigint): bigint {
+  const restored = state.index('restored')
+  return index > restored ? index : restored
 }
 
 export interface KvEntry {

@@ -53,7 +53,8 @@ export function restoreState(transaction: Transaction, snapshot: Snapshot): void
   const known = Array.from(state.indexes.dump(), ({ key }) => key)
   for (const table of state.tables) {
     const rows = snapshot.get(table.name)
-    if (rows) transaction.adopt(table.replaceAll(rows))
+    // Lock-delays are of now: who lost a lock a moment ago may still act on it.
+    if (rows && table !== state.lockDelays.rows) transaction.adopt(table.replaceAll(rows))
   }
   const restored = state.index('last')
   const next = (before > restored ? before : restored) + 1n
@@ -61,7 +62,7 @@ export function restoreState(transaction: Transaction, snapshot: Snapshot): void
     ...Array.from(state.indexes.dump(), ({ key }) => key),
     ...known.filter((key) => !key.startsWith('service:')),
   ])
-  for (const name of ['last', 'kvs', 'sessions', 'nodes', 'services', 'checks', ...kept]) {
+  for (const name of ['last', 'kvs', 'sessions', 'nodes', 'services', 'checks', 'restored', ...kept]) {
     transaction.put(state.indexes, name, next)
     transaction.topics.add(name)
   }

@@ -17,6 +17,7 @@ export type IndexName =
   | 'extinction'
   | 'queries'
   | 'coordinates'
+  | 'restored'
   | `service:${string}`
 
 /** Joins a node's name and an id into a key; `nodeKey(node, '')` is the prefix of everything on the node. */
