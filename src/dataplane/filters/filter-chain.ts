@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import { GatewayError, messageOf } from '../../errors.ts'
 import type { Downstream, Exchange, Failure, LocalReply, RequestHead, ResponseHead } from '../exchange.ts'
+import { withoutHopByHop } from '../http/hop-by-hop.ts'
 import type { Filter } from './filter.ts'
 
 /** So long may one filter think about one request, ms: longer than every timeout that a filter's options allow. */
@@ -13,8 +14,11 @@ export async function filterRequest(
   exchange: Exchange,
   clock: Clock,
 ): Promise<LocalReply | undefined> {
+  const { request } = exchange
+  // Before filters and not only after them: a client must not name in Connection what a filter is going to tell the service.
+  request.headers = withoutHopByHop(request.headers)
   for (const filter of filters) {
-    const found = filter.onRequest?.(exchange.request, exchange)
+    const found = filter.onRequest?.(request, exchange)
     const reply = found instanceof Promise ? await inTime(found, exchange.downstream, clock) : found
     if (reply) return reply
   }

@@ -8,7 +8,9 @@ import { cors } from './cors.ts'
 import { errorPages } from './error-pages.ts'
 import { faultInjection } from './fault-injection.ts'
 import type { Filter, FilterDeps, FilterKind, FilterSpec } from './filter.ts'
+import { forwardAuth } from './forward-auth.ts'
 import { ipAllow, ipDeny } from './ip-access.ts'
+import { jwt } from './jwt.ts'
 import { rateLimit } from './rate-limit.ts'
 import { redirect } from './redirect.ts'
 import { requestId } from './request-id.ts'
@@ -28,6 +30,8 @@ export const filterTable = {
   ipDeny,
   basicAuth,
   apiKey,
+  jwt,
+  forwardAuth,
   bodyLimit,
   cors,
   securityHeaders,
