@@ -5,7 +5,7 @@ import type { ApiRequest } from './api-request.ts'
 import { toJson } from './json.ts'
 import { serviceFields } from './filter/fields.ts'
 import { readFilter } from './filter/filter.ts'
-import { parseWaitMs, requireLocal } from './read-options.ts'
+import { parseWaitMs, refuseNamespace } from './read-options.ts'
 import type { Handler } from './registry.ts'
 import { parseServiceRegistration } from './service-registration.ts'
 import { agentServiceView } from './views.ts'
@@ -43,8 +43,8 @@ function hashOf(view: object): string {
   return createHash('sha256').update(toJson(view)).digest('hex').slice(0, 16)
 }
 
-export const registerService: Handler = async ({ agent, datacenter }, { body, query }) => {
-  requireLocal(query, datacenter)
+export const registerService: Handler = async ({ agent }, { body, query }) => {
+  refuseNamespace(query)
   const { service, checks } = parseServiceRegistration(body)
   const replace = query.get('replace-existing-checks')
   await agent.registerService(service, checks, replace !== null && replace !== 'false')

@@ -11,8 +11,8 @@ const longestWaitMs = 600_000
 
 export const fireEvent: Handler = (registry, request) => {
   const { rest: name, query, body } = request
-  requireDc(query, registry.datacenter)
   if (name === '') throw new Refusal(400, 'Missing name')
+  requireDc(query, registry.datacenter)
   const [nodeFilter, serviceFilter, tagFilter] = ['node', 'service', 'tag'].map((key) => query.get(key) ?? '') as [
     string,
     string,

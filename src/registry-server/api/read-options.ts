@@ -28,7 +28,8 @@ export function requireLocal(query: URLSearchParams, datacenter: string): void {
   requireDc(query, datacenter)
 }
 
-function refuseNamespace(query: URLSearchParams): void {
+/** Refuses, as open-source Consul does, a request that names a namespace. */
+export function refuseNamespace(query: URLSearchParams): void {
   if (!query.has('ns')) return
   throw new Refusal(400, 'Bad request: Invalid query parameter: "ns" - Namespaces are a Consul Enterprise feature')
 }

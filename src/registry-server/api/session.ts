@@ -42,11 +42,12 @@ export const createSessionOf: Handler = async ({ store, agent, datacenter }, req
 export const destroySession: Handler = async ({ store, datacenter }, request) => {
   requireLocal(request.query, datacenter)
   const id = requireId(request)
+  requireSessionId(id)
   return jsonAnswer(await store.write((transaction) => endSession(transaction, id)), request.isPretty)
 }
 
 export const renewSession: Handler = async ({ store, expiry, datacenter }, request) => {
-  requireLocal(request.query, datacenter)
+  parseReadOptions(request.query, datacenter)
   const id = requireId(request)
   requireSessionId(id)
   const session = store.state.sessions.get(id)
@@ -56,6 +57,7 @@ export const renewSession: Handler = async ({ store, expiry, datacenter }, reque
 
 export const sessionInfo: Handler = (registry, request) => {
   const id = requireId(request)
+  parseReadOptions(request.query, registry.datacenter)
   requireSessionId(id, true)
   return listSessions({ id })(registry, request)
 }
