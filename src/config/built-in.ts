@@ -15,8 +15,8 @@ export const builtIn: {
   readonly taskTimeoutMs: number
 } = {
   upstream: {
-    timeouts: { connectMs: 1_000, responseMs: 15_000, idleMs: 60_000 },
-    retry: { attempts: 2 },
+    timeouts: { connectMs: 1_000, responseMs: 15_000, idleMs: 60_000, tryMs: 0 },
+    retry: { attempts: 2, on: { connect: true, reset: true, timeout: true, statuses: [] }, budgetRatio: 0.2 },
     balance: { kind: 'round-robin', options: {} },
     maxConnections: 128,
     maxQueued: 1_024,

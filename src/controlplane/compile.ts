@@ -34,7 +34,12 @@ function effectivePolicy(route: RouteConfig, base: AttemptPolicy): AttemptPolicy
       connectMs: timeouts?.connectMs ?? base.timeouts.connectMs,
       responseMs: timeouts?.responseMs ?? base.timeouts.responseMs,
       idleMs: timeouts?.idleMs ?? base.timeouts.idleMs,
+      tryMs: timeouts?.tryMs ?? base.timeouts.tryMs,
     },
-    retry: { attempts: retry?.attempts ?? base.retry.attempts },
+    retry: {
+      attempts: retry?.attempts ?? base.retry.attempts,
+      on: retry?.on ?? base.retry.on,
+      budgetRatio: retry?.budgetRatio ?? base.retry.budgetRatio,
+    },
   }
 }

@@ -130,9 +130,11 @@ export class Gateway {
 
   #forward(passage: Passage, { upstream, picker, policy }: Omit<Destination, 'weight'>): void {
     const { exchange } = passage
+    const { clock } = this.#deps
     const onDone = (outcome: Outcome): void => this.#done(passage, outcome)
     const headers = this.#upstreamHeaders(exchange)
-    if (exchange.tunnel) return startTunnelling({ exchange, tunnel: exchange.tunnel, upstream, picker, policy, headers, onDone })
+    if (exchange.tunnel)
+      return startTunnelling({ exchange, tunnel: exchange.tunnel, upstream, picker, policy, clock, headers, onDone })
     const outgoing = (head: ResponseHead): ResponseHead =>
       downstreamHead(passage, { status: head.status, headers: withoutHopByHop(head.headers) })
     new Forwarding({
@@ -142,7 +144,8 @@ export class Gateway {
       policy,
       headers,
       deadlines: this.#deadlines,
-      clock: this.#deps.clock,
+      clock,
+      random: this.#deps.random,
       outgoing,
       onDone,
     }).start()

@@ -15,6 +15,12 @@ function upstreamOf(text: string, name = 'shop'): UpstreamConfig {
   return hot.upstreams.find((upstream) => upstream.name === name) ?? hot.defaultUpstream(name)
 }
 
+const faultsByDefault = { connect: true, reset: true, timeout: true, statuses: [] }
+
+function outlier(defaults: string, own: string) {
+  return upstreamOf(`defaults: { ${defaults} }\nupstreams: { shop: { ${own} } }`).policy.outlier
+}
+
 describe('the smallest file', () => {
   const { cold } = fileWith('')
 
@@ -61,8 +67,8 @@ describe('the smallest file', () => {
       name: 'shop',
       source: { kind: 'service', service: 'shop' },
       policy: {
-        timeouts: { connectMs: 1_000, responseMs: 15_000, idleMs: 60_000 },
-        retry: { attempts: 2 },
+        timeouts: { connectMs: 1_000, responseMs: 15_000, idleMs: 60_000, tryMs: 0 },
+        retry: { attempts: 2, on: faultsByDefault, budgetRatio: 0.2 },
         balance: { kind: 'round-robin', options: {} },
         maxConnections: 128,
         maxQueued: 1_024,
@@ -98,7 +104,7 @@ routes:
 
   test('an upstream wins over the defaults and they over what is built in, value by value', () => {
     const { policy, health } = upstreamOf(text)
-    assert.deepEqual(policy.timeouts, { connectMs: 2_000, responseMs: 30_000, idleMs: 60_000 })
+    assert.deepEqual(policy.timeouts, { connectMs: 2_000, responseMs: 30_000, idleMs: 60_000, tryMs: 0 })
     assert.deepEqual(policy.balance, { kind: 'weighted', options: {} })
     assert.deepEqual(health, {
       probe: { kind: 'http', options: { path: '/up', host: null, status: [200, 299] } },
@@ -122,10 +128,7 @@ routes:
   })
 
   test('outliers are looked for where a level says so, with what it and the defaults set', () => {
-    const outlier = (defaults: string, own: string) =>
-      upstreamOf(`defaults: { ${defaults} }\nupstreams: { shop: { ${own} } }`).policy.outlier
-    const builtIn = { connect: true, reset: true, timeout: true, statuses: [] }
-    const full = { consecutive: 5, ejectMs: 30_000, maxEjectedRatio: 0.5, on: builtIn }
+    const full = { consecutive: 5, ejectMs: 30_000, maxEjectedRatio: 0.5, on: faultsByDefault }
     assert.equal(outlier('', ''), null)
     assert.deepEqual(outlier('', 'outlier: {}'), full)
     assert.deepEqual(outlier('outlier: { eject: 5s }', ''), { ...full, ejectMs: 5_000 })

@@ -8,9 +8,8 @@ import { startListener, type Listener } from '../../src/dataplane/listener/liste
 import type { RouteMatch } from '../../src/dataplane/router/route-match.ts'
 import { compileRouter } from '../../src/dataplane/router/router.ts'
 import type { Route } from '../../src/dataplane/snapshot.ts'
-import type { Timeouts, UpstreamPolicy } from '../../src/dataplane/upstream/policy.ts'
 import { Upstream } from '../../src/dataplane/upstream/upstream.ts'
-import { upstreamPolicy } from './upstream-policy.ts'
+import { upstreamPolicy, type PolicyParts } from './upstream-policy.ts'
 
 export interface TestRoute {
   readonly name: string
@@ -25,7 +24,7 @@ export interface DataPlaneOptions {
   readonly upstreams: Readonly<Record<string, readonly number[]>>
   /** Default: everything to the first upstream. */
   readonly routes?: readonly TestRoute[]
-  readonly policy?: Partial<Omit<UpstreamPolicy, 'timeouts'>> & { readonly timeouts?: Partial<Timeouts> }
+  readonly policy?: PolicyParts
   readonly limits?: Partial<ListenerLimits>
   readonly trust?: readonly string[]
   readonly clock?: Clock
@@ -59,7 +58,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<TestDat
   const lines: string[] = []
   const logger = createLogger('debug', { write: (line) => void lines.push(line) })
   const troubles: string[] = []
-  const policy = policyOf(options)
+  const policy = upstreamPolicy(options.policy)
   const upstreams = new Map<string, Upstream>()
   for (const [name, ports] of Object.entries(options.upstreams)) {
     const upstream = new Upstream(name, policy, { clock, random })
@@ -108,11 +107,6 @@ const defaultLimits: ListenerLimits = {
   requestTimeoutMs: 0,
   keepAliveMs: 65_000,
   connections: 1_000,
-}
-
-function policyOf({ policy }: DataPlaneOptions): UpstreamPolicy {
-  const { timeouts } = upstreamPolicy()
-  return upstreamPolicy({ ...policy, timeouts: { ...timeouts, ...policy?.timeouts } })
 }
 
 function routesOf(options: DataPlaneOptions, upstreams: ReadonlyMap<string, Upstream>): readonly Route[] {

@@ -1,16 +1,22 @@
-import type { UpstreamPolicy } from '../../src/dataplane/upstream/policy.ts'
+import type { RetryPolicy, Timeouts, UpstreamPolicy } from '../../src/dataplane/upstream/policy.ts'
 
-/** The policy of a test's upstream, with whatever the test does not care about filled in. */
-export function upstreamPolicy(parts: Partial<UpstreamPolicy> = {}): UpstreamPolicy {
+/** The parts of a policy that a test cares about. */
+export type PolicyParts = Partial<Omit<UpstreamPolicy, 'timeouts' | 'retry'>> & {
+  readonly timeouts?: Partial<Timeouts>
+  readonly retry?: Partial<RetryPolicy>
+}
+
+/** The policy of a test's upstream, the rest filled in. */
+export function upstreamPolicy({ timeouts, retry, ...parts }: PolicyParts = {}): UpstreamPolicy {
   return {
     balance: { kind: 'round-robin', options: {} },
     maxConnections: 16,
     maxQueued: 64,
-    retry: { attempts: 2 },
     slowStartMs: 0,
     outlier: null,
     panicRatio: 0,
-    timeouts: { connectMs: 1_000, responseMs: 15_000, idleMs: 60_000 },
     ...parts,
+    timeouts: { connectMs: 1_000, responseMs: 15_000, idleMs: 60_000, tryMs: 0, ...timeouts },
+    retry: { attempts: 2, on: { connect: true, reset: true, timeout: true, statuses: [] }, budgetRatio: 0.2, ...retry },
   }
 }

@@ -1,14 +1,16 @@
 import type { Readable } from 'node:stream'
-import type { Clock } from '../../clock.ts'
+import type { Clock, Random, Timer } from '../../clock.ts'
 import { messageOf } from '../../errors.ts'
 import type { Exchange, Failure, HeaderList, ResponseHead } from '../exchange.ts'
 import { Attempt, type AttemptOwner } from './attempt.ts'
 import type { Deadline, Deadlines } from './deadlines.ts'
 import type { Endpoint } from './endpoint.ts'
+import { isFaultyStatus } from './faults.ts'
 import { lateness } from './lateness.ts'
 import type { Picker } from './picker.ts'
 import type { AttemptPolicy } from './policy.ts'
 import { isIdempotent, isReplayable, readWhole } from './replay.ts'
+import { retryAfterAnswer, retryAfterFailure, type RetryingDeps, type Standing } from './retrying.ts'
 import type { Upstream } from './upstream.ts'
 
 /** How an exchange went at its upstream. */
@@ -30,6 +32,7 @@ export interface ForwardingOptions {
   readonly headers: HeaderList
   readonly deadlines: Deadlines
   readonly clock: Clock
+  readonly random: Random
   /** Turns the upstream's head into the client's. */
   readonly outgoing: (head: ResponseHead) => ResponseHead
   /** Called once. If the outcome is a failure and the answer has not begun, the caller still has to reply. */
@@ -52,6 +55,7 @@ export class Forwarding implements AttemptOwner, Deadline {
   #isClientSlow = false
   #sentAt = 0
   #status = 0
+  #pause: Timer | null = null
   #turnBy = Infinity
   #answerBy = Infinity
   #done = false
@@ -65,6 +69,7 @@ export class Forwarding implements AttemptOwner, Deadline {
     const { exchange, deadlines } = this.#options
     const { body, downstream, request } = exchange
     if (downstream.gone) return this.#onGone()
+    this.#options.upstream.budget.earn(this.#options.policy.retry.budgetRatio)
     downstream.onGone = this.#onGone
     downstream.onDrain = this.#onDrain
     deadlines.add(this)
@@ -95,10 +100,11 @@ export class Forwarding implements AttemptOwner, Deadline {
   }
 
   onHead(status: number, headers: HeaderList): void {
-    this.#answering = true
-    this.#status = status
     const now = this.#options.clock.monotonic()
     this.#attempt?.endpoint.latency.observe(now - this.#sentAt, now)
+    if (isFaultyStatus(this.#options.policy.retry.on, status) && this.#retryAfterAnswer(status, headers)) return
+    this.#answering = true
+    this.#status = status
     this.#awaitByte()
     this.#options.exchange.downstream.head(this.#options.outgoing({ status, headers }))
   }
@@ -118,9 +124,11 @@ export class Forwarding implements AttemptOwner, Deadline {
 
   onFailure(failure: Failure): void {
     if (this.#attempt) this.#options.upstream.noteFailure(this.#attempt.endpoint, failure)
-    if (!this.#mayRetry(failure)) return this.#finish(failure)
-    this.#options.upstream.stats.retries++
-    this.#try()
+    const standing = this.#standing
+    const { policy } = this.#options
+    const delayMs = standing && retryAfterFailure(failure.code, standing, policy.retry, this.#retrying)
+    if (delayMs === null) this.#finish(failure)
+    else this.#tryAgainIn(delayMs)
   }
 
   onDue(): void {
@@ -174,13 +182,38 @@ export class Forwarding implements AttemptOwner, Deadline {
     this.#attempt.start()
   }
 
-  #mayRetry({ code }: Failure): boolean {
-    const { exchange, policy } = this.#options
-    if (this.#done || this.#answering || this.#attempt === null || this.#tried.length >= policy.retry.attempts) return false
-    if (code === 'client_gone' || code === 'bad_request') return false
-    if (!this.#attempt.sent) return true
-    // Who has waited once for the whole answer time does not wait again.
-    return code !== 'upstream_timeout' && isIdempotent(exchange.request.method) && !this.#isStreamed
+  /** Whether the answer is put aside for another attempt. */
+  #retryAfterAnswer(status: number, headers: HeaderList): boolean {
+    const { upstream, policy } = this.#options
+    const standing = this.#standing
+    // An answer in hand is better than none.
+    if (!standing || !this.#attempt || upstream.members.eligible.length === 0) return false
+    const delayMs = retryAfterAnswer(headers, standing, policy.retry, this.#retrying)
+    if (delayMs === null) return false
+    upstream.noteAnswer(this.#attempt.endpoint, status)
+    this.#attempt.abort()
+    this.#tryAgainIn(delayMs)
+    return true
+  }
+
+  /** Null: there is nothing to try again, or it is too late. */
+  get #standing(): Standing | null {
+    if (this.#done || this.#answering || this.#attempt === null) return null
+    const isRepeatable = isIdempotent(this.#options.exchange.request.method) && !this.#isStreamed
+    return { attempts: this.#tried.length, sent: this.#attempt.sent, isRepeatable, answerBy: this.#answerBy }
+  }
+
+  get #retrying(): RetryingDeps {
+    const { clock, random, upstream } = this.#options
+    return { clock, random, budget: upstream.budget }
+  }
+
+  #tryAgainIn(delayMs: number): void {
+    const { upstream, clock } = this.#options
+    upstream.stats.retries++
+    if (delayMs === 0) return this.#try()
+    this.dueAt = Infinity
+    this.#pause = clock.after(delayMs, () => this.#try())
   }
 
   get #isStreamed(): boolean {
@@ -198,7 +231,8 @@ export class Forwarding implements AttemptOwner, Deadline {
   /** The time for the answer runs from the first sending, over all attempts. */
   #awaitAnswer(): void {
     if (this.#answerBy === Infinity) this.#answerBy = this.#in(this.#options.policy.timeouts.responseMs)
-    this.dueAt = this.#answerBy
+    const { tryMs } = this.#options.policy.timeouts
+    this.dueAt = tryMs > 0 ? Math.min(this.#answerBy, this.#in(tryMs)) : this.#answerBy
   }
 
   #finish(failure: Failure | null): void {
@@ -206,6 +240,7 @@ export class Forwarding implements AttemptOwner, Deadline {
     this.#done = true
     const { exchange, deadlines, onDone } = this.#options
     deadlines.remove(this)
+    this.#pause?.cancel()
     exchange.downstream.onGone = null
     exchange.downstream.onDrain = null
     // What has not been read of it will not be.

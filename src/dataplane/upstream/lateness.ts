@@ -16,7 +16,7 @@ export interface Progress {
 
 /** Says who was late: only then is it known which endpoint to distrust, and what to tell the client. */
 export function lateness({ attempt, timeouts, answering, isClientSlow, isClientSilent }: Progress): Failure {
-  const { connectMs, responseMs, idleMs } = timeouts
+  const { connectMs, responseMs, idleMs, tryMs } = timeouts
   if (!attempt) return { code: 'request_timeout', detail: `no byte of the request body for ${idleMs} ms` }
   const { key } = attempt.endpoint
   if (attempt.isWaiting) return { code: 'upstream_overloaded', detail: `${key}: no connection was free within ${responseMs} ms` }
@@ -26,6 +26,6 @@ export function lateness({ attempt, timeouts, answering, isClientSlow, isClientS
   if (isClientSilent) return { code: 'request_timeout', detail: `no byte of the request body for ${idleMs} ms` }
   return {
     code: 'upstream_timeout',
-    detail: `${key}: no answer within ${responseMs} ms, or the body was not read for ${idleMs} ms`,
+    detail: `${key}: no answer within ${tryMs > 0 ? `${tryMs} ms, or ` : ''}${responseMs} ms in all, or the body was not read for ${idleMs} ms`,
   }
 }

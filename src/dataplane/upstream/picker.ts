@@ -20,5 +20,7 @@ export function pickUntried(
 ): Endpoint | null {
   if (tried.length === 0) return balancer.pick(eligible, asker)?.endpoint ?? null
   const untried = eligible.filter(({ endpoint }) => !tried.includes(endpoint))
+  // Asking for its turn would give the next first attempt to the endpoint that has just failed.
+  if (untried.length === 1) return untried[0]?.endpoint ?? null
   return balancer.pick(untried.length > 0 ? untried : eligible, asker)?.endpoint ?? null
 }

@@ -1,4 +1,5 @@
 import type { BalancerSpec } from '../balancer/balancer.ts'
+import type { Faults } from './faults.ts'
 import type { OutlierPolicy } from './outliers.ts'
 
 /** How long an attempt or an exchange may take, ms. */
@@ -9,11 +10,17 @@ export interface Timeouts {
   readonly responseMs: number
   /** Without one byte in either direction while a body is under way; also of a tunnel. */
   readonly idleMs: number
+  /** Like `responseMs`, of a single attempt; 0: no other limit. */
+  readonly tryMs: number
 }
 
 export interface RetryPolicy {
   /** Attempts per exchange in all, 1 … 5; 1: no retry. */
   readonly attempts: number
+  /** After what it is tried again. */
+  readonly on: Faults
+  /** Retries that an upstream may notice, as a share of the requests, 0 … 1. */
+  readonly budgetRatio: number
 }
 
 /** What may be overridden per route. */

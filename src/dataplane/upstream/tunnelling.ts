@@ -1,3 +1,4 @@
+import type { Clock } from '../../clock.ts'
 import type { Exchange, Failure, HeaderList, Tunnel } from '../exchange.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { Outcome } from './forwarding.ts'
@@ -12,14 +13,17 @@ export interface TunnellingOptions {
   /** Where in the upstream. */
   readonly picker: Picker
   readonly policy: AttemptPolicy
+  readonly clock: Clock
   readonly headers: HeaderList
   readonly onDone: (outcome: Outcome) => void
 }
 
 /** Takes an upgrade to its upstream; an endpoint that breaks before it has answered is passed over for another one. */
 export function startTunnelling(options: TunnellingOptions): void {
-  const { exchange, tunnel, upstream, picker, policy, headers, onDone } = options
+  const { exchange, tunnel, upstream, picker, policy, clock, headers, onDone } = options
   const tried: Endpoint[] = []
+
+  upstream.budget.earn(policy.retry.budgetRatio)
 
   const attempt = (): void => {
     const endpoint = picker.pick(exchange, tried)
@@ -40,7 +44,8 @@ export function startTunnelling(options: TunnellingOptions): void {
   const leave = (endpoint: Endpoint, failure: Failure | null, sent: boolean): void => {
     endpoint.inFlight--
     if (failure) upstream.noteFailure(endpoint, failure)
-    if (failure && mayRetry(failure, sent) && tried.length < policy.retry.attempts) {
+    const isRetried = failure && tried.length < policy.retry.attempts && mayRetry(failure, sent)
+    if (isRetried && (!sent || upstream.budget.spend(clock.monotonic()))) {
       upstream.stats.retries++
       return attempt()
     }

@@ -11,6 +11,7 @@ import type { Member, Members, MemberUpdate } from './members.ts'
 import { noMember } from './no-member.ts'
 import { pickUntried, type Picker } from './picker.ts'
 import type { UpstreamPolicy } from './policy.ts'
+import { RetryBudget } from './retry-budget.ts'
 
 /** Failures of an attempt that say nothing about its endpoint. */
 const notOfTheEndpoint: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -49,6 +50,8 @@ export class Upstream implements Picker {
   onTrouble: ((endpointKey: string) => void) | null = null
   /** Called with the endpoint's key and the time in ms when an endpoint is taken out for failing requests. */
   onEjection: ((endpointKey: string, forMs: number) => void) | null = null
+  /** What retries may still be made. */
+  readonly budget = new RetryBudget()
   readonly #deps: UpstreamDeps
   #endpoints: ReadonlyMap<string, Endpoint> = new Map()
   /** The members as the control plane handed them over last. */
