@@ -103,9 +103,10 @@ export class Gateway {
     const { filters, name } = route
     const destination = this.#choose(route.to)
     const { upstream } = destination
-    const passage: Passage = { exchange: withFilteredAnswer(received, filters), route: name, filters, upstream }
+    let passage: Passage = { exchange: received, route: name, filters, upstream }
     let exchange: Exchange
     try {
+      passage = { ...passage, exchange: withFilteredAnswer(received, filters) }
       const reply = await filterRequest(filters, passage.exchange, this.#deps.clock)
       if (reply) return this.#replyLocally(passage, reply)
       exchange = withFilteredBody(passage.exchange, filters)

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test'
 import { RunningFilters } from '../../src/controlplane/running-filters.ts'
 import type { FilterSpec } from '../../src/dataplane/filters/filter.ts'
 import { filterDeps } from '../support/filter.ts'
+import { startControlPlane } from './control-plane.ts'
 
 const respond = (body: string): FilterSpec => ({ kind: 'respond', options: { body } })
 const route = (name: string, ...filters: FilterSpec[]) => ({ name, match: {}, filters, to: [{ upstream: 'app', weight: 1 }] })
@@ -41,5 +42,27 @@ describe('running filters', () => {
     running.close()
     running.close()
     assert.deepEqual(closed, ['a', 'b'])
+  })
+})
+
+/** A file with a limited route, and more filters behind that. */
+function limited(rest: string): string {
+  const filters = `[{ rateLimit: { rate: 1/h } }${rest}]`
+  return `routes: [{ name: x, match: { path: /x }, filters: ${filters}, to: app }]\nupstreams: { app: { instances: ["127.0.0.1:1"] } }\n`
+}
+
+describe('a reload', () => {
+  it('keeps what a filter has counted as long as its settings stay', async () => {
+    const plane = startControlPlane(limited(''))
+    const filterNow = () => plane.gateway.snapshot.routes[0]?.filters[0]
+    const before = filterNow()
+    assert.ok(before)
+    plane.setFile(limited(', { requestId: {} }'))
+    assert.equal(plane.gateway.snapshot.generation, 2)
+    assert.equal(filterNow(), before)
+    plane.setFile(limited('').replace('1/h', '2/h'))
+    assert.equal(plane.gateway.snapshot.generation, 3)
+    assert.notEqual(filterNow(), before)
+    await plane.close()
   })
 })
