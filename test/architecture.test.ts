@@ -38,6 +38,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'dataplane/upstream/members.ts',
     'dataplane/upstream/faults.ts',
     'dataplane/upstream/outliers.ts',
+    'dataplane/upstream/sticky.ts',
     'dataplane/limits.ts',
     'health/probe.ts',
     'health/policy.ts',

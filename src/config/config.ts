@@ -2,6 +2,7 @@ import type { Address } from '../address.ts'
 import type { FilterSpec } from '../dataplane/filters/filter.ts'
 import type { RouteMatch } from '../dataplane/router/route-match.ts'
 import type { RetryPolicy, Timeouts, UpstreamPolicy } from '../dataplane/upstream/policy.ts'
+import type { StickyPolicy } from '../dataplane/upstream/sticky.ts'
 import type { HealthPolicy } from '../health/policy.ts'
 import type { ListenerLimits } from '../dataplane/limits.ts'
 import type { DnsOptions } from '../registry-server/dns/options.ts'
@@ -54,6 +55,7 @@ export interface RouteConfig extends AttemptOverrides {
   readonly match: RouteMatch
   readonly filters: readonly FilterSpec[]
   readonly to: readonly RouteShare[]
+  readonly sticky?: StickyPolicy | undefined
 }
 
 /** An upstream with every value filled in: upstream over defaults over built-in. */

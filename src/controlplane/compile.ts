@@ -3,6 +3,7 @@ import type { Filter } from '../dataplane/filters/filter.ts'
 import { compileRouter } from '../dataplane/router/router.ts'
 import type { Destination, Route, Snapshot } from '../dataplane/snapshot.ts'
 import type { AttemptPolicy } from '../dataplane/upstream/policy.ts'
+import { Sticky } from '../dataplane/upstream/sticky.ts'
 import { Subset } from '../dataplane/upstream/subset.ts'
 import type { Upstream } from '../dataplane/upstream/upstream.ts'
 
@@ -24,7 +25,13 @@ function compileRoute(route: RouteConfig, { upstreamOf, filtersOf }: RunningPart
     const picker = where ? new Subset(upstream, where) : upstream
     return { upstream, picker, weight, policy: effectivePolicy(route, upstream.policy) }
   })
-  return { name: route.name, match: route.match, filters: filtersOf(route.name), to }
+  return {
+    name: route.name,
+    match: route.match,
+    filters: filtersOf(route.name),
+    to,
+    sticky: route.sticky && new Sticky(route.sticky),
+  }
 }
 
 function effectivePolicy(route: RouteConfig, base: AttemptPolicy): AttemptPolicy {

@@ -13,6 +13,7 @@ import { RequestStats } from './request-stats.ts'
 import type { Destination, Route, Snapshot } from './snapshot.ts'
 import { Deadlines } from './upstream/deadlines.ts'
 import { Forwarding, type Outcome } from './upstream/forwarding.ts'
+import type { Sticky } from './upstream/sticky.ts'
 import { startTunnelling } from './upstream/tunnelling.ts'
 import type { Upstream } from './upstream/upstream.ts'
 
@@ -64,9 +65,9 @@ export class Gateway {
     if (!route)
       return this.#fail({ exchange, route: null, filters: [], upstream: null }, { code: 'no_route', detail: 'no route matches' })
     if (route.filters.length > 0) return this.#guard(exchange, this.#serveFiltered(exchange, route))
-    const destination = this.#choose(route.to)
+    const destination = this.#choose(route, exchange)
     const { upstream } = destination
-    this.#forward({ exchange, route: route.name, filters: route.filters, upstream }, destination)
+    this.#forward({ exchange, route: route.name, filters: route.filters, upstream }, destination, route.sticky)
   }
 
   /** Serves a call by a service's name, from the mesh or from a task; it stands in logs and metrics under `origin`. */
@@ -101,7 +102,7 @@ export class Gateway {
 
   async #serveFiltered(received: Exchange, route: Route): Promise<void> {
     const { filters, name } = route
-    const destination = this.#choose(route.to)
+    const destination = this.#choose(route, received)
     const { upstream } = destination
     let passage: Passage = { exchange: received, route: name, filters, upstream }
     let exchange: Exchange
@@ -113,10 +114,15 @@ export class Gateway {
     } catch (error) {
       return this.#fail(passage, filterFailure(error))
     }
-    this.#forward({ ...passage, exchange }, destination)
+    this.#forward({ ...passage, exchange }, destination, route.sticky)
   }
 
-  #choose(to: readonly Destination[]): Destination {
+  #choose({ to, sticky }: Route, exchange: Exchange): Destination {
+    if (!sticky) return this.#draw(to)
+    return sticky.find(exchange, to) ?? sticky.watch(this.#draw(to))
+  }
+
+  #draw(to: readonly Destination[]): Destination {
     const only = to[0]
     if (only && to.length === 1) return only
     const total = to.reduce((sum, { weight }) => sum + weight, 0)
@@ -129,15 +135,20 @@ export class Gateway {
     return only
   }
 
-  #forward(passage: Passage, { upstream, picker, policy }: Omit<Destination, 'weight'>): void {
+  #forward(passage: Passage, destination: Omit<Destination, 'weight'>, sticky?: Sticky): void {
     const { exchange } = passage
+    const { upstream, picker, policy } = destination
     const { clock } = this.#deps
     const onDone = (outcome: Outcome): void => this.#done(passage, outcome)
     const headers = this.#upstreamHeaders(exchange)
     if (exchange.tunnel)
       return startTunnelling({ exchange, tunnel: exchange.tunnel, upstream, picker, policy, clock, headers, onDone })
-    const outgoing = (head: ResponseHead): ResponseHead =>
-      downstreamHead(passage, { status: head.status, headers: withoutHopByHop(head.headers) })
+    const outgoing = ({ status, headers: received }: ResponseHead): ResponseHead => {
+      const head = { status, headers: withoutHopByHop(received) }
+      const cookie = sticky?.cookieFor(destination)
+      if (cookie) head.headers.push('Set-Cookie', cookie)
+      return downstreamHead(passage, head)
+    }
     new Forwarding({
       exchange,
       upstream,

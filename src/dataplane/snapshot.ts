@@ -3,6 +3,7 @@ import type { RouteMatch } from './router/route-match.ts'
 import type { Router } from './router/router.ts'
 import type { Picker } from './upstream/picker.ts'
 import type { AttemptPolicy } from './upstream/policy.ts'
+import type { Sticky } from './upstream/sticky.ts'
 import type { Upstream } from './upstream/upstream.ts'
 
 /** Where a share of a route's traffic goes. */
@@ -22,6 +23,8 @@ export interface Route {
   readonly filters: readonly Filter[]
   /** At least one. */
   readonly to: readonly Destination[]
+  /** Set if clients stay with the instance that served them first. */
+  readonly sticky?: Sticky | undefined
 }
 
 /** Everything compiled from one generation of config. Immutable; the gateway holds one and is given the next. */

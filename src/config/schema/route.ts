@@ -3,9 +3,10 @@ import { filterTable } from '../../dataplane/filters/table.ts'
 import { parseHostPattern } from '../../dataplane/router/host-pattern.ts'
 import { parsePathPattern } from '../../dataplane/router/path-pattern.ts'
 import type { RouteShare } from '../config.ts'
+import type { StickyPolicy } from '../../dataplane/upstream/sticky.ts'
 import { retry, timeouts } from './attempts.ts'
 import { exactlyOneOf, optionsByKind } from './kinds.ts'
-import { about, count, name, nameProblem, refuseRepeated } from './scalars.ts'
+import { about, count, duration, name, nameProblem, refuseRepeated } from './scalars.ts'
 import { parseShortRoute } from './short-route.ts'
 
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
@@ -117,6 +118,39 @@ const to = z
   .union([upstreamName.transform((upstream) => [{ upstream, weight: 1 }]), shares])
   .meta(about({ description: 'The upstream, or a split over several by weight.', example: 'shop' }))
 
+const sticky = z
+  .strictObject({
+    cookie: z
+      .string()
+      .regex(token, 'is not a cookie name: write letters, digits, "-" and "_"')
+      .meta(about({ description: 'Name of the cookie: one for each upstream that clients stay with.', example: 'uid' })),
+    key: z
+      .string()
+      .min(16, 'is too short for a secret: write at least 16 characters')
+      .optional()
+      .meta(
+        about({
+          description:
+            'Secret that signs the cookie; the same in all gateways. Default: made from the name of the cookie, which whoever knows the id of an instance can do too: it could then choose its instance.',
+          example: '${env:STICKY_KEY}',
+        }),
+      ),
+    maxAge: duration({
+      description: 'How long clients keep it. Default: until they end.',
+      example: '1d',
+      minMs: 1_000,
+      maxMs: 400 * 86_400_000,
+    }).optional(),
+  })
+  .transform(({ cookie, key, maxAge }): StickyPolicy => ({ cookie, key: key ?? null, maxAgeMs: maxAge ?? null }))
+  .meta(
+    about({
+      description:
+        'A client stays with the instance that served it first, as long as that one is eligible, by a signed cookie. It holds across restarts and gateways.',
+      example: { cookie: 'uid' },
+    }),
+  )
+
 const routeName = name({
   description: 'Stable name: for metrics, logs, and the key in KV that overrides it.',
   example: 'shop-api',
@@ -138,6 +172,7 @@ const longRoute = {
       }),
     ),
   to,
+  sticky: sticky.optional(),
   timeouts: timeouts.optional(),
   retry: retry.optional(),
 }
@@ -157,6 +192,7 @@ const shortRoute = z
           match: parsed.match,
           filters: undefined,
           to: [{ upstream: parsed.upstream, weight: 1 }],
+          sticky: undefined,
           timeouts: undefined,
           retry: undefined,
         }

@@ -184,10 +184,10 @@ export class Forwarding implements AttemptOwner, Deadline {
 
   /** Whether the answer is put aside for another attempt. */
   #retryAfterAnswer(status: number, headers: HeaderList): boolean {
-    const { upstream, policy } = this.#options
+    const { upstream, picker, policy } = this.#options
     const standing = this.#standing
     // An answer in hand is better than none.
-    if (!standing || !this.#attempt || upstream.members.eligible.length === 0) return false
+    if (!standing || !this.#attempt || picker.eligible.length === 0) return false
     const delayMs = retryAfterAnswer(headers, standing, policy.retry, this.#retrying)
     if (delayMs === null) return false
     upstream.noteAnswer(this.#attempt.endpoint, status)

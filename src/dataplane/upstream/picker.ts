@@ -5,6 +5,8 @@ import type { Member } from './members.ts'
 
 /** Where attempts may go: an upstream, or a part of it. */
 export interface Picker {
+  /** Who can be picked; replaced whole. */
+  readonly eligible: readonly Member[]
   /** The endpoint for the next attempt: not one that was tried, as long as there is another. Null: no member is eligible. */
   pick(asker: Asker, tried: readonly Endpoint[]): Endpoint | null
   /** Why {@link pick} finds nobody. */

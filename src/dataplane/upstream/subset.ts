@@ -24,6 +24,11 @@ export class Subset implements Picker {
     this.#balancer = upstream.createBalancer()
   }
 
+  get eligible(): readonly Member[] {
+    this.#follow()
+    return this.#eligible
+  }
+
   pick(asker: Asker, tried: readonly Endpoint[]): Endpoint | null {
     this.#follow()
     return pickUntried(this.#balancer, this.#eligible, asker, tried)

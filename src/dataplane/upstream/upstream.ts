@@ -102,6 +102,10 @@ export class Upstream implements Picker {
     for (const [key, endpoint] of before) if (!endpoints.has(key)) endpoint.retire()
   }
 
+  get eligible(): readonly Member[] {
+    return this.#members.eligible
+  }
+
   pick(asker: Asker, tried: readonly Endpoint[]): Endpoint | null {
     return pickUntried(this.#balancer, this.#members.eligible, asker, tried)
   }
