@@ -9,6 +9,7 @@ import { dnsDefaults } from '../../../src/registry-server/dns/options.ts'
 import { LengthPrefixed } from '../../../src/registry-server/dns/length-prefixed.ts'
 import { startRegistryServer, type RegistryServer } from '../../../src/registry-server/server.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
+import { freePorts } from '../../support/meshgate-process.ts'
 import { until } from '../../support/until.ts'
 import { ask, exchangeUdp, queryPacket, told, withLength } from './dns-client.ts'
 import { openDns, register, type DnsRegistry } from './dns-registry.ts'
@@ -112,9 +113,9 @@ describe('DNS over TCP', () => {
 describe('the address of DNS', () => {
   for (const transport of ['TCP', 'UDP']) {
     it(`is refused by its name in the config when its ${transport} port is taken`, async () => {
-      const holder = transport === 'TCP' ? createServer().listen(0, '127.0.0.1') : createSocket('udp4').bind(0, '127.0.0.1')
+      const [port = 0] = await freePorts(1)
+      const holder = transport === 'TCP' ? createServer().listen(port, '127.0.0.1') : createSocket('udp4').bind(port, '127.0.0.1')
       await once(holder, 'listening')
-      const { port } = holder.address() as { port: number }
       await assert.rejects(start(port), {
         code: 'port_in_use',
         message: `registry.embedded.dns: cannot listen on 127.0.0.1:${port}: another process has it; stop that one or choose another port`,
