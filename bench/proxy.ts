@@ -24,6 +24,20 @@ const [seconds, rounds, concurrency] = [Number(values.seconds), Number(values.ro
 const children: ChildProcess[] = []
 const folder = mkdtempSync(join(tmpdir(), 'meshgate-bench-'))
 
+/** What a careful route has; none of them answers by itself here. */
+const tenFilters = `
+      - requestId: {}
+      - errorPages: { pages: { 5xx: { body: sorry } } }
+      - compress: {}
+      - securityHeaders: { hsts: {} }
+      - ipAllow: { addresses: [127.0.0.0/8] }
+      - ipDeny: { addresses: [10.0.0.0/8] }
+      - rateLimit: { rate: 1000000/s }
+      - cors: { origins: [https://app.example.com] }
+      - bodyLimit: { max: 1MiB }
+      - setHeaders: { request: { x-tenant: acme } }
+    `
+
 interface Contestant {
   readonly name: string
   readonly url: string
@@ -50,12 +64,20 @@ try {
 }
 
 async function startAll(): Promise<readonly Contestant[]> {
-  const [instance = 0, bare = 0, registry = 0, ...web] = await freePorts(9)
+  const [instance = 0, bare = 0, registry = 0, ...web] = await freePorts(12)
   start('instance-server.ts', [String(instance)])
   const barePid = start('bare-http-proxy.ts', [String(bare), String(instance)])
   const gateways = [
-    { name: 'meshgate', access: false, web: web[0] ?? 0, admin: web[1] ?? 0, registry },
-    { name: 'meshgate, with access log', access: true, web: web[2] ?? 0, admin: web[3] ?? 0, registry: web[4] ?? 0 },
+    { name: 'meshgate', access: false, filters: false, web: web[0] ?? 0, admin: web[1] ?? 0, registry },
+    {
+      name: 'meshgate, with access log',
+      access: true,
+      filters: false,
+      web: web[2] ?? 0,
+      admin: web[3] ?? 0,
+      registry: web[4] ?? 0,
+    },
+    { name: 'meshgate, ten filters', access: false, filters: true, web: web[5] ?? 0, admin: web[6] ?? 0, registry: web[7] ?? 0 },
   ].map((gateway) => ({ ...gateway, pid: startGateway(gateway, instance) }))
   const contestants = [{ name: 'http-proxy, bare', web: bare, pid: barePid }, ...gateways].map(
     ({ name, web: port, pid }): Contestant => {
@@ -66,10 +88,16 @@ async function startAll(): Promise<readonly Contestant[]> {
   return contestants
 }
 
-function startGateway(
-  { name, access, web, admin, registry }: { name: string; access: boolean; web: number; admin: number; registry: number },
-  instance: number,
-): number {
+interface GatewayStart {
+  readonly name: string
+  readonly access: boolean
+  readonly filters: boolean
+  readonly web: number
+  readonly admin: number
+  readonly registry: number
+}
+
+function startGateway({ name, access, filters, web, admin, registry }: GatewayStart, instance: number): number {
   const file = join(folder, `${admin}.yaml`)
   writeFileSync(
     file,
@@ -79,7 +107,11 @@ admin: { bind: "127.0.0.1:${admin}" }
 registry: { embedded: { http: "127.0.0.1:${registry}", dns: off, data: ${join(folder, `data-${admin}`)} } }
 log: { level: info, access: ${access} }
 upstreams: { bench: { instances: ["127.0.0.1:${instance}"] } }
-routes: ["/* -> bench"]
+routes:
+  - name: all
+    match: { path: /* }
+    filters: ${filters ? tenFilters : '[]'}
+    to: bench
 `,
   )
   return start('../src/main.ts', ['run', '--config', file])
