@@ -79,7 +79,8 @@ async function startConsul(): Promise<Server> {
     client_addr: '127.0.0.1',
     disable_update_check: true,
     log_level: 'err',
-    limits: { http_max_conns_per_client: watchers + 1000 },
+    // Queries whose client has left count until their wait is over.
+    limits: { http_max_conns_per_client: 3 * watchers },
     ports: { http, dns: -1, grpc: -1, serf_lan: lan, serf_wan: wan, server },
   }
   const binary = consulBinary()
@@ -154,18 +155,18 @@ interface Watcher {
 }
 
 /** Holds one blocking query on each of many connections; resolves when the server has them all. */
-async function openWatchers({ port }: Server, keyOf: (n: number) => string): Promise<readonly Watcher[]> {
+async function openWatchers(server: Server, keyOf: (n: number) => string): Promise<readonly Watcher[]> {
   const opened: Watcher[] = []
   for (let n = 0; n < watchers; n++) {
     const key = keyOf(n)
-    const socket = connect({ port, host: '127.0.0.1', noDelay: true })
+    const socket = connect({ port: server.port, host: '127.0.0.1', noDelay: true })
+    socket.on('error', (error) => console.error(`${server.name}: connection ${n}: ${error.message}`))
     await once(socket, 'connect')
     socket.write(`GET /v1/kv/${key} HTTP/1.1\r\nHost: bench\r\n\r\n`)
     const [answer] = (await once(socket, 'data')) as [Buffer]
     const index = /x-consul-index: (\d+)/i.exec(answer.toString())?.[1] ?? ''
     const answered = once(socket, 'data').then(() => performance.now())
     answered.catch(() => {})
-    socket.on('error', () => {})
     socket.write(`GET /v1/kv/${key}?index=${index}&wait=5m HTTP/1.1\r\nHost: bench\r\n\r\n`)
     opened.push({ socket, answered })
   }
