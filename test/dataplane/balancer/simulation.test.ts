@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict'
+import { describe, it, type TestContext } from 'node:test'
+import { balancerTable } from '../../../src/dataplane/balancer/table.ts'
+import { simulate, type Behaviour, type Outcome, type Scenario } from '../../support/simulation.ts'
+
+const kinds = Object.keys(balancerTable)
+const on = { connect: true, reset: true, timeout: true, statuses: [[503, 503]] } as const
+const outlier = { consecutive: 5, ejectMs: 5_000, maxEjectedRatio: 0.5, on }
+
+function steady(workMs: number, behaviour: Partial<Behaviour> = {}): Behaviour {
+  return { workMs: () => workMs, ...behaviour }
+}
+
+function times<T>(count: number, make: (at: number) => T): readonly T[] {
+  return Array.from({ length: count }, (_, at) => make(at))
+}
+
+/** Runs every balancer through a scenario and prints the table. */
+function compare(context: TestContext, scenario: Scenario): ReadonlyMap<string, Outcome> {
+  const outcomes = new Map(kinds.map((kind) => [kind, simulate(kind, scenario)]))
+  context.diagnostic('balancer              p50 ms   p99 ms   errors   attempts per request   ejections')
+  for (const [kind, { p50Ms, p99Ms, errorRatio, load, ejections }] of outcomes) {
+    const cells = [p50Ms.toFixed(0).padStart(8), p99Ms.toFixed(0).padStart(8), `${(errorRatio * 100).toFixed(2)} %`.padStart(8)]
+    context.diagnostic(`${kind.padEnd(20)}${cells.join(' ')} ${load.toFixed(3).padStart(22)} ${String(ejections).padStart(11)}`)
+  }
+  return outcomes
+}
+
+function p99Of(outcomes: ReadonlyMap<string, Outcome>, kind: string): number {
+  return outcomes.get(kind)?.p99Ms ?? Number.NaN
+}
+
+function shareOf({ perSecond }: Outcome, instance: number): number {
+  const sums = perSecond.map((counts) => counts.reduce((sum, count) => sum + count, 0))
+  return (sums[instance] ?? 0) / sums.reduce((sum, count) => sum + count, 0)
+}
+
+describe('with one instance of ten five times slower', () => {
+  const instances = [...times(9, () => steady(50)), steady(250)]
+
+  it('a quiet service has its slow answers seldom: p99 of two-choices 1.3 times, of peak-ewma 2 times better than round-robin', (context) => {
+    const outcomes = compare(context, { instances, requestsPerSecond: 100, seconds: 100, settleSeconds: 10 })
+    const inTurns = p99Of(outcomes, 'round-robin')
+    assert.ok(inTurns / p99Of(outcomes, 'two-choices') > 1.3)
+    assert.ok(inTurns / p99Of(outcomes, 'least-requests') > 1.3)
+    assert.ok(inTurns / p99Of(outcomes, 'peak-ewma') > 2)
+  })
+
+  it('a busy one is not held up by it: what asks for load gives it what it can do, what does not lets its queue grow', (context) => {
+    const outcomes = compare(context, { instances, requestsPerSecond: 500, seconds: 60, settleSeconds: 10 })
+    for (const kind of ['two-choices', 'peak-ewma', 'least-requests', 'consistent-hash']) {
+      assert.ok(p99Of(outcomes, 'round-robin') / p99Of(outcomes, kind) > 20, kind)
+    }
+    for (const [kind, most] of [
+      ['round-robin', 0.11],
+      ['two-choices', 0.04],
+      ['peak-ewma', 0.02],
+    ] as const) {
+      const outcome = outcomes.get(kind)
+      assert.ok(outcome && shareOf(outcome, 9) < most, kind)
+    }
+  })
+})
+
+describe('a fleet of 100 instances: fast and slow ones, some that fail half their requests, some that flap, ten that join cold', () => {
+  const instances: readonly Behaviour[] = [
+    ...times(70, (at) => steady(30 + (at % 7) * 10)),
+    ...times(10, () => steady(300)),
+    ...times(5, () => steady(50, { failing: () => 0.5 })),
+    ...times(5, (at) => steady(50, { isUp: (now) => (now + at * 1_700) % 10_000 > 3_000 })),
+    ...times(10, () => ({ joinsAt: 20_000, workMs: (now: number) => 50 * (1 + 9 * Math.max(0, 1 - (now - 20_000) / 15_000)) })),
+  ]
+  const scenario: Scenario = { instances, requestsPerSecond: 2_000, seconds: 45, settleSeconds: 10 }
+
+  it('is served with few errors by retries within their budget, and fast by what asks for load', (context) => {
+    const outcomes = compare(context, scenario)
+    for (const [kind, { errorRatio, load }] of outcomes) {
+      assert.ok(errorRatio < 0.02, `${kind}: ${errorRatio}`)
+      assert.ok(load <= 1.2, `${kind}: ${load}`)
+    }
+    for (const kind of ['two-choices', 'peak-ewma']) assert.ok(p99Of(outcomes, 'round-robin') / p99Of(outcomes, kind) > 10, kind)
+  })
+
+  it('is served nearly without errors when outliers are ejected and new ones start slowly', (context) => {
+    const outcomes = compare(context, { ...scenario, policy: { outlier, slowStartMs: 15_000 } })
+    for (const [kind, { errorRatio, load }] of outcomes) {
+      assert.ok(errorRatio < 0.001, `${kind}: ${errorRatio}`)
+      assert.ok(load <= 1.05, `${kind}: ${load}`)
+    }
+  })
+})
+
+describe('nothing oscillates', () => {
+  for (const kind of kinds) {
+    it(`with ${kind}: equal instances get an even stream, with no second that makes up for the one before`, () => {
+      const instances = times(10, () => steady(50))
+      const { perSecond } = simulate(kind, { instances, requestsPerSecond: 560, seconds: 90, settleSeconds: 10 })
+      for (const counts of perSecond) {
+        const mean = counts.reduce((sum, count) => sum + count, 0) / counts.length
+        const from = counts.map((count) => count - mean)
+        const variance = from.reduce((sum, one) => sum + one * one, 0) / counts.length
+        const withNext = from.slice(1).reduce((sum, one, at) => sum + one * (from[at] ?? 0), 0) / (counts.length - 1)
+        assert.ok(Math.sqrt(variance) / mean < 0.25, `deviation ${Math.sqrt(variance) / mean}`)
+        assert.ok(withNext / variance > -0.4, `each second against the one before: ${withNext / variance}`)
+      }
+    })
+  }
+
+  it('with ejections: a failing instance is out for longer each time, and the good ones stay', () => {
+    const instances = [...times(9, () => steady(50)), steady(50, { failing: () => 0.9 })]
+    const { ejections, perSecond } = simulate('two-choices', {
+      instances,
+      requestsPerSecond: 400,
+      seconds: 120,
+      policy: { outlier: { ...outlier, ejectMs: 2_000 } },
+    })
+    // Out for 2, 4, 6 … 20 seconds, then for 20 each time.
+    assert.ok(ejections >= 8 && ejections <= 14, `${ejections} ejections`)
+    const idle = perSecond.map((counts) => counts.filter((count) => count === 0).length)
+    assert.deepEqual(idle.slice(0, 9), Array(9).fill(0))
+    assert.ok((idle[9] ?? 0) > 90)
+  })
+})
