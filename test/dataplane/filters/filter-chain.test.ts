@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { describe, it } from 'node:test'
 import { request } from 'undici'
+import { WebSocket, WebSocketServer } from 'ws'
 import { DecoratedDownstream } from '../../../src/dataplane/filters/decorated-downstream.ts'
 import type { Filter } from '../../../src/dataplane/filters/filter.ts'
 import { dataPlaneFixture, errorCodeOf } from '../../support/data-plane-fixture.ts'
@@ -87,6 +89,30 @@ describe('a chain of filters', () => {
     raw.send('GET / HTTP/1.1\r\nHost: a\r\nConnection: close, x-tenant\r\nX-Tenant: other\r\n\r\n')
     assert.match(await raw.closed, /^HTTP\/1\.1 200 /)
     assert.deepEqual(seen, ['acme'])
+  })
+
+  it('guards upgrades too, and leaves open ones alone', async () => {
+    const server = new WebSocketServer({ port: 0, host: '127.0.0.1' })
+    fixture.cleanUp(() => {
+      for (const socket of server.clients) socket.terminate()
+      server.close()
+    })
+    await once(server, 'listening')
+    server.on('connection', (socket, { headers }) => socket.send(`for ${String(headers['x-caller'])}`))
+    const { port } = server.address() as { port: number }
+    const filters = [
+      filterOf('compress', {}),
+      filterOf('errorPages', { pages: { '401': { body: 'no' } } }),
+      filterOf('apiKey', { keys: { partner: 'a-key-of-the-partner' }, nameField: 'X-Caller' }),
+    ]
+    const plane = await filteredPlane(fixture, filters, { upstreams: { app: [port] } })
+    const open = new WebSocket(plane.url, { headers: { 'x-api-key': 'a-key-of-the-partner' } })
+    fixture.cleanUp(() => open.terminate())
+    assert.equal(String((await once(open, 'message'))[0]), 'for partner')
+    const refused = new WebSocket(plane.url)
+    refused.on('error', () => {})
+    const [, answer] = (await once(refused, 'unexpected-response')) as [unknown, { statusCode: number }]
+    assert.equal(answer.statusCode, 401)
   })
 
   it('of all kinds at once serves a request whole', async () => {
