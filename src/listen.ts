@@ -35,6 +35,7 @@ export function bindError(error: Error, bind: Address, what: string): GatewayErr
       )
     case 'EADDRNOTAVAIL':
       return new GatewayError('bind_failed', `${where}: no interface of this machine has that address`, { cause: error })
+    case undefined:
     default:
       return new GatewayError('bind_failed', where, { cause: error })
   }

@@ -1,5 +1,7 @@
 #!/usr/bin/env node
-// Only this file may be read by a Node that is too old for the rest, so it imports nothing before it has looked.
+// Only this file may be read by a Node that is too old for the rest, so it imports nothing of it before it has looked.
+import module from 'node:module'
+
 const oldestMajor = 24
 const major = Number(process.versions.node.split('.')[0])
 
@@ -11,8 +13,7 @@ if (major < oldestMajor) {
   process.exit(2)
 }
 
+// Compiled code is kept in the system's folder for temporary files: the next start takes half the CPU time.
+module.enableCompileCache()
 const { runCommandLine } = await import('./cli/command-line.ts')
 process.exitCode = await runCommandLine(process.argv.slice(2))
-
-// Makes this file a module for the compiler.
-export {}

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer, type Server } from 'node:http'
+import { createServer, type Server, type ServerResponse } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -153,7 +153,7 @@ describe('a registry that goes wrong later takes nothing away', () => {
   }
 })
 
-type Fault = (response: import('node:http').ServerResponse) => void
+type Fault = (response: ServerResponse) => void
 
 function faults(): readonly (readonly [string, Fault])[] {
   return [

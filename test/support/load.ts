@@ -18,7 +18,8 @@ export interface Load {
 export function startLoad(url: string, workers: number, headers: Record<string, string> = {}): Load {
   const dispatcher: Dispatcher = new Agent({ connections: workers, pipelining: 1 })
   const failures: string[] = []
-  let [sent, failed, stopped] = [0, 0, false]
+  const stopping = new AbortController()
+  let [sent, failed] = [0, 0]
   const once = async (): Promise<void> => {
     sent++
     try {
@@ -33,12 +34,12 @@ export function startLoad(url: string, workers: number, headers: Record<string, 
     }
   }
   const loop = async (): Promise<void> => {
-    while (!stopped) await once()
+    while (!stopping.signal.aborted) await once()
   }
   const loops = Array.from({ length: workers }, loop)
   return {
     stop: async () => {
-      stopped = true
+      stopping.abort()
       await Promise.all(loops)
       await dispatcher.close()
       return { sent, failed, failures }

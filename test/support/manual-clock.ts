@@ -43,7 +43,7 @@ export class ManualClock implements Clock {
     const until = this.#at + byMs
     await settle()
     for (;;) {
-      const due = this.#armed.filter((armed) => armed.at <= until).sort((a, b) => a.at - b.at)[0]
+      const due = this.#armed.filter((armed) => armed.at <= until).toSorted((a, b) => a.at - b.at)[0]
       if (!due) break
       this.#armed = this.#armed.filter((other) => other !== due)
       this.#at = Math.max(this.#at, due.at)

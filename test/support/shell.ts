@@ -17,10 +17,10 @@ export function openShell(cwd: string, env: Readonly<Record<string, string | und
     stdio: ['pipe', 'pipe', 'pipe'],
   })
   let printed = ''
-  let onPrinted = (): void => {}
+  let onPrinted: (() => void) | null = null
   const collect = (chunk: Buffer): void => {
     printed += chunk.toString()
-    onPrinted()
+    onPrinted?.()
   }
   child.stdout.on('data', collect)
   child.stderr.on('data', collect)
