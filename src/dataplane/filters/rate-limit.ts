@@ -58,15 +58,14 @@ export const rateLimit: FilterKind<z.infer<typeof options>> = {
     const buckets = new TokenBuckets({ perSecond, burst, keys: by === 'route' ? 1 : keys }, random)
     const keyOf = compileKey(by)
     const policy = `"${by}";q=${burst};w=${Math.max(1, Math.round(burst / perSecond))}`
-    const draws = new WeakMap<RequestHead, Draw>()
     const onResponse = ({ headers }: ResponseHead, request: RequestHead): void => {
-      const draw = draws.get(request)
+      const draw = request.notes?.get(buckets) as Draw | undefined
       if (draw) headers.push('RateLimit-Policy', policy, 'RateLimit', `"${by}";r=${draw.remaining};t=${seconds(resetMs(draw))}`)
     }
     return {
       onRequest: (request, asker) => {
         const draw = buckets.draw(keyOf(asker), clock.monotonic())
-        if (fields) draws.set(request, draw)
+        if (fields) (request.notes ??= new Map()).set(buckets, draw)
         if (draw.admitted) return undefined
         const detail = `more than ${rate} by ${by}`
         return refusal(request, 'rate_limited', { detail, headers: ['Retry-After', String(Math.max(1, seconds(draw.nextInMs)))] })
