@@ -1,6 +1,7 @@
 import type { RouteMatch } from '../dataplane/router/route-match.ts'
 import type { Snapshot } from '../dataplane/snapshot.ts'
 import type { AttemptPolicy } from '../dataplane/upstream/policy.ts'
+import type { Where } from '../dataplane/upstream/subset.ts'
 
 /** What `GET /routes` tells. */
 export interface RoutesView {
@@ -10,17 +11,31 @@ export interface RoutesView {
     readonly match: RouteMatch
     /** How many. */
     readonly filters: number
-    readonly to: readonly ({ readonly upstream: string; readonly weight: number } & AttemptPolicy)[]
+    readonly to: readonly ({
+      readonly upstream: string
+      /** Tags or meta of the instances; null: all of them. */
+      readonly where: Where | null
+      readonly weight: number
+    } & AttemptPolicy)[]
+    /** Whether clients stay with their instance. */
+    readonly sticky: boolean
   }[]
 }
 
 /** The routes that serve. */
 export function routesView(snapshot: Snapshot): RoutesView {
-  const routes = snapshot.routes.map(({ name, match, filters, to }) => ({
+  const routes = snapshot.routes.map(({ name, match, filters, to, sticky }) => ({
     name,
     match,
     filters: filters.length,
-    to: to.map(({ upstream, weight, policy: { timeouts, retry } }) => ({ upstream: upstream.name, weight, timeouts, retry })),
+    to: to.map(({ upstream, where = null, weight, policy: { timeouts, retry } }) => ({
+      upstream: upstream.name,
+      where,
+      weight,
+      timeouts,
+      retry,
+    })),
+    sticky: sticky !== undefined,
   }))
   return { generation: snapshot.generation, routes }
 }

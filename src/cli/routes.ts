@@ -24,6 +24,9 @@ ${adminOptionsHelp}`,
 function routeRow({ name, match, to }: RoutesView['routes'][number]): readonly string[] {
   const { host, path, ...further } = match
   const rest = Object.entries(further).map(([key, value]) => `${key}=${JSON.stringify(value)}`)
-  const destinations = to.map(({ upstream, weight }) => (to.length > 1 ? `${upstream} (${weight})` : upstream))
+  const destinations = to.map(({ upstream, where, weight }) => {
+    const subset = Object.entries(where ?? {}).map(([key, value]) => ` ${key}=${value}`)
+    return `${upstream}${subset.join('')}${to.length > 1 ? ` (${weight})` : ''}`
+  })
   return [name, host ?? '*', path ?? '/*', rest.join(' ') || '-', destinations.join(', ')]
 }

@@ -23,7 +23,7 @@ function compileRoute(route: RouteConfig, { upstreamOf, filtersOf }: RunningPart
   const to = route.to.map(({ upstream: name, weight, where }): Destination => {
     const upstream = upstreamOf(name)
     const picker = where ? new Subset(upstream, where) : upstream
-    return { upstream, picker, weight, policy: effectivePolicy(route, upstream.policy) }
+    return { upstream, picker, where, weight, policy: effectivePolicy(route, upstream.policy) }
   })
   return {
     name: route.name,

@@ -4,6 +4,7 @@ import type { Router } from './router/router.ts'
 import type { Picker } from './upstream/picker.ts'
 import type { AttemptPolicy } from './upstream/policy.ts'
 import type { Sticky } from './upstream/sticky.ts'
+import type { Where } from './upstream/subset.ts'
 import type { Upstream } from './upstream/upstream.ts'
 
 /** Where a share of a route's traffic goes. */
@@ -11,6 +12,8 @@ export interface Destination {
   readonly upstream: Upstream
   /** The upstream, or a part of it. */
   readonly picker: Picker
+  /** What the part has; absent: all. */
+  readonly where?: Where | undefined
   /** > 0 */
   readonly weight: number
   /** Effective values: route over upstream over defaults. */
