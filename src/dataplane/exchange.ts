@@ -45,6 +45,8 @@ export interface LocalReply {
 export interface RequestBody {
   /** From Content-Length; null: chunked. */
   readonly lengthBytes: number | null
+  /** All of a body with a length, if it has come before anybody asked for the stream, which then need not be made. What a filter makes of a body has none. */
+  readonly whole?: Buffer | undefined
   /** Destroying it stops the reading and leaves the client's connection usable for a reply. */
   readonly stream: Readable
 }
@@ -59,6 +61,10 @@ export interface Downstream {
   readonly status: number
   /** Bytes of the body handed over. */
   readonly bytes: number
+  /** A piece shorter than this is copied by `write`, bytes; a longer one must not be changed afterwards. Absent: nor any other. */
+  readonly copiesBelowBytes?: number
+  /** Hands over an interim answer (1xx). Absent: there is nobody to whom it would mean anything. */
+  interim?(head: ResponseHead): void
   head(head: ResponseHead): void
   /** False: the client reads slower than we write; wait for `onDrain`. */
   write(chunk: Uint8Array): boolean

@@ -36,6 +36,10 @@ export class DecoratedDownstream implements Downstream {
     return !(this.inner instanceof DecoratedDownstream) || this.inner.settled
   }
 
+  interim(head: ResponseHead): void {
+    this.inner.interim?.(head)
+  }
+
   head(head: ResponseHead): void {
     this.inner.head(head)
   }

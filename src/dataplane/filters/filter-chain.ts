@@ -2,6 +2,7 @@ import type { Clock } from '../../clock.ts'
 import { GatewayError, messageOf } from '../../errors.ts'
 import type { Downstream, Exchange, Failure, LocalReply, RequestHead, ResponseHead } from '../exchange.ts'
 import { withoutHopByHop } from '../http/hop-by-hop.ts'
+import { assertFields } from '../http/legal-fields.ts'
 import type { Filter } from './filter.ts'
 
 /** So long may one filter think about one request, ms: longer than every timeout that a filter's options allow. */
@@ -22,6 +23,7 @@ export async function filterRequest(
     const reply = found instanceof Promise ? await inTime(found, exchange.downstream, clock) : found
     if (reply) return reply
   }
+  assertFields(exchange.request.headers)
   return undefined
 }
 
@@ -52,6 +54,7 @@ export function filterFailure(error: unknown): Failure {
 export function filterHead(filters: readonly Filter[], head: ResponseHead, request: RequestHead): ResponseHead {
   try {
     for (let at = filters.length - 1; at >= 0; at--) filters[at]?.onResponse?.(head, request)
+    assertFields(head.headers)
     return head
   } catch (error) {
     throw new GatewayError('filter_failed', `a filter failed on the answer: ${messageOf(error)}`, { cause: error })

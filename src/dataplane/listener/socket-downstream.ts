@@ -1,10 +1,10 @@
-import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Clock } from '../../clock.ts'
 import type { Downstream, HeaderList, ResponseHead } from '../exchange.ts'
-import { endLingering } from './lingering-close.ts'
+import { endLingering } from '../http1/lingering-close.ts'
+import { statusLine } from '../http1/status-line.ts'
 
-/** The client's side where there is no `node:http` response: the connection is bare, so the answer is written by hand and ends it. */
+/** The client's side of an upgrade: nobody reads requests from the connection any more, so an answer ends it. */
 export class SocketDownstream implements Downstream {
   started = false
   gone = false
@@ -52,7 +52,7 @@ export class SocketDownstream implements Downstream {
 
 /** Writes a response head that ends the connection; one character is one byte. */
 function rawHead(status: number, headers: HeaderList): string {
-  let text = `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\n`
+  let text = statusLine(status)
   for (let i = 0; i + 1 < headers.length; i += 2) text += `${headers[i]}: ${headers[i + 1]}\r\n`
   return `${text}connection: close\r\n\r\n`
 }

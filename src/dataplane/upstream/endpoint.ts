@@ -1,13 +1,16 @@
-import { Pool, type Dispatcher } from 'undici'
 import { formatAddress, type Address } from '../../address.ts'
 import { Latency } from '../balancer/latency.ts'
-import { connectorOf } from './connector.ts'
+import {
+  UpstreamConnection,
+  type ConnectionKeeper,
+  type RequestOwner,
+  type UpstreamRequest,
+} from '../http1/upstream-connection.ts'
 
 /** What an endpoint needs of its upstream's policy. */
 export interface EndpointLimits {
   readonly maxConnections: number
   readonly maxQueued: number
-  readonly connectMs: number
 }
 
 /** Something that waits for its turn on a connection. */
@@ -16,14 +19,8 @@ export interface Waiter {
   onTurn(): void
 }
 
-/**
- * Kept below the 5 s after which many servers (Node's among them) close an idle connection, so that a request is not sent into a closing
- * one; a server that tells its own time (Keep-Alive: timeout=…) is believed, minus undici's margin of 2 s.
- */
-const KEEP_ALIVE_MS = 4_000
-
 /** Our running state for one address of one upstream: connections and load. It survives every swap of the members that keeps the address. */
-export class Endpoint {
+export class Endpoint implements ConnectionKeeper {
   /** `host:port` */
   readonly key: string
   readonly address: Address
@@ -32,18 +29,21 @@ export class Endpoint {
   /** How slow it has been lately. */
   readonly latency = new Latency()
   #limits: EndpointLimits
-  #pool: Pool
-  /** Turns given out: never more than connections, so that nothing waits inside undici, where nobody could take it out again. */
+  /** All connections, those that are being opened included. */
+  readonly #connections = new Set<UpstreamConnection>()
+  /** Connections without a request; the one used last is used first, so that those that are not needed grow old. */
+  readonly #idle: UpstreamConnection[] = []
+  /** Turns given out: each has a connection at the most. */
   #turns = 0
   readonly #waiting = new Set<Waiter>()
   #isCallingUp = false
   #isRetired = false
+  #isDestroyed = false
 
   constructor(address: Address, limits: EndpointLimits) {
     this.key = formatAddress(address)
     this.address = address
     this.#limits = limits
-    this.#pool = openPool(this.key, limits)
   }
 
   /** Whether one more attempt would have to wait behind a full queue. */
@@ -61,38 +61,64 @@ export class Endpoint {
   /** Takes out one that waits. */
   giveUp(waiter: Waiter): void {
     this.#waiting.delete(waiter)
-    this.#closeIfDone()
   }
 
   release(): void {
     this.#turns--
     if (this.#waiting.size > 0) this.#callUp()
-    this.#closeIfDone()
   }
 
-  dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
-    this.#pool.dispatch(options, handler)
+  /** Sends a request on an idle connection or a new one; `fresh`: on a new one. Null: no more, and the owner knows. */
+  dispatch(request: UpstreamRequest, owner: RequestOwner, fresh: boolean): UpstreamConnection | null {
+    if (this.#isDestroyed) {
+      owner.onFailure({ code: 'upstream_connect_failed', detail: 'the endpoint is closed' }, false)
+      return null
+    }
+    const connection = (fresh ? undefined : this.#takeIdle()) ?? this.#open()
+    connection.run(request, owner)
+    return connection
+  }
+
+  onIdle(connection: UpstreamConnection): void {
+    if (this.#isRetired || this.#turns > this.#limits.maxConnections) return connection.destroy()
+    this.#idle.push(connection)
+  }
+
+  onClosed(connection: UpstreamConnection): void {
+    this.#connections.delete(connection)
+    const at = this.#idle.indexOf(connection)
+    if (at >= 0) this.#idle.splice(at, 1)
   }
 
   /** Takes new limits; attempts under way end on the connections they have. */
   setLimits(limits: EndpointLimits): void {
-    const before = this.#limits
     this.#limits = limits
-    if (before.maxConnections === limits.maxConnections && before.connectMs === limits.connectMs) return
-    closePool(this.#pool)
-    this.#pool = openPool(this.key, limits)
+    while (this.#connections.size > limits.maxConnections && this.#idle.length > 0) this.#idle[0]?.destroy()
     this.#callUp()
   }
 
   /** Lets attempts under way end and closes the connections after them. */
   retire(): void {
     this.#isRetired = true
-    this.#closeIfDone()
+    for (const connection of this.#idle.slice()) connection.destroy()
   }
 
   /** Ends everything at once. */
-  async destroy(): Promise<void> {
-    await this.#pool.destroy()
+  destroy(): void {
+    this.#isRetired = true
+    this.#isDestroyed = true
+    for (const connection of this.#connections) connection.cut()
+  }
+
+  #takeIdle(): UpstreamConnection | undefined {
+    for (let last = this.#idle.pop(); last; last = this.#idle.pop()) if (last.isUsable) return last
+    return undefined
+  }
+
+  #open(): UpstreamConnection {
+    const connection = new UpstreamConnection(this)
+    this.#connections.add(connection)
+    return connection
   }
 
   #callUp(): void {
@@ -107,26 +133,4 @@ export class Endpoint {
     }
     this.#isCallingUp = false
   }
-
-  #closeIfDone(): void {
-    if (this.#isRetired && this.#turns === 0 && this.#waiting.size === 0) closePool(this.#pool)
-  }
-}
-
-function closePool(pool: Pool): void {
-  // It rejects only if the pool has been destroyed or closed meanwhile: then there is nothing left to close.
-  pool.close().catch(() => {})
-}
-
-function openPool(key: string, { maxConnections, connectMs }: EndpointLimits): Pool {
-  return new Pool(`http://${key}`, {
-    connections: maxConnections,
-    pipelining: 1,
-    connect: connectorOf(connectMs),
-    keepAliveTimeout: KEEP_ALIVE_MS,
-    // Deadlines are ours (deadlines.ts): undici's own are coarse and know nothing of retries.
-    headersTimeout: 0,
-    bodyTimeout: 0,
-    allowH2: false,
-  })
 }

@@ -1,7 +1,8 @@
 import type { Readable } from 'node:stream'
 import type { Clock, Random, Timer } from '../../clock.ts'
-import { messageOf } from '../../errors.ts'
+import { GatewayError, messageOf } from '../../errors.ts'
 import type { Exchange, Failure, HeaderList, ResponseHead } from '../exchange.ts'
+import { withoutHopByHop } from '../http/hop-by-hop.ts'
 import { Attempt, type AttemptOwner } from './attempt.ts'
 import type { Deadline, Deadlines } from './deadlines.ts'
 import type { Endpoint } from './endpoint.ts'
@@ -46,9 +47,10 @@ export interface ForwardingOptions {
  */
 export class Forwarding implements AttemptOwner, Deadline {
   dueAt = Infinity
+  readonly copiesBelowBytes: number
   readonly #options: ForwardingOptions
   readonly #tried: Endpoint[] = []
-  #body: Readable | Buffer | null
+  #body: Readable | Buffer | null = null
   #attempt: Attempt | null = null
   #isUploading = false
   #answering = false
@@ -62,7 +64,7 @@ export class Forwarding implements AttemptOwner, Deadline {
 
   constructor(options: ForwardingOptions) {
     this.#options = options
-    this.#body = options.exchange.body?.stream ?? null
+    this.copiesBelowBytes = options.exchange.downstream.copiesBelowBytes ?? 0
   }
 
   start(): void {
@@ -73,10 +75,11 @@ export class Forwarding implements AttemptOwner, Deadline {
     downstream.onGone = this.#onGone
     downstream.onDrain = this.#onDrain
     deadlines.add(this)
-    if (!body || !isReplayable(request.method, body)) return this.#try()
+    this.#body = body ? (body.whole ?? body.stream) : null
+    if (!body || !this.#isStreamed || !isReplayable(request.method, body)) return this.#try()
     this.#onUpload()
     readWhole(body.stream, this.#onUpload).then(this.#onWholeBody, (error: unknown) =>
-      this.#finish({ code: 'client_gone', detail: messageOf(error) }),
+      this.#finish({ code: error instanceof GatewayError ? error.code : 'client_gone', detail: messageOf(error) }),
     )
   }
 
@@ -97,6 +100,11 @@ export class Forwarding implements AttemptOwner, Deadline {
     this.#isUploading = !complete
     if (complete && !this.#answering) this.#awaitAnswer()
     else this.#awaitByte()
+  }
+
+  onInterim(status: number, headers: HeaderList): void {
+    // RFC 9110 §15.2: interim answers are passed on, but for the 100 that the gateway gives by itself.
+    if (status !== 100) this.#options.exchange.downstream.interim?.({ status, headers: withoutHopByHop(headers) })
   }
 
   onHead(status: number, headers: HeaderList): void {
@@ -133,16 +141,17 @@ export class Forwarding implements AttemptOwner, Deadline {
 
   onDue(): void {
     const attempt = this.#attempt
-    attempt?.abort()
     const body = Buffer.isBuffer(this.#body) ? null : this.#body
+    // The body is paused while the upstream does not read; if it is not, there was nothing to send.
+    const isClientSilent = this.#isUploading && body?.isPaused() === false
+    attempt?.abort()
     this.onFailure(
       lateness({
         attempt,
         timeouts: this.#options.policy.timeouts,
         answering: this.#answering,
         isClientSlow: this.#isClientSlow,
-        // undici pauses the body when the upstream does not read; if it has not, there was nothing to send.
-        isClientSilent: this.#isUploading && body?.isPaused() === false,
+        isClientSilent,
       }),
     )
   }
@@ -244,7 +253,7 @@ export class Forwarding implements AttemptOwner, Deadline {
     exchange.downstream.onGone = null
     exchange.downstream.onDrain = null
     // What has not been read of it will not be.
-    exchange.body?.stream.destroy()
+    if (exchange.body && !exchange.body.whole) exchange.body.stream.destroy()
     onDone({ attempts: this.#tried.length, endpoint: this.#attempt?.endpoint ?? null, failure })
   }
 }

@@ -19,6 +19,8 @@ const notOfTheEndpoint: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'client_stalled',
   'request_timeout',
   'bad_request',
+  'ambiguous_framing',
+  'header_too_large',
   'body_too_large',
   'filter_failed',
   'upstream_overloaded',
@@ -149,7 +151,7 @@ export class Upstream implements Picker {
     while (endpoints.some(({ inFlight }) => inFlight > 0) && this.#deps.clock.monotonic() - since < drainMs) {
       await pause(this.#deps.clock, 20)
     }
-    await Promise.all(endpoints.map((endpoint) => endpoint.destroy()))
+    for (const endpoint of endpoints) endpoint.destroy()
   }
 
   #eject(endpoint: Endpoint, forMs: number | null): void {
@@ -174,6 +176,6 @@ export class Upstream implements Picker {
   }
 }
 
-function limitsOf({ maxConnections, maxQueued, timeouts }: UpstreamPolicy): EndpointLimits {
-  return { maxConnections, maxQueued, connectMs: timeouts.connectMs }
+function limitsOf({ maxConnections, maxQueued }: UpstreamPolicy): EndpointLimits {
+  return { maxConnections, maxQueued }
 }

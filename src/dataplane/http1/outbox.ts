@@ -1,0 +1,58 @@
+import type { Socket } from 'node:net'
+
+/** Shorter pieces are copied, so that what belongs together leaves in one write, bytes; {@link Outbox.write} keeps a longer one. */
+export const COPIED_BELOW_BYTES = 4_096
+/** More than this is not gathered, characters. */
+const MOST_GATHERED = 16_384
+
+/** Gathers what goes out on a connection within one turn, and hands it to the socket in as few writes as can be. */
+export class Outbox {
+  readonly #socket: Socket
+  /** One character per octet. */
+  #text = ''
+  #isFlushDue = false
+
+  constructor(socket: Socket) {
+    this.#socket = socket
+  }
+
+  /** Text that leaves before this turn of the event loop ends. */
+  add(text: string): void {
+    this.#text += text
+    if (this.#isFlushDue) return
+    this.#isFlushDue = true
+    queueMicrotask(this.#flushLate)
+  }
+
+  /** A piece with what stands before and behind it. False: the peer reads slower than we write. A long piece must not be changed afterwards. */
+  write(piece: Uint8Array, before: string, behind: string): boolean {
+    const bytes = Buffer.isBuffer(piece) ? piece : Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength)
+    if (bytes.length >= COPIED_BELOW_BYTES) this.#writeLong(bytes, this.#text + before, behind)
+    else this.add(before + bytes.toString('latin1') + behind)
+    if (this.#text.length > MOST_GATHERED) this.flush()
+    return !this.#socket.writableNeedDrain
+  }
+
+  flush(): void {
+    if (this.#text === '') return
+    const text = this.#text
+    this.#text = ''
+    this.#socket.write(text, 'latin1')
+  }
+
+  #writeLong(piece: Buffer, before: string, behind: string): void {
+    const socket = this.#socket
+    this.#text = ''
+    if (before === '' && behind === '') return void socket.write(piece)
+    socket.cork()
+    if (before !== '') socket.write(before, 'latin1')
+    socket.write(piece)
+    if (behind !== '') socket.write(behind, 'latin1')
+    socket.uncork()
+  }
+
+  readonly #flushLate = (): void => {
+    this.#isFlushDue = false
+    this.flush()
+  }
+}

@@ -1,0 +1,258 @@
+import type { Socket } from 'node:net'
+import type { Clock } from '../../clock.ts'
+import { GatewayError, type ErrorCode } from '../../errors.ts'
+import type { Downstream, RequestBody } from '../exchange.ts'
+import type { ListenerLimits } from '../limits.ts'
+import { IncomingBody } from './incoming-body.ts'
+import { endLingering } from './lingering-close.ts'
+import { Outbox } from './outbox.ts'
+import { ReceiveTimer } from './receive-timer.ts'
+import { RequestReader, type RequestSink } from './request-reader.ts'
+import type { ParsedRequest } from './request-head.ts'
+import { ServerAnswer, type AnswerPort } from './server-answer.ts'
+import type { Violation } from './violation.ts'
+
+/** What comes with a request's head. */
+export interface Origin {
+  readonly body: RequestBody | null
+  readonly downstream: Downstream
+  readonly socket: Socket
+}
+
+/** What a connection is a part of. */
+export interface ConnectionHost {
+  readonly clock: Clock
+  readonly limits: ListenerLimits
+  /** Whether each connection ends with the answer that it is about to give. */
+  readonly isDraining: boolean
+  dateField(): string
+  /** Gives the code with which to refuse it, or null: it is served. */
+  onRequest(request: ParsedRequest, from: Origin): ErrorCode | null
+  /** The connection is handed over; nobody reads from it. `head` is what has come behind the request. */
+  onUpgrade(request: ParsedRequest, socket: Socket, head: Buffer): void
+  /** A request that cannot be understood, or did not come in time, is to be answered; the connection ends with the answer. */
+  onRefused(code: ErrorCode, detail: string, downstream: Downstream): void
+  onClosed(connection: ServerConnection): void
+}
+
+/** Requests that stand behind the one being answered are held up to this, bytes; then the client is not read from. */
+const MOST_BACKLOG_BYTES = 64 * 1024
+
+/** A client's connection: reads requests one after the other, so that answers leave in order, whatever is sent ahead of them. */
+export class ServerConnection implements RequestSink, AnswerPort {
+  readonly outbox: Outbox
+  readonly #socket: Socket
+  readonly #host: ConnectionHost
+  readonly #reader: RequestReader
+  readonly #timer: ReceiveTimer
+  /** Taken, but not handed on yet: what has come of its body is read before. */
+  #request: ParsedRequest | null = null
+  #answer: ServerAnswer | null = null
+  #body: IncomingBody | null = null
+  #backlog: Buffer | null = null
+  #isReading = false
+  /** No more is read as requests. */
+  #isOver = false
+  #lingers = false
+  #owesContinue = false
+
+  constructor(socket: Socket, host: ConnectionHost) {
+    this.#socket = socket
+    this.#host = host
+    this.outbox = new Outbox(socket)
+    this.#reader = new RequestReader(host.limits, this)
+    this.#timer = new ReceiveTimer(socket, host.clock, host.limits)
+    socket.on('data', this.#onData).on('end', this.#onEnd).on('close', this.#onClose)
+    socket.on('error', ignore).on('timeout', this.#onTimeout).on('drain', this.#onDrain)
+  }
+
+  get isLastAnswer(): boolean {
+    return this.#isOver || this.#host.isDraining || this.#isInBody
+  }
+
+  dateField(): string {
+    return this.#host.dateField()
+  }
+
+  /** Ends the connection if no request is under way on it. */
+  endIfIdle(): void {
+    if (this.#answer || this.#reader.isInHead || this.#isOver) return
+    this.#isOver = true
+    this.#socket.destroySoon()
+  }
+
+  destroy(): void {
+    this.#socket.destroy()
+  }
+
+  onRequest(request: ParsedRequest): void {
+    const { isChunked, lengthBytes, expect } = request.fields
+    this.#request = request
+    this.#answer = new ServerAnswer(this, request)
+    if (!request.hasBody) return
+    this.#body = new IncomingBody(isChunked ? null : lengthBytes)
+    this.#body.onWanted = this.#onBodyWanted
+    this.#owesContinue = expect !== '' && !request.isHttp10
+  }
+
+  onBody(chunk: Buffer): void {
+    this.#owesContinue = false
+    this.#body?.add(chunk)
+  }
+
+  onBodyEnd(): void {
+    this.#body?.finish()
+    this.#timer.rest()
+  }
+
+  onViolation({ code, detail }: Violation): void {
+    // What is wrong with a body ends the exchange that it belongs to, unless nobody has been told of that yet.
+    if (this.#isInBody && !this.#request) this.#breakBody(code, detail)
+    else this.#refuse(code, detail)
+  }
+
+  onAnswered(closes: boolean): void {
+    this.#lingers ||= this.#isInBody
+    this.#answer = null
+    this.#body = null
+    if (closes || this.isLastAnswer) return this.#end()
+    if (!this.#isReading && this.#backlog) this.#readBacklog(this.#backlog)
+  }
+
+  cut(reset: boolean): void {
+    this.#isOver = true
+    this.outbox.flush()
+    if (reset) this.#socket.resetAndDestroy()
+    else this.#socket.destroy()
+  }
+
+  /** Whether the rest of a body is to come. */
+  get #isInBody(): boolean {
+    return this.#body !== null && !this.#body.isComplete
+  }
+
+  /** Whether requests are to be read: not before the one before them is answered. */
+  get #isListening(): boolean {
+    return this.#isInBody || (!this.#isOver && this.#answer === null)
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    if (this.#isListening) this.#read(chunk)
+    else if (!this.#isOver) this.#keep(chunk)
+  }
+
+  #keep(chunk: Buffer): void {
+    this.#backlog = this.#backlog ? Buffer.concat([this.#backlog, chunk]) : chunk
+    if (this.#backlog.length > MOST_BACKLOG_BYTES) this.#socket.pause()
+  }
+
+  #readBacklog(backlog: Buffer): void {
+    this.#backlog = null
+    this.#socket.resume()
+    this.#read(backlog)
+  }
+
+  #read(chunk: Buffer): void {
+    this.#isReading = true
+    let at = 0
+    while (at < chunk.length && this.#isListening) {
+      at = this.#reader.read(chunk, at)
+      if (this.#request) at = this.#serve(this.#request, chunk, at)
+    }
+    this.#isReading = false
+    if (this.#isOver) return
+    if (at < chunk.length) this.#keep(chunk.subarray(at))
+    if (this.#isInBody) this.#afterBodyPiece()
+    else if (this.#reader.isInHead && !this.#timer.goOnWithHead()) this.#refuse('request_timeout', 'the head took too long')
+  }
+
+  /** Gives the position from which to read on. */
+  #serve(request: ParsedRequest, chunk: Buffer, at: number): number {
+    this.#request = null
+    this.#timer.rest()
+    const { expect } = request.fields
+    if (expect !== '' && expect !== '100-continue' && !request.isHttp10) this.#refuse('expectation_failed', `Expect: ${expect}`)
+    else if (isWebSocket(request)) return this.#handOver(request, chunk, at)
+    else if (this.#answer) {
+      const code = this.#host.onRequest(request, { body: this.#body, downstream: this.#answer, socket: this.#socket })
+      if (code) this.#refuse(code, 'the head was not taken in')
+    }
+    return at
+  }
+
+  #handOver(request: ParsedRequest, chunk: Buffer, at: number): number {
+    const socket = this.#socket
+    this.#isOver = true
+    this.#answer = null
+    socket.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose)
+    socket.off('error', ignore).off('timeout', this.#onTimeout).off('drain', this.#onDrain)
+    socket.setTimeout(0)
+    socket.pause()
+    this.#host.onClosed(this)
+    this.#host.onUpgrade(request, socket, chunk.subarray(at))
+    return chunk.length
+  }
+
+  #afterBodyPiece(): void {
+    if (!this.#body?.isWanted) this.#socket.pause()
+    if (!this.#timer.goOnWithBody()) this.#breakBody('request_timeout', 'the request took too long')
+  }
+
+  readonly #onBodyWanted = (isDropped: boolean): void => {
+    if (this.#owesContinue && !isDropped) this.outbox.add('HTTP/1.1 100 Continue\r\n\r\n')
+    this.#owesContinue = false
+    this.#socket.resume()
+  }
+
+  #breakBody(code: ErrorCode, detail: string): void {
+    this.#isOver = true
+    this.#body?.break(new GatewayError(code, detail))
+  }
+
+  #refuse(code: ErrorCode, detail: string): void {
+    this.#isOver = true
+    this.#lingers = true
+    this.#request = null
+    this.#answer ??= new ServerAnswer(this, null)
+    this.#host.onRefused(code, detail, this.#answer)
+  }
+
+  #end(): void {
+    this.#isOver = true
+    if (this.#lingers || this.#backlog) endLingering(this.#socket, this.#host.clock)
+    else this.#socket.destroySoon()
+  }
+
+  readonly #onTimeout = (): void => {
+    if (this.#isInBody) {
+      if (this.#host.limits.requestTimeoutMs > 0) this.#breakBody('request_timeout', 'the request took too long')
+    } else if (this.#reader.isInHead && !this.#isOver) this.#refuse('request_timeout', 'the head took too long')
+    // An idle connection, or one whose client does not read the end of the last answer.
+    else if (!this.#answer) this.#socket.destroy()
+  }
+
+  readonly #onDrain = (): void => {
+    this.#answer?.onDrain?.()
+  }
+
+  readonly #onEnd = (): void => {
+    // A client that closes its side while it is owed an answer has left; it is not told from one that has crashed.
+    if (this.#answer || this.#reader.isInHead) this.#socket.destroy()
+    else this.#socket.destroySoon()
+  }
+
+  readonly #onClose = (): void => {
+    this.#isOver = true
+    this.#answer?.leave()
+    this.#body?.break(new GatewayError('client_gone', 'the client closed its connection before the end of the request body'))
+    this.#host.onClosed(this)
+  }
+}
+
+/** RFC 9110 §7.8: a server may ignore Upgrade. What is not WebSocket, or has a body, goes on as the request that it also is. */
+function isWebSocket({ method, isHttp10, hasBody, fields }: ParsedRequest): boolean {
+  return fields.upgrade === 'websocket' && fields.saysUpgrade && method === 'GET' && !hasBody && !isHttp10
+}
+
+// A broken connection is told by 'close' as well; without a listener the 'error' would end the process.
+function ignore(): void {}

@@ -1,0 +1,59 @@
+import type { Readable } from 'node:stream'
+import { GatewayError, messageOf } from '../../errors.ts'
+import type { Failure } from '../exchange.ts'
+import type { Outbox } from './outbox.ts'
+
+/** Who sends a body: it is told how that goes. */
+export interface BodyOwner {
+  /** A piece of it went out, or all of it did. */
+  onBodyProgress(complete: boolean): void
+  /** It broke off on its way here. */
+  onBodyBroken(failure: Failure): void
+}
+
+/** Sends a streamed body up, as fast as the upstream takes it. */
+export class UpstreamBody {
+  readonly #stream: Readable
+  readonly #outbox: Outbox
+  readonly #isChunked: boolean
+  readonly #owner: BodyOwner
+
+  constructor(stream: Readable, { outbox, isChunked, owner }: { outbox: Outbox; isChunked: boolean; owner: BodyOwner }) {
+    this.#stream = stream
+    this.#outbox = outbox
+    this.#isChunked = isChunked
+    this.#owner = owner
+    stream.on('data', this.#onData).on('end', this.#onEnd).on('error', this.#onError)
+    if (stream.errored) this.#onError(stream.errored)
+  }
+
+  /** The upstream takes more. */
+  resume(): void {
+    this.#stream.resume()
+    this.#owner.onBodyProgress(false)
+  }
+
+  /** Sends no more of it. */
+  leave(): void {
+    this.#stream.off('data', this.#onData).off('end', this.#onEnd).off('error', this.#onError)
+    this.#stream.pause()
+  }
+
+  readonly #onData = (chunk: Buffer): void => {
+    const before = this.#isChunked ? `${chunk.length.toString(16)}\r\n` : ''
+    if (this.#outbox.write(chunk, before, this.#isChunked ? '\r\n' : '')) this.#owner.onBodyProgress(false)
+    else this.#stream.pause()
+  }
+
+  readonly #onEnd = (): void => {
+    if (this.#isChunked) this.#outbox.add('0\r\n\r\n')
+    this.#outbox.flush()
+    this.#owner.onBodyProgress(true)
+  }
+
+  readonly #onError = (error: Error): void => {
+    // The stream says itself what ended it, and so does a filter.
+    const code = error instanceof GatewayError ? error.code : 'client_gone'
+    this.#owner.onBodyBroken({ code, detail: messageOf(error) })
+  }
+}
