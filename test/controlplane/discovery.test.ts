@@ -209,32 +209,6 @@ describe('the registry', () => {
   })
 })
 
-describe('an instance that fails real requests', () => {
-  it('is told with what is left of its time, which a passing probe does not shorten', async () => {
-    const target = await startTarget()
-    const on = { connect: true, reset: true, timeout: true, statuses: [] }
-    const outlier = { consecutive: 1, ejectMs: 30_000, maxEjectedRatio: 1, on }
-    const { list, eligible, exclusions, discovery, upstream, clock, log } = start({
-      ...service,
-      policy: { ...service.policy, outlier },
-    })
-    list(instance('shop', target.port, { id: 'one' }))
-    await until('it is eligible', () => eligible().length === 1)
-    const [member] = upstream.members.eligible
-    assert.ok(member)
-    upstream.noteFailure(member.endpoint, { code: 'upstream_reset', detail: '' })
-    assert.deepEqual(exclusions(), { one: 'ejected' })
-    await clock.advance(12_000)
-    assert.equal(discovery.view()[0]?.ejectedForMs, 18_000)
-    assert.equal(discovery.view()[0]?.probe.state, 'healthy')
-    assert.match(log.of('endpoint.ejected')[0]?.msg ?? '', /ejected for 30s/)
-    await clock.advance(18_000)
-    await until('it is back', () => eligible().length === 1)
-    assert.deepEqual(exclusions(), { one: null })
-    assert.equal(discovery.view()[0]?.ejectedForMs, null)
-  })
-})
-
 describe('probes', () => {
   it('go out at once when an attempt had trouble', async () => {
     const target = await startTarget()
