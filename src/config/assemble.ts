@@ -2,6 +2,7 @@ import { findTies } from '../dataplane/router/ties.ts'
 import type { HotConfig, RouteConfig } from './config.ts'
 import type { ConfigEntry } from './entry.ts'
 import type { FileDocument } from './file.ts'
+import { slowStartWarnings, whereWarnings } from './no-effect.ts'
 import { formatPlace, type ConfigProblem } from './problem.ts'
 import { resolveUpstream } from './resolve-upstream.ts'
 import type { EntryKind, Written, WrittenByKind } from './written.ts'
@@ -33,8 +34,15 @@ export function assemble(file: FileDocument, entries: readonly ConfigEntry[]): A
     for (const [source, problem] of refused) entryProblems.set(source, [problem])
     accepted = accepted.filter(({ source }) => !refused.has(source))
   }
-  const warnings = [...overrideWarnings(file, accepted), ...shadowWarnings(placedRoutes(file, accepted))]
-  return { hot: hotConfig(file, accepted), fileProblems, entryProblems, warnings }
+  const hot = hotConfig(file, accepted)
+  const routes = placedRoutes(file, accepted)
+  const warnings = [
+    ...overrideWarnings(file, accepted),
+    ...shadowWarnings(routes),
+    ...whereWarnings(routes, hot),
+    ...slowStartWarnings(merged('upstream', file.upstreams, accepted), hot),
+  ]
+  return { hot, fileProblems, entryProblems, warnings }
 }
 
 function hotConfig(file: FileDocument, entries: readonly ConfigEntry[]): HotConfig {

@@ -25,8 +25,8 @@ export interface WrittenByKind {
 export type EntryKind = keyof WrittenByKind
 
 /** A route as it runs, of a valid written one. `raw` is the same route as plain data: the options of filters go on as they were written. */
-export function routeOf(name: string, { match, to, timeouts, retry }: WrittenRoute, raw: unknown): RouteConfig {
-  return { name, match: match ?? {}, filters: filtersOf(raw), to, timeouts, retry }
+export function routeOf(name: string, { match, to, sticky, timeouts, retry }: WrittenRoute, raw: unknown): RouteConfig {
+  return { name, match: match ?? {}, filters: filtersOf(raw), to, sticky, timeouts, retry }
 }
 
 // The schema of a filter is applied once more where the filter is made: what it makes of the options need not pass it a second time.
