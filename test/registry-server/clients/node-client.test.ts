@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import Consul from 'consul'
-import { consulSkip, findConsul } from '../conformance/consul.ts'
-import { makeFolder, openRegistry } from './registry.ts'
+import { consulSkip, findConsul } from '../../conformance/consul.ts'
+import { makeFolder, openRegistry } from '../registry.ts'
 
 const run = promisify(execFile)
 
