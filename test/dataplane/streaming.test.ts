@@ -11,8 +11,8 @@ import { until } from '../support/until.ts'
 const { dataPlane, instance, rawInstance, client } = dataPlaneFixture()
 
 const MIB = 1024 * 1024
-/** What may lie in buffers of the gateway and of the kernel on both sides of it. */
-const IN_BUFFERS_BYTES = 12 * MIB
+/** What may lie in buffers of the gateway and, by far the most of it, of the kernel on both sides: these grow as it sees fit. */
+const IN_BUFFERS_BYTES = 24 * MIB
 
 /** An endless body that counts what has been taken of it. */
 function counted(totalBytes: number): { readonly stream: Readable; taken: () => number } {

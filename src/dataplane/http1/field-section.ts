@@ -53,6 +53,7 @@ export function parseFields(
     let valueTo = at
     while (valueTo > valueFrom && isBlank(text.charCodeAt(valueTo - 1))) valueTo--
     if (++count > most) return violations.tooManyFields
+    if (at > valueTo && isFraming(name) && text.slice(valueTo, at).includes('\t')) return violations.tabBehindFraming
     const value = text.slice(valueFrom, valueTo)
     list.push(name, value)
     const violation = noteField(fields, name, value)
@@ -78,6 +79,10 @@ function valueViolation(code: number): Violation {
 function lineViolation(code: number): Violation | null {
   if (code === lf) return violations.bareLf
   return code === cr ? violations.bareCr : null
+}
+
+function isFraming(name: string): boolean {
+  return isField(name, 'content-length') || isField(name, 'transfer-encoding')
 }
 
 /** Keeps what frames the message and the connection; by the length of the name first, which settles most fields. */

@@ -47,6 +47,11 @@ export const violations = {
   lengthSyntax: new Violation('ambiguous_framing', 'RFC 9112 §6.3', 'a Content-Length that is no number'),
   lengths: new Violation('ambiguous_framing', 'RFC 9112 §6.3', 'more than one Content-Length'),
   coding: new Violation('ambiguous_framing', 'RFC 9112 §6.1', 'a Transfer-Encoding other than chunked, once'),
+  tabBehindFraming: new Violation(
+    'ambiguous_framing',
+    'RFC 9112 §5.1',
+    'a tab behind a length or a coding, which some readers take for a part of it',
+  ),
   lengthAndCoding: new Violation('ambiguous_framing', 'RFC 9112 §6.1', 'both Content-Length and Transfer-Encoding'),
   codingInOldVersion: new Violation('ambiguous_framing', 'RFC 9112 §6.1', 'a Transfer-Encoding in HTTP/1.0'),
   bodyWhereNone: new Violation('ambiguous_framing', 'RFC 9110 §8.6', 'a body announced with a status that has none'),

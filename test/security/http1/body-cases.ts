@@ -22,6 +22,7 @@ export const bodyCases: readonly RequestCase[] = [
     'a comma and a coding': post('Transfer-Encoding: , chunked', whole),
     'an empty coding': post('Transfer-Encoding:', whole),
     'a vertical tab before the coding': post('Transfer-Encoding:\x0bchunked', whole),
+    'a tab behind the coding, which some readers take for a part of it': post('Transfer-Encoding: chunked\t', whole),
     'a coding in a folded line': post('Transfer-Encoding:\r\n chunked', whole),
     'a coding with a space before the colon': post('Transfer-Encoding : chunked', whole),
     'a coding behind a bare LF': post('X: 1\nTransfer-Encoding: chunked', whole),
