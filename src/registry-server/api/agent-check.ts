@@ -24,7 +24,7 @@ export const registerCheck: Handler = async ({ agent }, { body }) => {
 }
 
 export const deregisterCheck: Handler = async ({ agent }, { rest: id }) => {
-  if (id === '') throw new Refusal(400, 'Missing check ID')
+  if (id === '') throw new Refusal(500, 'CheckID missing')
   await agent.deregisterCheck(id)
   return done
 }

@@ -5,7 +5,7 @@ import type { ApiRequest } from './api-request.ts'
 import { toJson } from './json.ts'
 import { serviceFields } from './filter/fields.ts'
 import { readFilter } from './filter/filter.ts'
-import { parseWaitMs, refuseNamespace } from './read-options.ts'
+import { parseWaitMs } from './read-options.ts'
 import type { Handler } from './registry.ts'
 import { parseServiceRegistration } from './service-registration.ts'
 import { agentServiceView } from './views.ts'
@@ -44,7 +44,6 @@ function hashOf(view: object): string {
 }
 
 export const registerService: Handler = async ({ agent }, { body, query }) => {
-  refuseNamespace(query)
   const { service, checks } = parseServiceRegistration(body)
   const replace = query.get('replace-existing-checks')
   await agent.registerService(service, checks, replace !== null && replace !== 'false')
@@ -52,7 +51,7 @@ export const registerService: Handler = async ({ agent }, { body, query }) => {
 }
 
 export const deregisterService: Handler = async ({ agent }, { rest: id }) => {
-  if (id === '') throw new Refusal(400, 'Missing service ID')
+  if (id === '') throw new Refusal(500, 'ServiceID missing')
   await agent.deregisterService(id)
   return done
 }

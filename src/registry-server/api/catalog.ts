@@ -43,6 +43,18 @@ export const catalogService: Handler = (registry, request) => {
   })
 }
 
+/** Instances that speak through a proxy of a mesh: there are none here. */
+export const catalogConnect: Handler = (registry, request) => {
+  const { state } = registry.store
+  if (request.rest === '') throw new Refusal(400, 'Missing service name')
+  return cachedRead(registry, request, {
+    topics: ['extinction'],
+    index: () => serviceIndex(state, '', false),
+    fields: catalogServiceFields,
+    rows: () => [],
+  })
+}
+
 export const catalogNodes: Handler = (registry, request) => {
   const { state } = registry.store
   const nodeMeta = parseNodeMeta(request.query)

@@ -32,10 +32,12 @@ export function dispatch(registry: Registry, logger: Logger, request: IncomingMe
 }
 
 function answerOf(registry: Registry, request: IncomingMessage, response: ServerResponse): Answer | Promise<Answer> {
-  const [target = '/', method = 'GET'] = [request.url, request.method]
+  const [target = '/', sent = 'GET'] = [request.url, request.method]
   const question = target.indexOf('?')
   const rawPath = question < 0 ? target : target.slice(0, question)
   const path = decodePath(rawPath)
+  // Consul: its first page does not look at the method.
+  const method = path === '/' ? 'GET' : sent
   if (path === null) return empty(400)
   if (!registry.access.allows(request, path, question < 0 ? '' : target.slice(question + 1)))
     return textAnswer(403, 'Permission denied')

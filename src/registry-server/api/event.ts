@@ -12,13 +12,13 @@ const longestWaitMs = 600_000
 export const fireEvent: Handler = (registry, request) => {
   const { rest: name, query, body } = request
   if (name === '') throw new Refusal(400, 'Missing name')
-  requireDc(query, registry.datacenter)
   const [nodeFilter, serviceFilter, tagFilter] = ['node', 'service', 'tag'].map((key) => query.get(key) ?? '') as [
     string,
     string,
     string,
   ]
   const isForUs = filtersOf({ nodeFilter, serviceFilter, tagFilter })
+  requireDc(query, registry.datacenter)
   const event = { name, payload: body, nodeFilter, serviceFilter, tagFilter }
   const { events } = registry.store.state
   const fired = isForUs(registry) ? events.fire(event) : events.pass(event)
@@ -29,7 +29,8 @@ export const fireEvent: Handler = (registry, request) => {
 
 export const listEvents: Handler = ({ store, blocked }, request) => {
   const { query, isPretty } = request
-  const [index, waitMs] = [parseIndex(query), parseWaitMs(query, longestWaitMs)]
+  const waitMs = parseWaitMs(query, longestWaitMs)
+  const index = parseIndex(query)
   const list = (): readonly UserEvent[] => store.state.events.list(query.get('name') ?? '')
   const answer = () => {
     const events = list()

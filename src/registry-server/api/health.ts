@@ -2,9 +2,11 @@ import { Refusal } from '../refusal.ts'
 import { hasMeta, instancesOf, serviceIndex, serviceTopics, type InstanceFilter } from '../store/catalog-reads.ts'
 import type { CheckRow } from '../store/rows.ts'
 import type { State } from '../store/state.ts'
+import type { Answer } from './answer.ts'
+import type { ApiRequest } from './api-request.ts'
 import { cachedRead, parseNodeMeta, sortNear } from './catalog-query.ts'
 import { checkFields, instanceFields } from './filter/fields.ts'
-import type { Handler } from './registry.ts'
+import type { Handler, Registry } from './registry.ts'
 import { checkView, instanceView } from './views.ts'
 
 export const healthService: Handler = (registry, request) => {
@@ -25,16 +27,20 @@ export const healthService: Handler = (registry, request) => {
 }
 
 /** Instances that speak through a proxy of a mesh: there are none here. */
-export const healthConnect: Handler = (registry, request) => {
+export const healthConnect: Handler = (registry, request) =>
+  nothing(registry, request, { isCacheable: true, index: () => serviceIndex(registry.store.state, '', true) })
+
+/** Gateways into a mesh: there are none here either. */
+export const healthIngress: Handler = (registry, request) => nothing(registry, request, { isCacheable: false, index: () => 1n })
+
+function nothing(
+  registry: Registry,
+  request: ApiRequest,
+  { isCacheable, index }: { readonly isCacheable: boolean; readonly index: () => bigint },
+): Answer | Promise<Answer> {
   if (request.rest === '') throw new Refusal(400, 'Missing service name')
-  const { state } = registry.store
-  return cachedRead(registry, request, {
-    topics: ['extinction'],
-    index: () => serviceIndex(state, '', true),
-    fields: instanceFields,
-    isCacheable: true,
-    rows: () => [],
-  })
+  parsePassing(request.query)
+  return cachedRead(registry, request, { topics: ['extinction'], index, fields: instanceFields, isCacheable, rows: () => [] })
 }
 
 export const healthChecks: Handler = (registry, request) => {

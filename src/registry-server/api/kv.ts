@@ -3,14 +3,14 @@ import * as kv from '../store/kv.ts'
 import type { KvRow } from '../store/rows.ts'
 import { jsonAnswer, readHeaders, type Answer } from './answer.ts'
 import type { ApiRequest } from './api-request.ts'
-import { parseReadOptions, parseUint64, requireLocal } from './read-options.ts'
+import { parseReadOptions, parseUint64, requireDc } from './read-options.ts'
 import type { Handler } from './registry.ts'
 
 export const getKv: Handler = ({ store: { state }, blocked, datacenter }, request) => {
   const { rest: key, query } = request
-  const options = parseReadOptions(query, datacenter)
   const isList = query.has('recurse') || query.has('keys')
   if (key === '' && !isList) throw new Refusal(400, 'Missing key name')
+  const options = parseReadOptions(query, datacenter)
   return blocked.answer(request, options, {
     topics: isList ? [`prefix:${key}`] : [`key:${key}`],
     read: () => {
@@ -22,11 +22,11 @@ export const getKv: Handler = ({ store: { state }, blocked, datacenter }, reques
 
 export const putKv: Handler = async ({ store, datacenter }, request) => {
   const { rest: key, query, body, isPretty } = request
-  requireLocal(query, datacenter)
   if (key === '') throw new Refusal(400, 'Missing key name')
   refuseConflicts(query, ['cas', 'acquire', 'release'])
   const entry = { key, value: body, flags: uint64(query, 'flags') ?? 0n }
   const [cas, acquire, release] = [uint64(query, 'cas'), query.get('acquire'), query.get('release')]
+  requireDc(query, datacenter)
   const written = await store.write((transaction) => {
     if (cas !== null) return kv.setKeyIf(transaction, entry, cas)
     if (acquire !== null) return kv.acquireKey(transaction, entry, acquire)
@@ -37,11 +37,11 @@ export const putKv: Handler = async ({ store, datacenter }, request) => {
 }
 
 export const deleteKv: Handler = async ({ store, datacenter }, { rest: key, query, isPretty }) => {
-  requireLocal(query, datacenter)
   const isTree = query.has('recurse')
   if (key === '' && !isTree) throw new Refusal(400, 'Missing key name')
   refuseConflicts(query, ['recurse', 'cas'])
   const cas = uint64(query, 'cas')
+  requireDc(query, datacenter)
   const deleted = await store.write((transaction) => {
     if (isTree) return kv.deletePrefix(transaction, key)
     return cas === null ? kv.deleteKey(transaction, key) : kv.deleteKeyIf(transaction, key, cas)

@@ -58,18 +58,18 @@ export const matchIntentions: Handler = (_, { query, isPretty }) => {
 }
 
 /** Without access control everybody may call everybody. */
-export const checkIntention: Handler = (_, { isPretty }) => jsonAnswer({ Allowed: true }, isPretty)
+export const checkIntention: Handler = (_, { query, isPretty }) => {
+  const missing = ['source', 'destination'].find((name) => query.getAll(name).length !== 1)
+  if (missing) throw new Refusal(500, `required query parameter '${missing}' not set`)
+  return jsonAnswer({ Allowed: true }, isPretty)
+}
 
 export const intentionMissing: Handler = () => {
   throw new Refusal(404, 'Intention not found')
 }
 
-export const emptyRead: Handler = ({ datacenter }, { query, isPretty }) => {
-  const { consistency } = parseReadOptions(query, datacenter)
-  return jsonAnswer([], isPretty, readHeaders(1n, consistency))
-}
-
-export const gatewayServices: Handler = ({ datacenter }, { query, isPretty }) => {
+export const gatewayServices: Handler = ({ datacenter }, { rest, query, isPretty }) => {
+  if (rest === '') throw new Refusal(400, 'Missing gateway name')
   const { consistency } = parseReadOptions(query, datacenter)
   return jsonAnswer(null, isPretty, readHeaders(1n, consistency))
 }

@@ -31,7 +31,8 @@ export const removeRaftPeer: Handler = (_, { query }) => {
   throw new Refusal(500, `${what} was not found in the Raft configuration`)
 }
 
-export const autopilotHealth: Handler = ({ agent, store, clock }, { isPretty }) => {
+export const autopilotHealth: Handler = ({ agent, store, clock, datacenter }, { query, isPretty }) => {
+  requireDc(query, datacenter)
   const server = {
     ID: agent.nodeId,
     Name: agent.node,
@@ -49,22 +50,22 @@ export const autopilotHealth: Handler = ({ agent, store, clock }, { isPretty }) 
   return jsonAnswer({ Healthy: true, FailureTolerance: 0, Servers: [server] }, isPretty)
 }
 
-export const autopilotConfiguration: Handler = (_, { isPretty }) =>
-  jsonAnswer(
-    {
-      CleanupDeadServers: true,
-      LastContactThreshold: '200ms',
-      MaxTrailingLogs: 250,
-      MinQuorum: 0,
-      ServerStabilizationTime: '10s',
-      RedundancyZoneTag: '',
-      DisableUpgradeMigration: false,
-      UpgradeVersionTag: '',
-      CreateIndex: 1,
-      ModifyIndex: 1,
-    },
-    isPretty,
-  )
+export const autopilotConfiguration: Handler = ({ datacenter }, { query, isPretty }) => {
+  requireDc(query, datacenter)
+  const configuration = {
+    CleanupDeadServers: true,
+    LastContactThreshold: '200ms',
+    MaxTrailingLogs: 250,
+    MinQuorum: 0,
+    ServerStabilizationTime: '10s',
+    RedundancyZoneTag: '',
+    DisableUpgradeMigration: false,
+    UpgradeVersionTag: '',
+    CreateIndex: 1,
+    ModifyIndex: 1,
+  }
+  return jsonAnswer(configuration, isPretty)
+}
 
 /** There are no servers to look after, so what is set has no effect. */
 export const setAutopilotConfiguration: Handler = (_, { isPretty }) => jsonAnswer(true, isPretty)

@@ -42,9 +42,15 @@ const queryFields = object(
   { goName: 'PreparedQuery' },
 )
 
-/** Decodes a prepared query. Refuses what Consul refuses, in its words: 400 what cannot be read, 500 what makes no sense. */
-export function parseQueryBody(body: Buffer, { isNew = false } = {}): Omit<QueryRow, 'createIndex' | 'modifyIndex'> {
-  const given = decodeBody(body, queryFields, { isExact: true })
+export type GivenQuery = ReturnType<typeof queryFields>
+
+/** Decodes a prepared query. Refuses (400) what cannot be read, in Consul's words. */
+export function decodeQuery(body: Buffer): GivenQuery {
+  return decodeBody(body, queryFields, { isExact: true })
+}
+
+/** The prepared query that was given. Refuses (500) what makes no sense, in Consul's words. */
+export function queryOf(given: GivenQuery, { isNew = false } = {}): Omit<QueryRow, 'createIndex' | 'modifyIndex'> {
   const { Name: name = '', Session: session = '', Template: template = {}, Service: service = {} } = given
   const type = template.Type ?? ''
   if (isNew && given.ID) throw new Refusal(500, 'ID must be empty when creating a new prepared query')

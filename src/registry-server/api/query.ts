@@ -5,13 +5,13 @@ import { putQuery, removeQuery, requireQuery, requireQueryId, resolveQuery, runQ
 import { done, jsonAnswer, readHeaders, textAnswer, type Answer } from './answer.ts'
 import type { ApiRequest } from './api-request.ts'
 import { nearNode } from './catalog-query.ts'
-import { parseQueryBody, queryView } from './query-fields.ts'
+import { decodeQuery, queryOf, queryView } from './query-fields.ts'
 import { parseReadOptions, requireDc } from './read-options.ts'
 import type { Handler, Registry } from './registry.ts'
 import { instanceView } from './views.ts'
 
 export const createQuery: Handler = async ({ store, datacenter }, request) => {
-  const query = parseQueryBody(request.body, { isNew: true })
+  const query = queryOf(decodeQuery(request.body), { isNew: true })
   requireDc(request.query, datacenter)
   const id = await store.write((transaction) => putQuery(transaction, { ...query, id: randomUUID() }))
   return jsonAnswer({ ID: id }, request.isPretty)
@@ -34,8 +34,11 @@ export const getQuery: Handler = (registry, request) => {
 export const updateQuery: Handler = async ({ store, datacenter }, request) => {
   const refused = onlyRead(request)
   if (refused) return refused
-  const query = parseQueryBody(request.body)
+  // Consul decodes no empty body; what is missing is found after the id.
+  const given = request.body.length === 0 ? {} : decodeQuery(request.body)
   requireDc(request.query, datacenter)
+  requireQuery(store.state, request.rest)
+  const query = queryOf(given)
   await store.write((transaction) => {
     requireQuery(transaction.state, request.rest)
     return putQuery(transaction, { ...query, id: request.rest })

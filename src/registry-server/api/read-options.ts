@@ -13,25 +13,14 @@ const defaultWaitMs = 300_000
 const longestWaitMs = 600_000
 const plain: ReadOptions = { index: 0n, waitMs: defaultWaitMs, consistency: 'leader' }
 
-/** Parses `index`, `wait`, `stale`, `consistent`, `dc` and `ns` of a read. */
+/** Parses `index`, `wait`, `stale`, `consistent` and `dc` of a read. */
 export function parseReadOptions(query: URLSearchParams, datacenter: string, { duringRead = false } = {}): ReadOptions {
   if (query.size === 0) return plain
-  refuseNamespace(query)
-  const options = { index: parseIndex(query), waitMs: parseWaitMs(query), consistency: parseConsistency(query) }
+  const consistency = parseConsistency(query)
+  const waitMs = parseWaitMs(query)
+  const options = { index: parseIndex(query), waitMs, consistency }
   requireDc(query, datacenter, { duringRead })
   return options
-}
-
-/** Refuses a request for another datacenter or, as open-source Consul does, one that names a namespace. */
-export function requireLocal(query: URLSearchParams, datacenter: string): void {
-  refuseNamespace(query)
-  requireDc(query, datacenter)
-}
-
-/** Refuses, as open-source Consul does, a request that names a namespace. */
-export function refuseNamespace(query: URLSearchParams): void {
-  if (!query.has('ns')) return
-  throw new Refusal(400, 'Bad request: Invalid query parameter: "ns" - Namespaces are a Consul Enterprise feature')
 }
 
 /** Refuses a request for another datacenter. */
@@ -65,7 +54,8 @@ export function parseWaitMs(query: URLSearchParams, defaultMs = defaultWaitMs): 
   return waitNs <= 0 ? defaultMs : Math.min(waitNs / 1e6, longestWaitMs)
 }
 
-function parseConsistency(query: URLSearchParams): ReadOptions['consistency'] {
+/** Parses `stale`, `consistent`, `cached` and `max_stale`. */
+export function parseConsistency(query: URLSearchParams): ReadOptions['consistency'] {
   const [stale, consistent] = [query.has('stale'), query.has('consistent')]
   if (consistent && (stale || query.has('cached'))) {
     throw new Refusal(400, `Cannot specify ?${stale ? 'stale' : 'cached'} with ?consistent, conflicting semantics.`)

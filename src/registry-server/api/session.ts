@@ -7,7 +7,7 @@ import { jsonAnswer, readHeaders } from './answer.ts'
 import type { ApiRequest } from './api-request.ts'
 import { anything, decodeBody, durationNs, listOf, object, text, type Decode } from './decode.ts'
 import { parseGoDurationNs } from './go-duration.ts'
-import { parseReadOptions, requireLocal } from './read-options.ts'
+import { parseReadOptions, requireDc } from './read-options.ts'
 import type { Handler } from './registry.ts'
 
 const defaultLockDelayNs = 15e9
@@ -33,22 +33,22 @@ const sessionFields = object(
 )
 
 export const createSessionOf: Handler = async ({ store, agent, datacenter }, request) => {
-  requireLocal(request.query, datacenter)
+  requireDc(request.query, datacenter)
   const session = parseSession(request.body, agent.node)
   const id = await store.write((transaction) => createSession(transaction, session))
   return jsonAnswer({ ID: id }, request.isPretty)
 }
 
 export const destroySession: Handler = async ({ store, datacenter }, request) => {
-  requireLocal(request.query, datacenter)
   const id = requireId(request)
+  requireDc(request.query, datacenter)
   requireSessionId(id)
   return jsonAnswer(await store.write((transaction) => endSession(transaction, id)), request.isPretty)
 }
 
 export const renewSession: Handler = async ({ store, expiry, datacenter }, request) => {
-  parseReadOptions(request.query, datacenter)
   const id = requireId(request)
+  requireDc(request.query, datacenter)
   requireSessionId(id)
   const session = store.state.sessions.get(id)
   if (!session || !(await expiry.renew(session))) throw new Refusal(404, `Session id '${id}' not found`)

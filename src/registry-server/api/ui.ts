@@ -4,6 +4,7 @@ import { nodeKey, type State } from '../store/state.ts'
 import { cachedRead } from './catalog-query.ts'
 import { serviceFields } from './filter/fields.ts'
 import type { Filter } from './filter/filter.ts'
+import { requireDc } from './read-options.ts'
 import type { Handler } from './registry.ts'
 import { checkView, serviceView } from './views.ts'
 
@@ -38,6 +39,7 @@ export const uiNodes: Handler = (registry, request) => {
 export const uiNode: Handler = (registry, request) => {
   const { state } = registry.store
   if (request.rest === '') throw new Refusal(400, 'Missing node name')
+  requireDc(request.query, registry.datacenter)
   if (!state.nodes.get(request.rest)) return { status: 404, body: '', headers: [] }
   return cachedRead(registry, request, {
     topics: ['services', 'checks', 'nodes'],
