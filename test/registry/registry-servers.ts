@@ -13,15 +13,12 @@ export interface RegistryServerUnderTest {
 export const registryServers: readonly {
   readonly name: string
   readonly skip: string | false
-  /** Why tests with instances of other nodes are skipped. */
-  readonly skipOtherNodes: string | false
   readonly start: () => Promise<RegistryServerUnderTest>
 }[] = [
-  { name: 'a real Consul', skip: skipWithoutConsul(), skipOtherNodes: false, start: startConsul },
+  { name: 'a real Consul', skip: skipWithoutConsul(), start: startConsul },
   {
     name: 'the embedded registry',
     skip: false,
-    skipOtherNodes: 'it does not take /v1/catalog/register yet',
     start: async () => {
       const options = { http: { host: '127.0.0.1', port: 0 }, data: null, node: 'n1', datacenter: 'dc1' }
       const server = await startRegistryThread(options, silentLogger)
