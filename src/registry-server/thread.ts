@@ -1,11 +1,13 @@
 import { Worker } from 'node:worker_threads'
 import type { Address } from '../address.ts'
+import { systemClock } from '../clock.ts'
 import { GatewayError, messageOf, type ErrorCode } from '../errors.ts'
 import type { Logger } from '../logging.ts'
 import type { AccessOptions } from './access.ts'
 import type { DnsOptions } from './dns/options.ts'
 import type { TlsFiles } from './http-server.ts'
 import type { RegistryServer } from './server.ts'
+import { endWorker } from './worker-end.ts'
 
 export interface RegistryThreadOptions {
   readonly http: Address
@@ -46,8 +48,9 @@ export interface RegistryThread extends RegistryServer {
 export function startRegistryThread(options: RegistryThreadOptions, logger: Logger): Promise<RegistryThread> {
   const start: ThreadStart = { ...options, logLevel: logger.level }
   const worker = new Worker(workerUrl(), { workerData: start })
-  const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve()))
+  let hasEnded = false
   let isClosing = false
+  const exited = new Promise<void>((resolve) => worker.once('exit', () => resolve())).then(() => void (hasEnded = true))
   return new Promise((resolve, reject) => {
     let thrown: unknown
     const failed = exited.then(
@@ -61,9 +64,9 @@ export function startRegistryThread(options: RegistryThreadOptions, logger: Logg
     // Told apart from a wanted end: then the promise stays open.
     const failedByItself = new Promise<GatewayError>((tell) => void failed.then((error) => !isClosing && tell(error)))
     const close = async (): Promise<void> => {
+      if (hasEnded || isClosing) return exited
       isClosing = true
-      worker.postMessage('close', [])
-      await exited
+      await endWorker(worker, { clock: systemClock, logger })
     }
     worker.on('error', (error: unknown) => {
       thrown = error

@@ -1,6 +1,6 @@
 import type { Socket as UdpSocket } from 'node:dgram'
 import { createServer, type Server, type Socket } from 'node:net'
-import { formatAddress, type Address } from '../../address.ts'
+import { formatAddress, isLoopback, type Address } from '../../address.ts'
 import type { Clock, Random } from '../../clock.ts'
 import { GatewayError } from '../../errors.ts'
 import { listen } from '../../listen.ts'
@@ -55,6 +55,7 @@ export async function startDnsServer(options: DnsOptions, parts: DnsServerParts)
   const { address, tcp, udp } = await bindBoth(options.bind, openTcp, (bind) => openUdpServer(bind, responder, logger))
   const where = formatAddress(address)
   logger.info({ event: 'dns.started', address: where, domain: options.domain }, `DNS for "${options.domain}" on ${where}`)
+  if (options.recursors.length > 0 && !isLoopback(address.host)) warnOfOpenResolver(where, logger)
   return {
     address,
     close: async () => {
@@ -63,6 +64,15 @@ export async function startDnsServer(options: DnsOptions, parts: DnsServerParts)
       await Promise.all([closed(tcp), closed(udp)])
     },
   }
+}
+
+/** Whoever reaches it can ask it for any name, and can make it send large answers to forged addresses. */
+function warnOfOpenResolver(where: string, logger: Logger): void {
+  const advice = 'let a firewall allow only your own machines, or bind a loopback address, or name no recursors'
+  logger.warn(
+    { event: 'dns.open_resolver', address: where },
+    `DNS on ${where} asks recursors for everybody who reaches it: ${advice}`,
+  )
 }
 
 interface Bound {
