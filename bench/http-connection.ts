@@ -10,13 +10,13 @@ export interface HttpAnswer {
 /** A keep-alive connection with one request under way: as little work for the client as can be. The caller closes it. */
 export class HttpConnection {
   readonly #socket: Socket
-  #received = Buffer.alloc(0)
+  #received: Buffer = Buffer.alloc(0)
   #settle: ((answer: HttpAnswer) => void) | null = null
   #fail: ((error: Error) => void) | null = null
 
   private constructor(socket: Socket) {
     this.#socket = socket
-    socket.on('data', (chunk) => {
+    socket.on('data', (chunk: Buffer) => {
       this.#received = this.#received.length === 0 ? chunk : Buffer.concat([this.#received, chunk])
       this.#parse()
     })

@@ -22,10 +22,8 @@ export interface RegistryProcess {
 export async function startMeshgate(): Promise<RegistryProcess> {
   const [http = 0, dns = 0] = await freePorts(2)
   const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
-  return start({ name: 'meshgate', http, dns }, (data) => [
-    process.execPath,
-    ...[main, 'registry', '--http', `127.0.0.1:${http}`, '--dns', `127.0.0.1:${dns}`, '--data', data],
-  ])
+  const args = [main, 'registry', '--http', `127.0.0.1:${http}`, '--dns', `127.0.0.1:${dns}`]
+  return start({ name: 'meshgate', http, dns }, (data) => [process.execPath, ...args, '--data', data])
 }
 
 /** A single server of the real Consul. */
