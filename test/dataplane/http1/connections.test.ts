@@ -46,19 +46,19 @@ describe('requests sent ahead', () => {
   })
 })
 
-describe('a connection to a service that has died while it was idle', () => {
-  /** A service that answers the first request of each connection and closes it when it gets a second one. */
-  function forgetful(seen: string[]) {
-    return rawInstance((socket: Socket) => {
-      let requests = 0
-      socket.on('data', (chunk: Buffer) => {
-        seen.push(chunk.toString('latin1').split(' ')[0] ?? '')
-        if (requests++ > 0) socket.resetAndDestroy()
-        else socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
-      })
+/** A service that answers the first request of each connection and closes it when it gets a second one. */
+function forgetful(seen: string[]) {
+  return rawInstance((socket: Socket) => {
+    let requests = 0
+    socket.on('data', (chunk: Buffer) => {
+      seen.push(chunk.toString('latin1').split(' ')[0] ?? '')
+      if (requests++ > 0) socket.resetAndDestroy()
+      else socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
     })
-  }
+  })
+}
 
+describe('a connection to a service that has died while it was idle', () => {
   it('costs a request that can be repeated nothing, with no word against the service', async () => {
     const seen: string[] = []
     const upstream = await forgetful(seen)
