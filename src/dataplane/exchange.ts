@@ -61,8 +61,8 @@ export interface Downstream {
   readonly status: number
   /** Bytes of the body handed over. */
   readonly bytes: number
-  /** A piece shorter than this is copied by `write`, bytes; a longer one must not be changed afterwards. Absent: nor any other. */
-  readonly copiesBelowBytes?: number
+  /** Whether the piece given to `write` last may still be looked at, so that it must not be changed. Absent: always. */
+  readonly isHolding?: boolean
   /** Hands over an interim answer (1xx). Absent: there is nobody to whom it would mean anything. */
   interim?(head: ResponseHead): void
   head(head: ResponseHead): void

@@ -1,12 +1,14 @@
 import type { Socket } from 'node:net'
 
-/** Shorter pieces are copied, so that what belongs together leaves in one write, bytes; {@link Outbox.write} keeps a longer one. */
-export const COPIED_BELOW_BYTES = 4_096
+/** Shorter pieces are copied, so that what belongs together leaves in one write, bytes. */
+const COPIED_BELOW_BYTES = 4_096
 /** More than this is not gathered, characters. */
 const MOST_GATHERED = 16_384
 
 /** Gathers what goes out on a connection within one turn, and hands it to the socket in as few writes as can be. */
 export class Outbox {
+  /** Whether the piece written last is still on its way to the system. */
+  isHolding = false
   readonly #socket: Socket
   /** One character per octet. */
   #text = ''
@@ -26,6 +28,7 @@ export class Outbox {
 
   /** A piece with what stands before and behind it. False: the peer reads slower than we write. A long piece must not be changed afterwards. */
   write(piece: Uint8Array, before: string, behind: string): boolean {
+    this.isHolding = false
     const bytes = Buffer.isBuffer(piece) ? piece : Buffer.from(piece.buffer, piece.byteOffset, piece.byteLength)
     if (bytes.length >= COPIED_BELOW_BYTES) this.#writeLong(bytes, this.#text + before, behind)
     else this.add(before + bytes.toString('latin1') + behind)
@@ -43,12 +46,16 @@ export class Outbox {
   #writeLong(piece: Buffer, before: string, behind: string): void {
     const socket = this.#socket
     this.#text = ''
-    if (before === '' && behind === '') return void socket.write(piece)
-    socket.cork()
-    if (before !== '') socket.write(before, 'latin1')
-    socket.write(piece)
-    if (behind !== '') socket.write(behind, 'latin1')
-    socket.uncork()
+    if (before === '' && behind === '') socket.write(piece)
+    else {
+      socket.cork()
+      if (before !== '') socket.write(before, 'latin1')
+      socket.write(piece)
+      if (behind !== '') socket.write(behind, 'latin1')
+      socket.uncork()
+    }
+    // Most writes are over when they return: the system has taken all of it.
+    this.isHolding = socket.writableLength > 0
   }
 
   readonly #flushLate = (): void => {

@@ -1,7 +1,7 @@
 /** Most answers fit into one of these, bytes. */
 const SMALL_BYTES = 16 * 1024
-/** Who fills the small one gets this. */
-const LARGE_BYTES = 64 * 1024
+/** Who fills the small one gets this: a piece of 64 KiB with its head fits in. */
+const LARGE_BYTES = 72 * 1024
 
 /** The memory that a socket reads into, over and over again, unless somebody has kept a piece of it. */
 export class ReceiveBuffer {

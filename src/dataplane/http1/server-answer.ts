@@ -1,6 +1,6 @@
 import type { Downstream, HeaderList, ResponseHead } from '../exchange.ts'
 import { isField } from '../http/header-list.ts'
-import { COPIED_BELOW_BYTES, type Outbox } from './outbox.ts'
+import type { Outbox } from './outbox.ts'
 import type { ParsedRequest } from './request-head.ts'
 import { statusLine } from './status-line.ts'
 
@@ -22,7 +22,6 @@ export class ServerAnswer implements Downstream {
   gone = false
   status = 0
   bytes = 0
-  readonly copiesBelowBytes = COPIED_BELOW_BYTES
   onDrain: (() => void) | null = null
   onGone: (() => void) | null = null
   readonly #port: AnswerPort
@@ -42,8 +41,8 @@ export class ServerAnswer implements Downstream {
     this.#closes = !request?.persists
   }
 
-  get ended(): boolean {
-    return this.#ended
+  get isHolding(): boolean {
+    return this.#port.outbox.isHolding
   }
 
   /** RFC 9110 §15.2: not to a client of HTTP/1.0. */

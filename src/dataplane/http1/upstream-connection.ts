@@ -24,8 +24,8 @@ export interface UpstreamRequest {
 
 /** Whose request is under way: told what becomes of it. After `onEnd` or `onFailure` nothing more comes. */
 export interface RequestOwner {
-  /** A piece of the answer shorter than this is copied by `onData`, bytes; a longer one is kept. */
-  readonly copiesBelowBytes: number
+  /** Whether the piece given to `onData` last may still be looked at. */
+  readonly isHolding: boolean
   /** The request goes onto the connection: from here on the upstream may see it. */
   onSending(): void
   onBodyProgress(complete: boolean): void
@@ -129,8 +129,8 @@ export class UpstreamConnection implements ResponseSink, BodyOwner {
   onBody(chunk: Buffer): void {
     const owner = this.#owner
     if (!owner) return
-    if (chunk.length >= owner.copiesBelowBytes) this.#buffer.keep()
     if (!owner.onData(chunk)) this.#socket.pause()
+    if (owner.isHolding) this.#buffer.keep()
   }
 
   onEnd(): void {

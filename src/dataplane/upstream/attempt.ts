@@ -7,8 +7,8 @@ import { isIdempotent } from './replay.ts'
 
 /** Who tries: it is told what becomes of an attempt. After `onEnd` or `onFailure` nothing more comes. */
 export interface AttemptOwner {
-  /** A piece of the answer shorter than this is copied by `onData`, bytes; a longer one is kept. */
-  readonly copiesBelowBytes: number
+  /** Whether the piece given to `onData` last may still be looked at. */
+  readonly isHolding: boolean
   /** It waits no longer for others: a connection is at hand or being opened. */
   onConnecting(): void
   /** The request goes onto a connection: from here on the upstream may see it. */
@@ -34,7 +34,6 @@ export interface AttemptRequest {
 /** One try of an exchange at one endpoint. It counts itself into the endpoint's load until it ends. */
 export class Attempt implements RequestOwner, Waiter {
   readonly endpoint: Endpoint
-  readonly copiesBelowBytes: number
   /** Whether it waits for others to end. */
   isWaiting = true
   /** Whether the upstream may have seen the request. */
@@ -49,7 +48,6 @@ export class Attempt implements RequestOwner, Waiter {
     this.endpoint = endpoint
     this.#request = { method: head.method, target: head.path + head.query, headers, body }
     this.#owner = owner
-    this.copiesBelowBytes = owner.copiesBelowBytes
   }
 
   start(): void {
@@ -81,6 +79,10 @@ export class Attempt implements RequestOwner, Waiter {
 
   onBodyProgress(complete: boolean): void {
     if (!this.#ended) this.#owner.onBodyProgress(complete)
+  }
+
+  get isHolding(): boolean {
+    return this.#owner.isHolding
   }
 
   onInterim(status: number, headers: HeaderList): void {

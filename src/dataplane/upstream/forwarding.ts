@@ -47,7 +47,6 @@ export interface ForwardingOptions {
  */
 export class Forwarding implements AttemptOwner, Deadline {
   dueAt = Infinity
-  readonly copiesBelowBytes: number
   readonly #options: ForwardingOptions
   readonly #tried: Endpoint[] = []
   #body: Readable | Buffer | null = null
@@ -64,7 +63,6 @@ export class Forwarding implements AttemptOwner, Deadline {
 
   constructor(options: ForwardingOptions) {
     this.#options = options
-    this.copiesBelowBytes = options.exchange.downstream.copiesBelowBytes ?? 0
   }
 
   start(): void {
@@ -100,6 +98,10 @@ export class Forwarding implements AttemptOwner, Deadline {
     this.#isUploading = !complete
     if (complete && !this.#answering) this.#awaitAnswer()
     else this.#awaitByte()
+  }
+
+  get isHolding(): boolean {
+    return this.#options.exchange.downstream.isHolding ?? true
   }
 
   onInterim(status: number, headers: HeaderList): void {
