@@ -217,7 +217,7 @@ const hostName = /^[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?$/
 /** Whoever may register may write anything there: one bad address must not keep the other instances from being called. */
 function isCallable({ address }: Listed): boolean {
   const { host, port } = address
-  if (port === 0 || (isIP(host) === 0 && !hostName.test(host))) return false
+  if (port < 1 || (isIP(host) === 0 && !hostName.test(host))) return false
   return URL.canParse(`http://${formatAddress(address)}`)
 }
 

@@ -9,6 +9,7 @@ export interface Instance {
   readonly id: string
   readonly service: string
   readonly node: string
+  /** As it was registered; nobody has checked whether it can be called. */
   readonly address: Address
   readonly tags: readonly string[]
   readonly meta: Readonly<Record<string, string>>

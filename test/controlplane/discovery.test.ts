@@ -151,6 +151,8 @@ describe('an instance', () => {
     ['with a zone', { host: 'fe80::1%eth0', port: 80 }],
     ['that is empty', { host: '', port: 80 }],
     ['without a port', { host: '127.0.0.1', port: 0 }],
+    ['with a port below zero', { host: '127.0.0.1', port: -1 }],
+    ['with a port that is too great', { host: '127.0.0.1', port: 70000 }],
   ] as const) {
     it(`with an address ${what} is told as such and does not keep the others from serving`, async () => {
       const target = await startTarget()

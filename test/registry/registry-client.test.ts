@@ -119,6 +119,17 @@ for (const { name, skip, start } of registryServers) {
       })
     })
 
+    it('lists an instance with a port that does not exist beside the others', async () => {
+      for (const Port of [-1, 70_000, 9001]) await put('/v1/agent/service/register', { ID: `odd${Port}`, Name: 'odd', Port })
+      await watching('odd', async (latest) => {
+        const listed = await until('they are listed', () => latest())
+        assert.deepEqual(
+          listed.map(({ address }) => address.port).toSorted((a, b) => a - b),
+          [-1, 9001, 70_000],
+        )
+      })
+    })
+
     it("uses the node's address for an instance without one, and the weight of its status", async () => {
       const weights = { Passing: 7, Warning: 3 }
       await put('/v1/agent/service/register', {

@@ -12,7 +12,8 @@ const healthEntry = z.object({
     ID: z.string(),
     Service: z.string(),
     Address: z.string().nullish(),
-    Port: z.int().min(0).max(65535).nullish(),
+    // Consul takes any number: one wrong registration must not hide the other instances of the service.
+    Port: z.int().nullish(),
     Tags: z.array(z.string()).nullish(),
     Meta: z.record(z.string(), z.string()).nullish(),
     Weights: z.object({ Passing: weight, Warning: weight }).nullish(),
