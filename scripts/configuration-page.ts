@@ -74,7 +74,7 @@ function rowsBelow(schema: JsonSchema, prefix: string): readonly Row[] {
     return Object.entries(properties).flatMap(([key, value]) => rowsOf(`${prefix}${dot}${key}`, value, required.includes(key)))
   }
   const isNamedSettings = typeof additionalProperties === 'object' && additionalProperties.properties !== undefined
-  return isNamedSettings ? rowsBelow(additionalProperties, `${prefix}NAME`) : []
+  return isNamedSettings ? rowsBelow(additionalProperties, prefix === '' ? 'NAME' : `${prefix}.NAME`) : []
 }
 
 function rowsOf(setting: string, schema: JsonSchema, isRequired: boolean): readonly Row[] {
