@@ -61,6 +61,14 @@ describe('meshgate registry', () => {
     }
   })
 
+  it('refuses to be open to other machines without a token', async () => {
+    for (const host of ['0.0.0.0', '[::]', '192.0.2.1']) {
+      const { code, output } = await runMeshgate(['registry', '--http', `${host}:8500`, '--data', join(folder, 'open')])
+      assert.equal(code, 2)
+      assert.match(output, /--http .* is open to other machines: give a --token too, or bind 127\.0\.0\.1/)
+    }
+  })
+
   it('ends with exit code 1 when its port is taken', async () => {
     const [port = 0] = await freePorts(1)
     const holder = spawnMeshgate(['registry', '--http', `127.0.0.1:${port}`, '--dns', 'off', '--data', join(folder, 'one')])

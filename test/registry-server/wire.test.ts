@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { request } from 'node:http'
+import { Agent, request, type IncomingMessage } from 'node:http'
 import { connect } from 'node:net'
 import { test } from 'node:test'
 import * as fc from 'fast-check'
@@ -17,6 +17,36 @@ test('a value above 512 KiB is refused also when it comes in chunks', async (con
   response.resume()
   assert.equal(response.statusCode, 413)
   assert.equal((await registry.get('/v1/kv/big')).status, 404)
+})
+
+test("a client that sends a body far too large gets Consul's answer, and can go on with its connection", async (context) => {
+  const registry = await openRegistry(context)
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  context.after(() => agent.destroy())
+  const bytes = 20 * 1024 * 1024
+  for (const [path, setting] of [
+    ['/v1/kv/big', 'kv_max_value_size'],
+    ['/v1/txn', 'txn_max_req_len'],
+  ]) {
+    const put = request({ port: registry.port, method: 'PUT', path, agent, headers: { 'Content-Length': bytes } })
+    const answered = once(put, 'response') as Promise<[IncomingMessage]>
+    // It looks at the answer only when it has sent everything.
+    await new Promise<void>((resolve) => put.end(Buffer.alloc(bytes), () => resolve()))
+    const [response] = await answered
+    const text = `Request body(${bytes} bytes) too large, max size: 524288 bytes. See https://www.consul.io/docs/agent/options.html#${setting}.`
+    assert.deepEqual([response.statusCode, (await response.setEncoding('utf8').toArray()).join('')], [413, text])
+  }
+  assert.equal((await registry.get('/v1/kv/big')).status, 404)
+})
+
+test('who is told that its body is too large does not have to send it', async (context) => {
+  const registry = await openRegistry(context)
+  const put = request({ port: registry.port, method: 'PUT', path: '/v1/kv/big', headers: { 'Content-Length': 2 ** 40 } })
+  put.on('error', () => {})
+  put.flushHeaders()
+  const [response] = (await once(put, 'response')) as [IncomingMessage]
+  assert.equal(response.statusCode, 413)
+  put.destroy()
 })
 
 test('garbage, half a request and a client that leaves in the middle do not stop the registry', async (context) => {

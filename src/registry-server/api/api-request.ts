@@ -27,22 +27,30 @@ export interface BodyLimit {
 /** KV values, and any other body, may not be larger. */
 export const maxBodyBytes = 512 * 1024
 export const plainLimit: BodyLimit = { maxBytes: maxBodyBytes, setting: 'kv_max_value_size' }
-// A body that is too large is read to its end up to here, so that the client sees the answer and not a reset.
-const maxDiscardedBytes = 8 * 1024 * 1024
+// A body that is too large is read on up to here, so that a client that sends all before it reads sees the answer and not a reset.
+const maxDiscardedBytes = 64 * 1024 * 1024
 
-/** Reads a request's body. Refuses (413) one above its limit while reading, whether it told its length or not. */
+/** Reads a request's body. Refuses (413) one above its limit as soon as that is known, whether it told its length or not. */
 export function readBody(request: IncomingMessage, limit: BodyLimit = plainLimit): Promise<Buffer> {
   const { maxBytes } = limit
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = []
     let bytes = 0
+    let isRefused = false
+    const refuse = (foundBytes: number): void => {
+      isRefused = true
+      chunks.length = 0
+      reject(tooLarge(foundBytes, limit))
+    }
+    const toldBytes = Number(request.headers['content-length'] ?? 0)
+    if (toldBytes > maxBytes) refuse(toldBytes)
     request.on('data', (chunk: Buffer) => {
       bytes += chunk.length
-      if (bytes <= maxBytes) chunks.push(chunk)
-      else chunks.length = 0
-      if (bytes > maxBytes + maxDiscardedBytes) request.destroy()
+      if (bytes > maxBytes && !isRefused) refuse(bytes)
+      if (!isRefused) chunks.push(chunk)
+      else if (bytes > maxDiscardedBytes + maxBytes) request.destroy()
     })
-    request.on('end', () => (bytes > maxBytes ? reject(tooLarge(bytes, limit)) : resolve(joined(chunks, bytes))))
+    request.on('end', () => (isRefused ? undefined : resolve(joined(chunks, bytes))))
     request.on('error', reject)
     // A client that leaves half-way gives 'error' or only 'close'.
     request.on('close', () => reject(new Refusal(400, 'the request ended early')))

@@ -3,6 +3,7 @@ import { compileGoPattern, GoPatternProblem } from '../go-pattern.ts'
 import { nodeKey } from '../store/state.ts'
 import { eventIndex, type UserEvent } from '../store/events.ts'
 import { jsonAnswer } from './answer.ts'
+import { requireEventFits } from './event-size.ts'
 import { parseIndex, parseWaitMs, requireDc } from './read-options.ts'
 import type { Handler, Registry } from './registry.ts'
 
@@ -21,6 +22,7 @@ export const fireEvent: Handler = (registry, request) => {
   requireDc(query, registry.datacenter)
   const event = { name, payload: body, nodeFilter, serviceFilter, tagFilter }
   const { events } = registry.store.state
+  requireEventFits(event, events.nextTime)
   const fired = isForUs(registry) ? events.fire(event) : events.pass(event)
   registry.store.watches.wake(['events'])
   // Consul answers before the event has come round and got its time.

@@ -21,6 +21,11 @@ export class Events {
   // The first event of an agent of Consul has the time 2.
   #time = 1
 
+  /** The time that the next event gets. */
+  get nextTime(): number {
+    return this.#time + 1
+  }
+
   /** An event that is for others only: it is not kept, and counts. */
   pass(event: Omit<UserEvent, 'id' | 'time'>): UserEvent {
     return { ...event, id: newId(), time: ++this.#time }
