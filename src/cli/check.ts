@@ -1,9 +1,9 @@
-import { readFile } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
 import { assemble } from '../config/assemble.ts'
 import { parseFile } from '../config/file.ts'
 import { ConfigError, formatProblem, type ConfigProblem } from '../config/problem.ts'
-import { GatewayError, messageOf, systemCodeOf } from '../errors.ts'
+import { tryReadConfigText } from '../controlplane/sources/file-source.ts'
+import { GatewayError, messageOf } from '../errors.ts'
 import type { Command, CommandIo } from './command.ts'
 import { exitCode } from './exit-codes.ts'
 
@@ -76,19 +76,9 @@ async function check(file: string, env: CommandIo['env']): Promise<Verdict> {
 }
 
 async function readText(file: string): Promise<string> {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(file))
-  } catch (error) {
-    const reason = error instanceof TypeError ? 'is not UTF-8 text: save it as UTF-8' : readHint(error)
-    throw new ConfigError([{ file, line: 1, column: 1, path: '', message: reason }])
-  }
-}
-
-function readHint(error: unknown): string {
-  const code = systemCodeOf(error)
-  if (code === 'ENOENT') return 'does not exist: check the path'
-  if (code === 'EISDIR') return 'is a folder: name the file in it'
-  return `cannot be read: ${messageOf(error)}`
+  const found = await tryReadConfigText(file)
+  if ('text' in found) return found.text
+  throw new ConfigError([{ file, line: 1, column: 1, path: '', message: found.why }])
 }
 
 function tell({ ok, problems, warnings, summary }: Verdict, io: CommandIo): void {

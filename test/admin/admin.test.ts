@@ -260,6 +260,6 @@ describe('POST /reload', () => {
     await unlink(admin.configFile)
     const answer = await call(admin, 'POST', '/reload')
     assert.equal(answer.status, 422)
-    assert.match((JSON.parse(answer.body) as ConfigStatus).file.problems[0]?.message ?? '', /^ENOENT/)
+    assert.match((JSON.parse(answer.body) as ConfigStatus).file.problems[0]?.message ?? '', /^does not exist/)
   })
 })

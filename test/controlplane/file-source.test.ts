@@ -81,7 +81,7 @@ describe('a config file', () => {
     await look()
     await look()
     assert.equal(told.length, 1)
-    assert.match(told[0] ?? '', /^! ENOENT/)
+    assert.match(told[0] ?? '', /^! does not exist/)
     await writeFile(file, 'one')
     await look()
     await look()
@@ -94,10 +94,10 @@ describe('a config file', () => {
     const { told, look } = await follow(file)
     await writeFile(file, Buffer.from([0x61, 0xff]))
     await look()
-    assert.deepEqual(told, ['! it is not UTF-8 text: save it as UTF-8'])
+    assert.deepEqual(told, ['! is not UTF-8 text: save it as UTF-8'])
     await assert.rejects(readConfigText(file), {
       code: 'config_unreadable',
-      message: `${file}: it is not UTF-8 text: save it as UTF-8`,
+      message: `${file}: is not UTF-8 text: save it as UTF-8`,
     })
   })
 
@@ -111,7 +111,7 @@ describe('a config file', () => {
     await followed.reload()
     assert.deepEqual(
       told.map((text) => text.slice(0, 8)),
-      ['one', '! ENOENT', '! ENOENT'],
+      ['one', '! does n', '! does n'],
     )
   })
 

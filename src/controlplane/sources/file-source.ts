@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import type { Clock, Timer } from '../../clock.ts'
-import { GatewayError, messageOf } from '../../errors.ts'
+import { GatewayError, messageOf, systemCodeOf } from '../../errors.ts'
 
 /** How often the file is looked at, ms: reading a small file is cheaper than the ways in which file events get lost. */
 const LOOK_EVERY_MS = 1_000
@@ -23,17 +23,25 @@ export interface FileSource {
 
 /** Reads a config file; throws `config_unreadable` with what to do. */
 export async function readConfigText(file: string): Promise<string> {
-  const found = await read(file)
+  const found = await tryReadConfigText(file)
   if ('text' in found) return found.text
   throw new GatewayError('config_unreadable', `${file}: ${found.why}`)
 }
 
-async function read(file: string): Promise<{ readonly text: string } | { readonly why: string }> {
+/** Reads a config file, or tells why it cannot be read and what to do. */
+export async function tryReadConfigText(file: string): Promise<{ readonly text: string } | { readonly why: string }> {
   try {
     return { text: new TextDecoder('utf-8', { fatal: true }).decode(await readFile(file)) }
   } catch (error) {
-    return { why: error instanceof TypeError ? 'it is not UTF-8 text: save it as UTF-8' : messageOf(error) }
+    return { why: error instanceof TypeError ? 'is not UTF-8 text: save it as UTF-8' : hintOf(error) }
   }
+}
+
+function hintOf(error: unknown): string {
+  const code = systemCodeOf(error)
+  if (code === 'ENOENT') return 'does not exist: check the path'
+  if (code === 'EISDIR') return 'is a folder: name the file in it'
+  return `cannot be read: ${messageOf(error)}`
 }
 
 /** Follows a config file by content, so that editors that rename, symlink swaps and network folders all work. Closed by the caller. */
@@ -45,7 +53,7 @@ export function watchConfigFile(options: FileSourceOptions): FileSource {
   let looking: Promise<void> = Promise.resolve()
 
   const look = async (force: boolean): Promise<void> => {
-    const found = await read(options.file)
+    const found = await tryReadConfigText(options.file)
     if (closed) return
     if ('why' in found) {
       if (!failing || force) options.onUnreadable(found.why)
