@@ -35,6 +35,15 @@ export function bindError(error: Error, bind: Address, what: string): GatewayErr
       )
     case 'EADDRNOTAVAIL':
       return new GatewayError('bind_failed', `${where}: no interface of this machine has that address`, { cause: error })
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return new GatewayError(
+        'bind_failed',
+        `${where}: "${bind.host}" is not an address of this machine; write ":${bind.port}" for all of them`,
+        {
+          cause: error,
+        },
+      )
     case undefined:
     default:
       return new GatewayError('bind_failed', where, { cause: error })

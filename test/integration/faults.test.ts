@@ -32,7 +32,22 @@ describe('a start that cannot succeed ends with exit code 1 and says what to do'
   it('no such file', async () => {
     const { code, output } = await runMeshgate(['run', '--config', join(folder, 'nowhere.yaml')])
     assert.equal(code, 1)
-    assert.match(output, /nowhere\.yaml: .*ENOENT/)
+    assert.match(output, /nowhere\.yaml: does not exist: check the path/)
+  })
+
+  it('a folder in place of a file', async () => {
+    const { code, output } = await runMeshgate(['run', '--config', folder])
+    assert.equal(code, 1)
+    assert.match(output, /: is a folder: name the file in it/)
+  })
+
+  it('an address to listen on that is none', async () => {
+    const { code, output } = await start(`${await minimal()}listeners: { web: { bind: "*:8080" } }\nroutes: ["/* -> x"]\n`)
+    assert.equal(code, 1)
+    assert.match(
+      output,
+      /listeners\.web\.bind: cannot listen on \*:8080: "\*" is not an address of this machine; write ":8080" for all/,
+    )
   })
 
   it('an empty file', async () => {
