@@ -18,8 +18,8 @@ COPY --chown=node:node config ./config
 RUN mkdir /app/data && chown node:node /app/data
 VOLUME /app/data
 USER node
-# front, mesh, admin, registry. The last three bind to loopback unless the config says otherwise.
-EXPOSE 8080 4180 8081 8500
+# front, mesh, admin, registry, DNS. All but the first bind to loopback unless the config says otherwise.
+EXPOSE 8080 4180 8081 8500 8600/tcp 8600/udp
 HEALTHCHECK --interval=10s --timeout=2s --start-period=10s --retries=3 CMD ["node", "dist/main.js", "ready"]
 # Node as PID 1 handles SIGTERM itself: not ready, drain, deregister, exit 0.
 CMD ["node", "dist/main.js", "run", "--config", "config/gateway.yaml"]
