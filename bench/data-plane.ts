@@ -1,0 +1,38 @@
+// The data plane alone, without config, registry and log: `node bench/data-plane.ts PORT INSTANCE_PORT…`.
+import { systemClock as clock, systemRandom as random } from '../src/clock.ts'
+import { Gateway } from '../src/dataplane/gateway.ts'
+import { startListener } from '../src/dataplane/listener/listener.ts'
+import { compileRouter } from '../src/dataplane/router/router.ts'
+import { Upstream } from '../src/dataplane/upstream/upstream.ts'
+import { createLogger } from '../src/logging.ts'
+import { upstreamPolicy } from '../test/support/upstream-policy.ts'
+
+const [port = 0, ...instances] = process.argv.slice(2).map(Number)
+const logger = createLogger('warn', process.stderr)
+const policy = upstreamPolicy({ maxConnections: 128, maxQueued: 256 })
+const upstream = new Upstream('bench', policy, { clock, random })
+upstream.setMembers(
+  instances.map((at) => ({ id: `i-${at}`, address: { host: '127.0.0.1', port: at }, weight: 1, exclusion: null })),
+)
+const gateway = new Gateway({ clock, random, logger, accessLog: false })
+const routes = [
+  { name: 'all', match: { path: '/*' }, filters: [], to: [{ upstream, picker: upstream, weight: 1, policy, sticky: null }] },
+]
+gateway.snapshot = { generation: 1, routes, router: compileRouter(routes) }
+await startListener({
+  name: 'listeners.bench',
+  bind: { host: '127.0.0.1', port },
+  limits: {
+    headBytes: 16_384,
+    headerCount: 100,
+    headTimeoutMs: 10_000,
+    requestTimeoutMs: 0,
+    keepAliveMs: 65_000,
+    connections: 20_000,
+  },
+  trust: [],
+  clock,
+  random,
+  logger,
+  serve: gateway.serve,
+})
