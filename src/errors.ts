@@ -32,7 +32,6 @@ export const errorTable = {
   upstream_reset: { status: 502, sentence: 'The service broke the connection.' },
   upstream_protocol: { status: 502, sentence: 'The service answered with invalid HTTP.' },
   upstream_timeout: { status: 504, sentence: 'The service did not answer in time.' },
-  upgrade_refused: { status: 502, sentence: 'The service did not accept the upgrade.' },
   filter_failed: { status: 500, sentence: 'A filter of this route failed.' },
   draining: { status: 503, sentence: 'The gateway is shutting down.' },
   internal: { status: 500, sentence: 'The gateway failed on this request.' },
