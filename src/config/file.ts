@@ -16,7 +16,7 @@ import { YamlSource } from './yaml-source.ts'
 const MAX_FILE_BYTES = 1024 * 1024
 
 /** The smallest file that is a config. */
-export const smallestFile = 'listeners: { web: { bind: ":8080" } }'
+const smallestFile = 'listeners: { web: { bind: ":8080" } }'
 
 /** A valid config file by itself: what needs a restart is complete, the rest still has to meet the entries of KV. */
 export interface FileDocument {

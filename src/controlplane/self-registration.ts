@@ -8,7 +8,7 @@ import type { Instance, Registration, Registry } from '../registry/registry.ts'
 import type { ServiceWatches } from './service-watches.ts'
 
 /** The service under which every gateway registers itself. */
-export const gatewayService = 'meshgate'
+const gatewayService = 'meshgate'
 
 const BEAT_EVERY_MS = 5_000
 /** Three beats and a bit: one lost beat is no outage. */

@@ -4,7 +4,7 @@ import type { RegistryConfig } from '../config.ts'
 import { defaultDns, dns } from './dns.ts'
 import { about, bindAddress, name } from './scalars.ts'
 
-export const defaultRegistryBind = '127.0.0.1:8500'
+const defaultRegistryBind = '127.0.0.1:8500'
 
 function token(description: string, example: string) {
   return z.string().optional().meta(about({ description, example }))

@@ -16,7 +16,7 @@ const callText = z
   })
 
 /** Parses `POST http://reports/run`; gives the problem as a sentence if it is something else. */
-export function parseServiceCall(text: string): ServiceCall | string {
+function parseServiceCall(text: string): ServiceCall | string {
   const found = callPattern.exec(text.trim())
   const [, method = '', service = '', path = '/'] = found ?? []
   if (!found) return `"${text}" is not a call: expected METHOD http://SERVICE/PATH, as in "POST http://reports/run"`

@@ -8,7 +8,7 @@ import type { ConsulClient, ConsulReply } from './client.ts'
 import { protocolError } from './request-error.ts'
 
 /** How long the registry may hold a read. */
-export const WAIT_MS = 60_000
+const WAIT_MS = 60_000
 /** Consul adds up to wait/16 of its own; the rest is the way there and back. */
 const DEADLINE_MS = WAIT_MS + WAIT_MS / 16 + 5_000
 const ERROR_BACKOFF = { baseMs: 200, maxMs: 10_000 }
