@@ -1,3 +1,4 @@
+import { findNode } from '../store/catalog-reads.ts'
 import { sortByDistance } from '../store/coordinates.ts'
 import type { Answer } from './answer.ts'
 import { readHeaders } from './answer.ts'
@@ -77,8 +78,8 @@ export function sortNear<Row>(
 }
 
 /** The node that `near` names; who asks is taken to be on the registry's own node. */
-export function nearNode({ agent }: Registry, near: string): string {
-  return near === '_agent' || near === '_ip' ? agent.node : near
+export function nearNode({ agent, store }: Registry, near: string): string {
+  return near === '_agent' || near === '_ip' ? agent.node : (findNode(store.state, near)?.name ?? near)
 }
 
 /** Parameters that choose what is found; others (index, wait, stale) do not. */

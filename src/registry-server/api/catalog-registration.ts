@@ -1,8 +1,10 @@
 import { Refusal } from '../refusal.ts'
 import { serfCheckId } from '../own-node.ts'
+import { findNode, isSameName } from '../store/catalog-reads.ts'
 import { putCheck, putNode, putService, removeCheck, removeNode, removeService } from '../store/catalog.ts'
 import type { CheckRow } from '../store/rows.ts'
 import { nodeKey, type Transaction } from '../store/state.ts'
+import type { Store } from '../store/store.ts'
 import { jsonAnswer } from './answer.ts'
 import { checkFields, checkRow, nodeRow, serviceFields, serviceRow, type GivenCheck } from './catalog-fields.ts'
 import { anything, decodeBody, flag, listOf, mapOf, object, text } from './decode.ts'
@@ -48,10 +50,11 @@ const removal = object(
 /** Registers a node with a service and checks, in one step. */
 export const catalogRegister: Handler = async ({ store, datacenter }, { body, isPretty }) => {
   const given = decodeBody(body, registration, { isExact: true })
-  const { Node: name = '', Address: address = '', SkipNodeUpdate: skips = false } = given
+  const { Node: givenName = '', Address: address = '', SkipNodeUpdate: skips = false } = given
+  const name = knownName(store, givenName)
   if (name === '') throw new Refusal(500, 'Must provide node')
   if (address === '' && !skips) throw new Refusal(500, 'Must provide address if SkipNodeUpdate is not set')
-  const { NodeMeta: meta, ...rest } = given
+  const { NodeMeta: meta, ...rest } = { ...given, Node: name }
   const node = nodeRow(meta === undefined ? rest : { ...rest, Meta: meta })
   requireDatacenter(given.Datacenter, datacenter)
   const service = given.Service && serviceRow(name, given.Service)
@@ -66,7 +69,8 @@ export const catalogRegister: Handler = async ({ store, datacenter }, { body, is
 
 /** Removes a check, a service with its checks, or a whole node; what is not there is fine. */
 export const catalogDeregister: Handler = async ({ store, agent, datacenter }, { body, isPretty }) => {
-  const { Node: node = '', ServiceID: serviceId = '', CheckID: checkId = '', ...given } = decodeBody(body, removal)
+  const { Node: givenName = '', ServiceID: serviceId = '', CheckID: checkId = '', ...given } = decodeBody(body, removal)
+  const node = knownName(store, givenName)
   if (node === '') throw new Refusal(500, 'Must provide node')
   requireDatacenter(given.Datacenter, datacenter)
   await store.write((transaction) => {
@@ -79,12 +83,17 @@ export const catalogDeregister: Handler = async ({ store, agent, datacenter }, {
   return jsonAnswer(true, isPretty)
 }
 
+/** A node is the same in any case, and keeps the name that it was registered with first. */
+function knownName(store: Store, node: string): string {
+  return findNode(store.state, node)?.name ?? node
+}
+
 function requireDatacenter(wanted: string | undefined, datacenter: string): void {
   if (wanted && wanted !== datacenter) throw new Refusal(500, 'No path to datacenter')
 }
 
 function ownCheck(node: string, given: GivenCheck): Omit<CheckRow, 'createIndex' | 'modifyIndex'> {
-  if (given.Node && given.Node !== node) {
+  if (given.Node && !isSameName(given.Node, node)) {
     throw new Refusal(500, `check node ${JSON.stringify(given.Node)} does not match node ${JSON.stringify(node)}`)
   }
   return checkRow(node, given)

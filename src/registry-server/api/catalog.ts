@@ -1,5 +1,5 @@
 import { Refusal } from '../refusal.ts'
-import { hasMeta, instancesOf, serviceIndex, serviceTags, serviceTopics } from '../store/catalog-reads.ts'
+import { findNode, hasMeta, instancesOf, serviceIndex, serviceTags, serviceTopics } from '../store/catalog-reads.ts'
 import type { NodeRow, ServiceRow } from '../store/rows.ts'
 import { nodeKey } from '../store/state.ts'
 import { jsonAnswer } from './answer.ts'
@@ -95,9 +95,12 @@ function nodeQuery(view: (node: NodeRow | undefined, services: readonly ServiceR
     if (name === '') throw new Refusal(400, 'Missing node name')
     return cachedRead(registry, request, {
       topics: ['nodes', 'services'],
-      index: () => (state.nodes.get(name) ? state.maxIndex('nodes', 'services') : 0n),
+      index: () => (findNode(state, name) ? state.maxIndex('nodes', 'services') : 0n),
       fields: serviceFields,
-      rows: (isWanted) => view(state.nodes.get(name), [...state.services.withPrefix(nodeKey(name, ''))], isWanted),
+      rows: (isWanted) => {
+        const node = findNode(state, name)
+        return view(node, node ? [...state.services.withPrefix(nodeKey(node.name, ''))] : [], isWanted)
+      },
     })
   }
 }

@@ -1,4 +1,5 @@
 import { Refusal } from '../refusal.ts'
+import { isSameName } from '../store/catalog-reads.ts'
 import type { CoordinateRow } from '../store/catalog-rows.ts'
 import { putCoordinate } from '../store/coordinates.ts'
 import { nodeKey } from '../store/state.ts'
@@ -39,7 +40,7 @@ export const coordinateNodes: Handler = (registry, request) => {
 }
 
 export const coordinateNode: Handler = (registry, request) => {
-  const listed = listCoordinates(registry, request, (row) => row.node === request.rest, { isEmptyMissing: true })
+  const listed = listCoordinates(registry, request, (row) => isSameName(row.node, request.rest), { isEmptyMissing: true })
   return listed
 }
 

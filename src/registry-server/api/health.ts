@@ -1,5 +1,5 @@
 import { Refusal } from '../refusal.ts'
-import { hasMeta, instancesOf, serviceIndex, serviceTopics, type InstanceFilter } from '../store/catalog-reads.ts'
+import { hasMeta, instancesOf, isSameName, serviceIndex, serviceTopics, type InstanceFilter } from '../store/catalog-reads.ts'
 import type { CheckRow } from '../store/rows.ts'
 import type { State } from '../store/state.ts'
 import type { Answer } from './answer.ts'
@@ -45,7 +45,7 @@ function nothing(
 
 export const healthChecks: Handler = (registry, request) => {
   if (request.rest === '') throw new Refusal(400, 'Missing service name')
-  return checksWhere(({ serviceName }) => serviceName === request.rest)(registry, request)
+  return checksWhere(({ serviceName }) => isSameName(serviceName, request.rest))(registry, request)
 }
 
 export const healthState: Handler = (registry, request) => {
@@ -55,7 +55,7 @@ export const healthState: Handler = (registry, request) => {
 
 export const healthNode: Handler = (registry, request) => {
   if (request.rest === '') throw new Refusal(400, 'Missing node name')
-  return checksWhere(({ node }) => node === request.rest)(registry, request)
+  return checksWhere(({ node }) => isSameName(node, request.rest))(registry, request)
 }
 
 function checksWhere(isWanted: (check: CheckRow) => boolean): Handler {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { Refusal } from '../refusal.ts'
+import { findNode } from '../store/catalog-reads.ts'
 import { requireSessionId } from '../store/kv.ts'
 import type { SessionRow } from '../store/rows.ts'
 import { createSession, endSession, readSessions, type NewSession } from '../store/sessions.ts'
@@ -34,7 +35,8 @@ const sessionFields = object(
 
 export const createSessionOf: Handler = async ({ store, agent, datacenter }, request) => {
   requireDc(request.query, datacenter)
-  const session = parseSession(request.body, agent.node)
+  const given = parseSession(request.body, agent.node)
+  const session = { ...given, node: findNode(store.state, given.node)?.name ?? given.node }
   const id = await store.write((transaction) => createSession(transaction, session))
   return jsonAnswer({ ID: id }, request.isPretty)
 }
@@ -66,7 +68,8 @@ export const sessionList: Handler = (registry, request) => listSessions({})(regi
 
 export const sessionsOfNode: Handler = (registry, request) => {
   if (request.rest === '') throw new Refusal(400, 'Missing node name')
-  return listSessions({ node: request.rest })(registry, request)
+  const node = findNode(registry.store.state, request.rest)?.name ?? request.rest
+  return listSessions({ node })(registry, request)
 }
 
 function listSessions(filter: { readonly id?: string; readonly node?: string }): Handler {

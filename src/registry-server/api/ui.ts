@@ -1,4 +1,5 @@
 import { Refusal } from '../refusal.ts'
+import { findNode } from '../store/catalog-reads.ts'
 import type { CheckRow, NodeRow } from '../store/rows.ts'
 import { nodeKey, type State } from '../store/state.ts'
 import { cachedRead } from './catalog-query.ts'
@@ -18,7 +19,7 @@ export const uiServices: Handler = (registry, request) => {
     fields: serviceFields,
     hidesConsistency: true,
     rows: (isWanted) =>
-      [...state.services.groupNames()]
+      [...new Set(Array.from(state.services.withPrefix(''), (service) => service.name))]
         .toSorted()
         .map((name) => summaryOf(state, name, isWanted))
         .filter((row) => row !== null),
@@ -40,21 +41,22 @@ export const uiNode: Handler = (registry, request) => {
   const { state } = registry.store
   if (request.rest === '') throw new Refusal(400, 'Missing node name')
   requireDc(request.query, registry.datacenter)
-  if (!state.nodes.get(request.rest)) return { status: 404, body: '', headers: [] }
+  if (!findNode(state, request.rest)) return { status: 404, body: '', headers: [] }
   return cachedRead(registry, request, {
     topics: ['services', 'checks', 'nodes'],
     index: () => state.maxIndex('services', 'checks', 'nodes'),
     fields: null,
     hidesConsistency: true,
     rows: () => {
-      const node = state.nodes.get(request.rest)
+      const node = findNode(state, request.rest)
       return node ? nodeSummary(state, node) : null
     },
   })
 }
 
 function summaryOf(state: State, name: string, isWanted: Filter): object | null {
-  const instances = state.services.group(name).filter((service) => isWanted(serviceView(service)))
+  const named = state.services.group(name.toLowerCase()).filter((service) => service.name === name)
+  const instances = named.filter((service) => isWanted(serviceView(service)))
   if (instances.length === 0) return null
   const nodes = [...new Set(instances.map(({ node }) => node))]
   const checks = [

@@ -7,7 +7,6 @@ import { reverseName } from './reverse-name.ts'
 /** The catalog by what DNS asks for: names in any case, and addresses. */
 export class CatalogView {
   readonly #state: State
-  readonly #servicesByLowerCase: Derived<ReadonlyMap<string, readonly string[]>>
   readonly #nodesByLowerCase: Derived<ReadonlyMap<string, NodeRow>>
   readonly #nodesByReverse: Derived<ReadonlyMap<string, NodeRow>>
   readonly #servicesByReverse: Derived<ReadonlyMap<string, ServiceRow>>
@@ -15,7 +14,6 @@ export class CatalogView {
   constructor(state: State) {
     this.#state = state
     const { nodes, services } = state
-    this.#servicesByLowerCase = new Derived(state, 'services', () => mixedCaseNames(services.groupNames()))
     this.#nodesByLowerCase = new Derived(state, 'nodes', () => firstBy(nodes.withPrefix(''), ({ name }) => name.toLowerCase()))
     this.#nodesByReverse = new Derived(state, 'nodes', () => firstBy(nodes.withPrefix(''), ({ address }) => reverseOf(address)))
     this.#servicesByReverse = new Derived(state, 'services', () =>
@@ -30,9 +28,7 @@ export class CatalogView {
 
   /** The instances of a service, its name in lower case, that nothing calls critical. */
   instances(name: string, tag: string, onlyPassing: boolean): readonly Instance[] {
-    const names = [name, ...(this.#servicesByLowerCase.value.get(name) ?? [])]
-    const filter = { tags: tag === '' ? [] : [tag], passing: onlyPassing }
-    return names.flatMap((name) => instancesOf(this.#state, name, filter)).filter(isUsable)
+    return instancesOf(this.#state, name, { tags: tag === '' ? [] : [tag], passing: onlyPassing }).filter(isUsable)
   }
 
   node(name: string): NodeRow | undefined {
@@ -71,12 +67,6 @@ class Derived<Value> {
 
 export function isUsable({ checks }: Instance): boolean {
   return checks.every(({ status }) => status !== 'critical')
-}
-
-/** Names that are not in lower case already, by their lower case. */
-function mixedCaseNames(names: Iterable<string>): ReadonlyMap<string, readonly string[]> {
-  const mixed = Array.from(names).filter((name) => name !== name.toLowerCase())
-  return Map.groupBy(mixed, (name) => name.toLowerCase())
 }
 
 function firstBy<Row>(rows: Iterable<Row>, keyOf: (row: Row) => string | null): ReadonlyMap<string, Row> {

@@ -1,6 +1,6 @@
 import type { CheckRow, NodeRow, ServiceRow } from './rows.ts'
 import { compareBytes } from './sorted-map.ts'
-import { nodeKey, type IndexName, type State } from './state.ts'
+import { nodeKey, serviceIndexName, type IndexName, type State } from './state.ts'
 
 /** An instance as health queries see it: its node, itself, and the checks of both. */
 export interface Instance {
@@ -19,7 +19,7 @@ export interface InstanceFilter {
 
 export function instancesOf(state: State, name: string, filter: InstanceFilter = {}): readonly Instance[] {
   return state.services
-    .group(name)
+    .group(name.toLowerCase())
     .filter((service) => hasTags(service, filter.tags ?? []))
     .flatMap((service) => {
       const node = state.nodes.get(service.node)
@@ -35,15 +35,31 @@ export function instancesOf(state: State, name: string, filter: InstanceFilter =
  * any service (Consul: the index of a service that is not there must not fall when the service goes).
  */
 export function serviceIndex(state: State, name: string, withChecks: boolean): bigint {
-  if (state.services.hasGroup(name)) return state.index(`service:${name}`)
+  if (state.services.hasGroup(name.toLowerCase())) return state.index(serviceIndexName(name)) || tableIndex(state, withChecks)
   const extinction = state.index('extinction')
   if (extinction > 0n) return extinction
+  return tableIndex(state, withChecks)
+}
+
+function tableIndex(state: State, withChecks: boolean): bigint {
   return withChecks ? state.maxIndex('nodes', 'services', 'checks') : state.maxIndex('nodes', 'services')
+}
+
+/** The node that a name means, in any case; the very name first. */
+export function findNode(state: State, name: string): NodeRow | undefined {
+  const exact = state.nodes.get(name)
+  if (exact) return exact
+  for (const node of state.nodes.withPrefix('')) if (isSameName(node.name, name)) return node
+  return undefined
+}
+
+export function isSameName(a: string, b: string): boolean {
+  return a === b || (a.length === b.length && a.toLowerCase() === b.toLowerCase())
 }
 
 /** What wakes a watcher of one service. */
 export function serviceTopics(name: string): readonly IndexName[] {
-  return [`service:${name}`, 'extinction']
+  return [serviceIndexName(name), 'extinction']
 }
 
 /** Every service name with the tags its instances have. */

@@ -2,7 +2,7 @@ import { Refusal } from '../refusal.ts'
 import { removeCoordinates } from './coordinates.ts'
 import type { CheckRow, NodeRow, ServiceRow } from './rows.ts'
 import { endSession, endSessionsOfCheck } from './sessions.ts'
-import { nodeKey, type Transaction } from './state.ts'
+import { nodeKey, serviceIndexName, type Transaction } from './state.ts'
 
 type Unindexed<Row> = Omit<Row, 'createIndex' | 'modifyIndex'>
 
@@ -28,7 +28,7 @@ export function putService(transaction: Transaction, service: Unindexed<ServiceR
   if (existing && isSame(existing, service)) return
   transaction.put(services, key, indexed(transaction, service, existing))
   transaction.bump('services')
-  transaction.bump(`service:${service.name}`)
+  transaction.bump(serviceIndexName(service.name))
   if (!existing) return
   if (existing.name !== service.name) leaveService(transaction, existing.name)
   for (const check of checks.group(key)) putCheck(transaction, { ...check, serviceName: service.name, serviceTags: service.tags })
@@ -87,21 +87,21 @@ export function removeNode(transaction: Transaction, name: string): void {
 function bumpCheck(transaction: Transaction, { node, serviceId, serviceName }: Unindexed<CheckRow>): void {
   transaction.bump('checks')
   if (serviceId === '') bumpServicesOn(transaction, node)
-  else transaction.bump(`service:${serviceName}`)
+  else transaction.bump(serviceIndexName(serviceName))
 }
 
 function bumpServicesOn(transaction: Transaction, node: string): void {
   const { services } = transaction.state
   const names = new Set([...services.withPrefix(nodeKey(node, ''))].map(({ name }) => name))
-  for (const name of names) transaction.bump(`service:${name}`)
+  for (const name of names) transaction.bump(serviceIndexName(name))
 }
 
 /** An instance of the service has gone: the service's index moves, or, with its last instance, the index of extinctions. */
 function leaveService(transaction: Transaction, name: string): void {
   const { services, indexes } = transaction.state
-  transaction.bump(`service:${name}`)
-  if (services.hasGroup(name)) return
-  transaction.remove(indexes, `service:${name}`)
+  transaction.bump(serviceIndexName(name))
+  if (services.hasGroup(name.toLowerCase())) return
+  transaction.remove(indexes, serviceIndexName(name))
   transaction.bump('extinction')
 }
 

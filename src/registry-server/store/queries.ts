@@ -1,5 +1,5 @@
 import { Refusal } from '../refusal.ts'
-import { instancesOf, type Instance } from './catalog-reads.ts'
+import { instancesOf, isSameName, type Instance } from './catalog-reads.ts'
 import type { QueryRow, QueryService } from './catalog-rows.ts'
 import { sortByDistance } from './coordinates.ts'
 import { fillTemplate, isTemplate } from './query-template.ts'
@@ -13,7 +13,7 @@ export function putQuery(transaction: Transaction, query: Omit<QueryRow, 'create
     if (query.session.length !== 36) throw new Refusal(500, 'invalid session: index error: UUID must be 36 characters')
     if (!sessions.get(query.session)) throw new Refusal(500, `invalid session ${JSON.stringify(query.session)}`)
   }
-  const other = [...queries.withPrefix('')].find(({ id, name }) => id !== query.id && name === query.name)
+  const other = [...queries.withPrefix('')].find(({ id, name }) => id !== query.id && isSameName(name, query.name))
   if (other && isTemplate(other) === isTemplate(query) && (query.name !== '' || isTemplate(query))) {
     throw new Refusal(500, `name '${query.name}' aliases an existing query name`)
   }
@@ -44,7 +44,7 @@ export function resolveQuery(state: State, idOrName: string): QueryRow | null {
   // A template has to be asked for by a name, so that there is something to fill in.
   if (byId) return isTemplate(byId) ? null : byId
   const all = [...state.queries.withPrefix('')]
-  const byName = all.find((query) => !isTemplate(query) && query.name === idOrName)
+  const byName = all.find((query) => !isTemplate(query) && isSameName(query.name, idOrName))
   if (byName) return byName
   const [longest] = all
     .filter((query) => isTemplate(query) && idOrName.toLowerCase().startsWith(query.name.toLowerCase()))

@@ -6,7 +6,7 @@ import { LockDelays } from './lock-delays.ts'
 import type { CheckDefinition, CheckRow, KvRow, NodeRow, ServiceRow, SessionRow, TombstoneRow } from './rows.ts'
 import { Table, type Change, type StoredTable } from './table.ts'
 
-/** Names in the table of indexes. A service's own is `service:<name>`. */
+/** Names in the table of indexes. A service's own is `service:<name in lower case>`: see {@link serviceIndexName}. */
 export type IndexName =
   | 'last'
   | 'kvs'
@@ -25,13 +25,19 @@ export function nodeKey(node: string, id: string): string {
   return `${node}\n${id}`
 }
 
+/** Consul matches the names of services and nodes without regard to case, and keeps them as they were written. */
+export function serviceIndexName(name: string): IndexName {
+  return `service:${name.toLowerCase()}`
+}
+
 /** Everything the registry knows, in memory. Reads take it as it is; writes go through a {@link Transaction}. */
 export class State {
   readonly kv = new Table<KvRow>('kv', kvCodec, (row) => row.session || null)
   readonly tombstones = new Table<TombstoneRow>('tombstones', jsonCodec('index'))
   readonly sessions = new Table<SessionRow>('sessions', jsonCodec('createIndex', 'modifyIndex'), (row) => row.node)
   readonly nodes = new Table<NodeRow>('nodes', jsonCodec('createIndex', 'modifyIndex'), (row) => row.id || null)
-  readonly services = new Table<ServiceRow>('services', jsonCodec('createIndex', 'modifyIndex'), (row) => row.name)
+  /** Grouped by name in lower case. */
+  readonly services = new Table<ServiceRow>('services', jsonCodec('createIndex', 'modifyIndex'), (row) => row.name.toLowerCase())
   /** Grouped by node and service id; the checks of the node itself are the group with an empty service id. */
   readonly checks = new Table<CheckRow>('checks', jsonCodec('createIndex', 'modifyIndex'), (row) =>
     nodeKey(row.node, row.serviceId),

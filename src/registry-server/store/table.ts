@@ -79,10 +79,6 @@ export class Table<Row> implements StoredTable {
     return this.#groups.has(name)
   }
 
-  groupNames(): Iterable<string> {
-    return this.#groups.keys()
-  }
-
   load(rows: Iterable<Columns>): void {
     const entries: [string, Row][] = []
     for (const columns of rows) {
