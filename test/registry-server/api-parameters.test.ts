@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { request, type IncomingHttpHeaders } from 'node:http'
 import { after, before, test } from 'node:test'
 import { targets } from '../conformance/targets.ts'
+import { call } from './registry.ts'
 
 // What Consul looks at before it looks at what is asked. The cases were found by comparing random requests, and hold for both.
 
@@ -43,6 +44,7 @@ const families: Readonly<Record<string, readonly Case[]>> = {
     ['PUT /v1/session/renew/x?wait=x', {}, 400, 'Invalid wait time'],
     ['GET /v1/health/service/?index=x', {}, 400, 'Invalid index'],
     ['GET /v1/operator/raft/configuration?index=x', {}, 400, 'Invalid index'],
+    ['GET /v1/health/state/any?max_stale=1ms&consistent', {}, 400, conflict],
     ['GET /v1/agent/service/x?index=x', {}, 400, 'Invalid index'],
     ['GET /v1/agent/services?index=x', {}, 200, '{}'],
     ['PUT /v1/session/destroy/x?index=x', {}, 500, 'failed session lookup: index error: UUID must be 36 characters'],
@@ -118,6 +120,22 @@ for (const target of targets.filter(({ name }) => !name.includes('data folder'))
         assert.deepEqual([call, ...(await send(opened?.port ?? 0, call, headers))], [call, status, text])
     })
   }
+}
+
+for (const target of targets.filter(({ name }) => !name.includes('data folder'))) {
+  test(`a body that is null is one that says nothing (${target.name})`, { skip: target.skip }, async (context) => {
+    const { port, close } = await target.open()
+    context.after(close)
+    const put = async (path: string): Promise<[number, string]> => {
+      const { status, text } = await call(`http://127.0.0.1:${port}${path}`, 'PUT', 'null')
+      return [status, text]
+    }
+    assert.deepEqual(await put('/v1/catalog/register'), [500, 'Must provide node'])
+    assert.deepEqual(await put('/v1/agent/service/register'), [400, 'Missing service name'])
+    assert.deepEqual(await put('/v1/agent/check/register'), [400, 'Missing check name'])
+    assert.equal((await put('/v1/session/create'))[0], 200)
+    assert.match((await put('/v1/txn')).join(' '), /^200 \{"Results":\[\],"Errors":null,/)
+  })
 }
 
 function send(port: number, call: string, headers: IncomingHttpHeaders): Promise<[number | undefined, string]> {

@@ -41,6 +41,8 @@ export function object<S extends Shape>(
 ): Decode<Decoded<S>> {
   const names = new Map([...Object.entries(aliases), ...Object.keys(shape).map((name) => [name.toLowerCase(), name] as const)])
   return (value, field) => {
+    // Go decodes a null into nothing.
+    if (value === null) return {}
     if (!isRecord(value)) throw mismatch(value, field, 'structs')
     const decoded: Record<string, unknown> = {}
     const path = `${goName}${field.includes('.') ? field.slice(field.indexOf('.')) : ''}`
@@ -111,6 +113,7 @@ export const anything: Decode<unknown> = (value) => value
 /** `goType` is the name of the list's type in Go's sentences. */
 export function listOf<T>(item: Decode<T>, goType = 'slice'): Decode<readonly T[]> {
   return (value, field) => {
+    if (value === null) return []
     if (!Array.isArray(value)) throw mismatch(value, field, goType)
     return value.map((inner: unknown) => item(inner, field))
   }

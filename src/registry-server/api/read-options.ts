@@ -56,13 +56,19 @@ export function parseWaitMs(query: URLSearchParams, defaultMs = defaultWaitMs): 
 
 /** Parses `stale`, `consistent`, `cached` and `max_stale`. */
 export function parseConsistency(query: URLSearchParams): ReadOptions['consistency'] {
-  const [stale, consistent] = [query.has('stale'), query.has('consistent')]
+  const stale = query.has('stale') || allowsStale(query.get('max_stale'))
+  const consistent = query.has('consistent')
   if (consistent && (stale || query.has('cached'))) {
     throw new Refusal(400, `Cannot specify ?${stale ? 'stale' : 'cached'} with ?consistent, conflicting semantics.`)
   }
-  const maxStale = query.get('max_stale')
-  if (maxStale && typeof parseGoDurationNs(maxStale) === 'string')
-    throw new Refusal(400, `Invalid max_stale value ${JSON.stringify(maxStale)}`)
   if (consistent) return 'consistent'
   return stale ? 'stale' : 'leader'
+}
+
+/** Whoever says how stale an answer may be takes a stale one. */
+function allowsStale(maxStale: string | null): boolean {
+  if (!maxStale) return false
+  const maxStaleNs = parseGoDurationNs(maxStale)
+  if (typeof maxStaleNs === 'string') throw new Refusal(400, `Invalid max_stale value ${JSON.stringify(maxStale)}`)
+  return maxStaleNs > 0
 }

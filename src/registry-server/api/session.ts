@@ -34,8 +34,8 @@ const sessionFields = object(
 )
 
 export const createSessionOf: Handler = async ({ store, agent, datacenter }, request) => {
-  requireDc(request.query, datacenter)
   const given = parseSession(request.body, agent.node)
+  requireDc(request.query, datacenter)
   const session = { ...given, node: findNode(store.state, given.node)?.name ?? given.node }
   const id = await store.write((transaction) => createSession(transaction, session))
   return jsonAnswer({ ID: id }, request.isPretty)
