@@ -117,6 +117,7 @@ async function startParts(base: Base): Promise<App> {
     stop: async () => {
       readiness.startDraining()
       logger.info({ event: 'gateway.draining' }, `shutting down: no longer ready, listeners close in ${cold.shutdown.graceMs} ms`)
+      for (const listener of listeners.values()) listener.startDraining()
       await pause(clock, cold.shutdown.graceMs)
       await closeListeners(cold.shutdown.drainMs)
       await parts.disposeAsync()

@@ -10,6 +10,9 @@ import { nextState, unprobed, type Verdict } from './state.ts'
 /** Probes of one endpoint start at least this far apart, ms, however often trouble is reported. */
 const MIN_GAP_MS = 100
 
+/** An endpoint that has never passed is probed again after so long, then twice as long, until the schedule is as quick, ms. */
+const EARLY_MS = 200
+
 export interface CheckerOptions {
   readonly target: Address
   readonly policy: HealthPolicy
@@ -44,6 +47,8 @@ export function startChecker(options: CheckerOptions): Checker {
   let plannedAt = since
   let scheduled: Timer | null = null
   let soon: Timer | null = null
+  let early: Timer | null = null
+  let earlyProbes = 0
   let running: AbortController | null = null
   let again = false
   let closed = false
@@ -52,6 +57,7 @@ export function startChecker(options: CheckerOptions): Checker {
     const before = health.verdict
     health = nextState(health, result.ok, policy)
     detail = result.detail
+    if (!health.hasPassed) probeEarly()
     if (health.verdict === before) return
     since = clock.monotonic()
     options.onChange(health.verdict, detail)
@@ -82,6 +88,15 @@ export function startChecker(options: CheckerOptions): Checker {
       soon = null
       probeNow()
     })
+  }
+
+  // An instance often registers just before its port listens: waiting a whole interval for it would help nobody.
+  const probeEarly = (): void => {
+    const delayMs = EARLY_MS * 2 ** earlyProbes
+    if (delayMs >= policy.everyMs) return
+    earlyProbes++
+    early?.cancel()
+    early = clock.after(delayMs, probeNow)
   }
 
   // From the planned time and not from now, so that late timers and jitter do not add up to a slower rhythm.
@@ -121,7 +136,7 @@ export function startChecker(options: CheckerOptions): Checker {
       }
       if (sameProbe) return
       probe = nextProbe
-      health = { verdict: health.verdict, against: 0 }
+      health = { ...health, against: 0 }
       running?.abort()
       running = null
       probeNow()
@@ -130,6 +145,7 @@ export function startChecker(options: CheckerOptions): Checker {
       closed = true
       scheduled?.cancel()
       soon?.cancel()
+      early?.cancel()
       running?.abort()
       running = null
     },

@@ -211,7 +211,30 @@ test('a probe that throws counts as a failure and the schedule goes on', async (
   await clock.advance(1_000)
   assert.equal(checker.state, 'unhealthy')
   assert.equal(checker.detail, 'a bug')
-  assert.equal(calls, 2)
+  // At once, after 200 ms, after 400 ms more, and on schedule.
+  assert.equal(calls, 4)
+  checker.close()
+})
+
+test('an endpoint that has never passed is probed again early and taken in with its first pass; a fallen one waits for the schedule', async () => {
+  const clock = new ManualClock()
+  const probedAt: number[] = []
+  let listens = false
+  const probe: Probe = () => {
+    probedAt.push(clock.monotonic())
+    return Promise.resolve({ ok: listens, detail: '' })
+  }
+  const policy = { ...base, everyMs: 2_000, healthy: 2, unhealthy: 1 }
+  const checker = startChecker({ target, policy, probe, clock, random: () => 0.5, onChange: () => {} })
+  await clock.advance(100)
+  assert.equal(checker.state, 'unhealthy')
+  listens = true
+  await clock.advance(100)
+  assert.equal(checker.state, 'healthy')
+  listens = false
+  await clock.advance(3_800)
+  assert.equal(checker.state, 'unhealthy')
+  assert.deepEqual(probedAt, [0, 200, 2_000, 4_000])
   checker.close()
 })
 

@@ -19,14 +19,19 @@ test('a healthy endpoint becomes unhealthy at the third failure in a row', () =>
   assert.equal(after('+---').verdict, 'unhealthy')
 })
 
-test('an unhealthy endpoint becomes healthy at the second pass in a row', () => {
-  assert.equal(after('-+').verdict, 'unhealthy')
-  assert.equal(after('-++').verdict, 'healthy')
+test('an endpoint that has become unhealthy is healthy again at the second pass in a row', () => {
+  assert.equal(after('+---+').verdict, 'unhealthy')
+  assert.equal(after('+---++').verdict, 'healthy')
+})
+
+test('an endpoint that has never passed becomes healthy with its first pass', () => {
+  assert.equal(after('-+').verdict, 'healthy')
+  assert.equal(after('-----+').verdict, 'healthy')
 })
 
 test('a result that agrees with the verdict starts the count anew', () => {
   assert.equal(after('+--+--').verdict, 'healthy')
-  assert.equal(after('-+-+').verdict, 'unhealthy')
+  assert.equal(after('+---+-+').verdict, 'unhealthy')
 })
 
 test('the verdict never differs from the last result when the last results of one sort reach the threshold', () => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { Agent, get } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -35,6 +36,24 @@ describe('a gateway that is told to stop', () => {
   }
   before(async () => void (instance = await startInstance('slow', answer)))
   after(() => instance.kill())
+
+  it('loses no request of clients that go on calling on open connections', async () => {
+    const quick = await startInstance('quick')
+    const gateway = await startGateway(quick.port)
+    try {
+      const clients = Array.from({ length: 12 }, () => callUntilRefused(`${gateway.web}/slow`))
+      await until('requests flow', () => quick.hits > 100)
+      assert.equal(await gateway.process.end('SIGTERM'), 0)
+      const results = await Promise.all(clients)
+      assert.deepEqual(
+        results.flatMap(({ failures }) => failures),
+        [],
+      )
+    } finally {
+      await gateway.stop()
+      await quick.kill()
+    }
+  })
 
   it('is not ready at once, lets a request under way end, and ends with exit code 0', async () => {
     const gateway = await startGateway(instance.port)
@@ -117,7 +136,7 @@ describe('a gateway whose registry hangs', () => {
       const since = performance.now()
       assert.equal(await gateway.process.end('SIGTERM'), 0)
       assert.ok(performance.now() - since < graceAndDrainMs + leaveMs)
-      assert.match(gateway.process.output(), /gave up to give the lead back/)
+      assert.match(gateway.process.output(), /gave up to (deregister, )?give the lead back/)
       assert.match(gateway.process.output(), /"event":"self.still_registered"/)
     } finally {
       process.kill(registry.pid, 'SIGCONT')
@@ -149,3 +168,29 @@ describe('SIGHUP', () => {
     }
   })
 })
+
+/** Calls on one kept connection, with a pause between, until a new connection is not taken any more. Only that is no failure. */
+async function callUntilRefused(url: string): Promise<{ failures: readonly string[] }> {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  const failures: string[] = []
+  const call = (): Promise<'answered' | 'refused'> =>
+    new Promise((resolve) => {
+      const request = get(url, { agent }, (response) => {
+        if (response.statusCode !== 200) failures.push(`status ${response.statusCode}`)
+        response.resume().once('close', () => resolve('answered'))
+      })
+      request.on('error', (error) => {
+        if (isRefusal(error, request.reusedSocket)) return resolve('refused')
+        failures.push(`${error.message}${request.reusedSocket ? ' on a kept connection' : ''}`)
+        resolve('answered')
+      })
+    })
+  while ((await call()) === 'answered') await new Promise((resolve) => setTimeout(resolve, 5))
+  agent.destroy()
+  return { failures }
+}
+
+/** A reset instead of a refusal: the system had completed the connection, and the listener closed before it took it. */
+function isRefusal(error: Error, isKept: boolean): boolean {
+  return !isKept && /^(connect|read) ECONNRE(FUSED|SET)/.test(error.message)
+}

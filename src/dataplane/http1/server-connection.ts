@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import type { Address } from '../../address.ts'
 import type { Clock } from '../../clock.ts'
 import { GatewayError, type ErrorCode } from '../../errors.ts'
 import type { Downstream, RequestBody } from '../exchange.ts'
@@ -50,6 +51,7 @@ export class ServerConnection implements RequestSink, AnswerPort {
   #answer: ServerAnswer | null = null
   #body: IncomingBody | null = null
   #backlog: Buffer | null = null
+  #isNew = true
   #isReading = false
   /** No more is read as requests. */
   #isOver = false
@@ -74,9 +76,12 @@ export class ServerConnection implements RequestSink, AnswerPort {
     return this.#host.dateField()
   }
 
-  /** Ends the connection if no request is under way on it. */
-  endIfIdle(): void {
-    if (this.#answer || this.#reader.isInHead || this.#isOver) return
+  /**
+   * Ends the connection if no request is under way on it. One that is `spared` while it is new has brought no request yet: its first one is
+   * on its way, and the client has no reason to expect an end.
+   */
+  endIfIdle(spared: 'new' | 'none'): void {
+    if (this.#answer || this.#reader.isInHead || this.#isOver || (this.#isNew && spared === 'new')) return
     this.#isOver = true
     this.#socket.destroySoon()
   }
@@ -87,6 +92,7 @@ export class ServerConnection implements RequestSink, AnswerPort {
 
   onRequest(request: ParsedRequest): void {
     const { isChunked, lengthBytes, expect } = request.fields
+    this.#isNew = false
     this.#request = request
     this.#answer = new ServerAnswer(this, request)
     if (!request.hasBody) return
@@ -170,6 +176,7 @@ export class ServerConnection implements RequestSink, AnswerPort {
   #serve(request: ParsedRequest, chunk: Buffer, at: number): number {
     this.#request = null
     this.#timer.rest()
+    request.assumeHost(localAddressOf(this.#socket))
     const { expect } = request.fields
     if (expect !== '' && expect !== '100-continue' && !request.isHttp10) this.#refuse('expectation_failed', `Expect: ${expect}`)
     else if (isWebSocket(request)) return this.#handOver(request, chunk, at)
@@ -252,6 +259,11 @@ export class ServerConnection implements RequestSink, AnswerPort {
 /** RFC 9110 §7.8: a server may ignore Upgrade. What is not WebSocket, or has a body, goes on as the request that it also is. */
 function isWebSocket({ method, isHttp10, hasBody, fields }: ParsedRequest): boolean {
   return fields.upgrade === 'websocket' && fields.saysUpgrade && method === 'GET' && !hasBody && !isHttp10
+}
+
+function localAddressOf({ localAddress = '', localPort = 0 }: Socket): Address {
+  // A socket for both families writes IPv4 in IPv6; a zone means nothing outside this machine.
+  return { host: localAddress.replace(/^::ffff:(?=[\d.]+$)/i, '').replace(/%.*$/, ''), port: localPort }
 }
 
 // A broken connection is told by 'close' as well; without a listener the 'error' would end the process.

@@ -31,6 +31,8 @@ export interface ListenerOptions {
 
 export interface Listener {
   readonly address: Address
+  /** From now on each answer ends its connection, so that clients with open ones go elsewhere before it closes. */
+  startDraining(): void
   /** Takes no new connection and ends idle ones; resolves when all work has ended, after `drainMs` at the latest: then it is cut. */
   close(drainMs: number): Promise<void>
 }
@@ -42,8 +44,11 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
   const address = await listen(running.server, bind, `${name}.bind`)
   const at = formatAddress(address)
   logger.info({ event: 'listener.started', listener: name, address: at }, `${name} listens on http://${at}`)
-  return { address, close: (drainMs) => running.close(drainMs) }
+  return { address, startDraining: () => running.startDraining(), close: (drainMs) => running.close(drainMs) }
 }
+
+/** At close, a connection that has just been opened may bring its first request within this time, ms. */
+const FIRST_REQUEST_MS = 500
 
 /** A server that turns what comes on its connections into exchanges. */
 class RunningListener implements ConnectionHost {
@@ -71,12 +76,18 @@ class RunningListener implements ConnectionHost {
     this.server.maxConnections = limits.connections
   }
 
-  async close(drainMs: number): Promise<void> {
+  startDraining(): void {
     this.isDraining = true
+  }
+
+  async close(drainMs: number): Promise<void> {
+    this.startDraining()
     const ended = new AbortController()
     const closed = new Promise<void>((resolve) => this.server.close(() => resolve())).then(() => ended.abort())
-    for (const connection of this.#connections) connection.endIfIdle()
-    await Promise.race([closed, pause(this.clock, drainMs, ended.signal)])
+    for (const connection of this.#connections) connection.endIfIdle('new')
+    await pause(this.clock, Math.min(FIRST_REQUEST_MS, drainMs), ended.signal)
+    for (const connection of this.#connections) connection.endIfIdle('none')
+    await pause(this.clock, drainMs - FIRST_REQUEST_MS, ended.signal)
     for (const connection of this.#connections) connection.destroy()
     for (const socket of this.#bare) socket.destroy()
     await closed
