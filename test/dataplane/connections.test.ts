@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { dataPlaneFixture } from '../support/data-plane-fixture.ts'
+import { sendRaw } from '../support/raw-socket.ts'
 import { until } from '../support/until.ts'
 
 const { dataPlane, instance, client } = dataPlaneFixture()
@@ -38,5 +39,19 @@ describe('connections', () => {
     const text = await raw.closed
     assert.doesNotMatch(text, /transfer-encoding/i)
     assert.match(text, /\r\n\r\nunframed$/)
+  })
+  it('take a request of HTTP/1.0 without Host as one for the address that it came to', async () => {
+    const upstream = await instance((incoming, response) => response.end(`${incoming.method} ${incoming.headers.host}`))
+    const plane = await dataPlane({ upstreams: { app: [upstream.port] } })
+    const text = await sendRaw(plane.port, 'OPTIONS / HTTP/1.0\r\n\r\n')
+    assert.match(text, /^HTTP\/1\.1 200 /)
+    assert.match(text, new RegExp(`OPTIONS 127\\.0\\.0\\.1:${plane.port}$`))
+    assert.equal(plane.access[0]?.host, '127.0.0.1')
+  })
+
+  it('refuse a request of HTTP/1.0 with several Hosts, or an empty one', async () => {
+    const plane = await dataPlane({ upstreams: { app: [] } })
+    for (const fields of ['Host: a\r\nHost: b\r\n', 'Host:\r\n'])
+      assert.match(await sendRaw(plane.port, `GET / HTTP/1.0\r\n${fields}\r\n`), /"code":"bad_host"/)
   })
 })

@@ -1,3 +1,4 @@
+import { formatAddress, type Address } from '../../address.ts'
 import { parseTarget, type Target } from '../http/target-path.ts'
 import { FieldSection, parseFields } from './field-section.ts'
 import { methodOctets, space, targetOctets } from './octets.ts'
@@ -28,6 +29,14 @@ export class ParsedRequest {
   get persists(): boolean {
     const { saysClose, saysKeepAlive } = this.fields
     return !saysClose && (!this.isHttp10 || saysKeepAlive)
+  }
+
+  /** Gives a request of HTTP/1.0 without Host the one of the address that it came to, for routing and for the service (RFC 9112 §3.2, §3.3). */
+  assumeHost(address: Address): void {
+    const { fields } = this
+    fields.hostCount = 1
+    fields.host = formatAddress(address)
+    fields.list.push('Host', fields.host)
   }
 }
 

@@ -3,6 +3,7 @@ import type { Address } from '../../address.ts'
 import type { Clock } from '../../clock.ts'
 import { GatewayError, type ErrorCode } from '../../errors.ts'
 import type { Downstream, RequestBody } from '../exchange.ts'
+import { unmapped } from '../http/forwarded.ts'
 import type { ListenerLimits } from '../limits.ts'
 import { IncomingBody } from './incoming-body.ts'
 import { endLingering } from './lingering-close.ts'
@@ -176,7 +177,7 @@ export class ServerConnection implements RequestSink, AnswerPort {
   #serve(request: ParsedRequest, chunk: Buffer, at: number): number {
     this.#request = null
     this.#timer.rest()
-    request.assumeHost(localAddressOf(this.#socket))
+    if (request.fields.hostCount === 0) request.assumeHost(localAddressOf(this.#socket))
     const { expect } = request.fields
     if (expect !== '' && expect !== '100-continue' && !request.isHttp10) this.#refuse('expectation_failed', `Expect: ${expect}`)
     else if (isWebSocket(request)) return this.#handOver(request, chunk, at)
@@ -262,8 +263,8 @@ function isWebSocket({ method, isHttp10, hasBody, fields }: ParsedRequest): bool
 }
 
 function localAddressOf({ localAddress = '', localPort = 0 }: Socket): Address {
-  // A socket for both families writes IPv4 in IPv6; a zone means nothing outside this machine.
-  return { host: localAddress.replace(/^::ffff:(?=[\d.]+$)/i, '').replace(/%.*$/, ''), port: localPort }
+  // A zone means nothing outside this machine.
+  return { host: unmapped(localAddress).replace(/%.*$/, ''), port: localPort }
 }
 
 // A broken connection is told by 'close' as well; without a listener the 'error' would end the process.
