@@ -37,6 +37,13 @@ interface Passage {
   readonly upstream: Upstream | null
 }
 
+/** An exchange of a route with filters, and where it goes if none of them replies. */
+interface Course {
+  readonly passage: Passage
+  readonly destination: Destination
+  readonly sticky: Sticky | undefined
+}
+
 /** Carries exchanges to upstreams. It reads the snapshot once per exchange; whoever changes config gives it the next one whole. */
 export class Gateway {
   readonly stats = new RequestStats()
@@ -64,7 +71,7 @@ export class Gateway {
     const route = this.#snapshot.router.find(exchange.request)
     if (!route)
       return this.#fail({ exchange, route: null, filters: [], upstream: null }, { code: 'no_route', detail: 'no route matches' })
-    if (route.filters.length > 0) return this.#guard(exchange, this.#serveFiltered(exchange, route))
+    if (route.filters.length > 0) return this.#serveFiltered(exchange, route)
     const destination = this.#choose(route, exchange)
     const { upstream } = destination
     this.#forward({ exchange, route: route.name, filters: route.filters, upstream }, destination, route.sticky)
@@ -77,12 +84,14 @@ export class Gateway {
   }
 
   /** A bug of ours costs one exchange, not the process with all the others. */
-  #guard({ request: { requestId }, downstream }: Exchange, served: Promise<void>): void {
-    served.catch((error: unknown) => {
-      this.#deps.logger.error({ event: 'exchange.bug', requestId, error: messageOf(error) }, 'an exchange failed by a bug')
-      if (downstream.started) return downstream.destroy()
-      sendReply(downstream, errorReply('internal', requestId), (head) => head)
-    })
+  #guard(exchange: Exchange, served: Promise<void>): void {
+    served.catch((error: unknown) => this.#answerBug(exchange, error))
+  }
+
+  #answerBug({ request: { requestId }, downstream }: Exchange, error: unknown): void {
+    this.#deps.logger.error({ event: 'exchange.bug', requestId, error: messageOf(error) }, 'an exchange failed by a bug')
+    if (downstream.started) return downstream.destroy()
+    sendReply(downstream, errorReply('internal', requestId), (head) => head)
   }
 
   async #serveNamed(passage: Passage, lookUp: NameLookup): Promise<void> {
@@ -100,21 +109,51 @@ export class Gateway {
     this.#forward({ ...passage, upstream }, { upstream, picker: upstream, policy: upstream.policy })
   }
 
-  async #serveFiltered(received: Exchange, route: Route): Promise<void> {
-    const { filters, name } = route
-    const destination = this.#choose(route, received)
-    const { upstream } = destination
-    let passage: Passage = { exchange: received, route: name, filters, upstream }
+  /** Within this turn, unless a filter waits for something: a promise per exchange costs more than most filters do. */
+  #serveFiltered(received: Exchange, route: Route): void {
+    try {
+      const destination = this.#choose(route, received)
+      const passage: Passage = { exchange: received, route: route.name, filters: route.filters, upstream: destination.upstream }
+      this.#filter({ passage, destination, sticky: route.sticky })
+    } catch (error) {
+      this.#answerBug(received, error)
+    }
+  }
+
+  #filter(course: Course): void {
+    const { exchange: received, filters } = course.passage
+    let filtered = course
+    let reply: ReturnType<typeof filterRequest>
+    try {
+      const exchange = withFilteredAnswer(received, filters)
+      filtered = { ...course, passage: { ...course.passage, exchange } }
+      reply = filterRequest(filters, exchange, this.#deps.clock)
+    } catch (error) {
+      return this.#fail(filtered.passage, filterFailure(error))
+    }
+    if (reply instanceof Promise) this.#guard(received, this.#awaitFilters(filtered, reply))
+    else this.#afterFilters(filtered, reply)
+  }
+
+  async #awaitFilters(course: Course, thinking: Promise<LocalReply | undefined>): Promise<void> {
+    let reply: LocalReply | undefined
+    try {
+      reply = await thinking
+    } catch (error) {
+      return this.#fail(course.passage, filterFailure(error))
+    }
+    this.#afterFilters(course, reply)
+  }
+
+  #afterFilters({ passage, destination, sticky }: Course, reply: LocalReply | undefined): void {
     let exchange: Exchange
     try {
-      passage = { ...passage, exchange: withFilteredAnswer(received, filters) }
-      const reply = await filterRequest(filters, passage.exchange, this.#deps.clock)
       if (reply) return this.#replyLocally(passage, reply)
-      exchange = withFilteredBody(passage.exchange, filters)
+      exchange = withFilteredBody(passage.exchange, passage.filters)
     } catch (error) {
       return this.#fail(passage, filterFailure(error))
     }
-    this.#forward({ ...passage, exchange }, destination, route.sticky)
+    this.#forward(exchange === passage.exchange ? passage : { ...passage, exchange }, destination, sticky)
   }
 
   #choose({ to, sticky }: Route, exchange: Exchange): Destination {

@@ -34,6 +34,10 @@ export class CompressedDownstream extends DecoratedDownstream {
     this.#choose = choose
   }
 
+  get isHolding(): boolean {
+    return this.#compressor !== null || (this.inner.isHolding ?? true)
+  }
+
   override get settled(): boolean {
     return (this.#compressor === null || this.inner.gone) && super.settled
   }

@@ -64,6 +64,10 @@ class PagedDownstream extends DecoratedDownstream {
     this.#pageOf = pageOf
   }
 
+  get isHolding(): boolean {
+    return !this.#replaced && (this.inner.isHolding ?? true)
+  }
+
   override head(head: ResponseHead): void {
     const found = this.#pageOf(head.status)
     if (!found) return this.inner.head(head)

@@ -2,6 +2,9 @@ import { BlockList, isIP, isIPv4 } from 'node:net'
 import type { HeaderList } from '../exchange.ts'
 import { fieldOf, isField, keepFields } from './header-list.ts'
 
+/** Addresses whose answer is remembered. */
+const MOST_KNOWN = 4_096
+
 /** What one hop knows of the client. */
 export interface Hop {
   /** The peer's IP address. */
@@ -74,9 +77,19 @@ export function compileTrust(blocks: readonly string[]): (address: string) => bo
     const { network, prefix } = splitBlock(block)
     list.addSubnet(network, prefix, familyOf(network))
   }
-  return (address) => {
+  const contains = (address: string): boolean => {
     const plain = unmapped(address)
     return isIP(plain) !== 0 && list.check(plain, familyOf(plain))
+  }
+  // A list makes an object outside the heap for every question.
+  const known = new Map<string, boolean>()
+  return (address) => {
+    let found = known.get(address)
+    if (found !== undefined) return found
+    found = contains(address)
+    if (known.size >= MOST_KNOWN) known.clear()
+    known.set(address, found)
+    return found
   }
 }
 
