@@ -54,4 +54,18 @@ describe('connections', () => {
     for (const fields of ['Host: a\r\nHost: b\r\n', 'Host:\r\n'])
       assert.match(await sendRaw(plane.port, `GET / HTTP/1.0\r\n${fields}\r\n`), /"code":"bad_host"/)
   })
+  it('get an answer of the gateway itself to OPTIONS *, and go on', async () => {
+    const plane = await dataPlane({ upstreams: { app: [] } })
+    const raw = await client(plane.port)
+    raw.send('OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\nOPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+    const answers = (await raw.closed).match(/HTTP\/1\.1 204 No Content\r\n(?:Connection: close\r\n|Date: [^\r]+\r\n)+\r\n/gi)
+    assert.equal(answers?.length, 2)
+    assert.equal(plane.access.length, 0)
+  })
+
+  it('are refused OPTIONS * with a Host that is none, and * with another method', async () => {
+    const plane = await dataPlane({ upstreams: { app: [] } })
+    assert.match(await sendRaw(plane.port, 'OPTIONS * HTTP/1.1\r\nHost: a/b\r\n\r\n'), /"code":"bad_host"/)
+    assert.match(await sendRaw(plane.port, 'GET * HTTP/1.1\r\nHost: a\r\n\r\n'), /"code":"bad_target"/)
+  })
 })

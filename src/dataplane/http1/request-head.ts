@@ -31,6 +31,11 @@ export class ParsedRequest {
     return !saysClose && (!this.isHttp10 || saysKeepAlive)
   }
 
+  /** Whether it asks about the server itself, which is us (RFC 9112 §3.2.4). */
+  get isForServer(): boolean {
+    return this.target === wholeServer
+  }
+
   /** Gives a request of HTTP/1.0 without Host the one of the address that it came to, for routing and for the service (RFC 9112 §3.2, §3.3). */
   assumeHost(address: Address): void {
     const { fields } = this
@@ -48,6 +53,9 @@ interface RequestLine {
   /** Where the first field line begins. */
   readonly end: number
 }
+
+/** The target of `OPTIONS *`, which names no resource (RFC 9112 §3.2.4). */
+const wholeServer: Target = { path: '*', query: '', authority: null }
 
 // The longest registered one has 17.
 const longestMethod = 32
@@ -74,7 +82,7 @@ export function parseRequestLine(text: string): RequestLine | Violation {
   const isHttp11 = text.startsWith('HTTP/1.1\r\n', at)
   if (!isHttp11 && !text.startsWith('HTTP/1.0\r\n', at)) return violations.version
   if (method === 'CONNECT' || method === 'TRACE') return violations.methodNotServed
-  const target = parseTarget(rawTarget)
+  const target = method === 'OPTIONS' && rawTarget === '*' ? wholeServer : parseTarget(rawTarget)
   if (!target) return violations.targetForm
   return { method, rawTarget, target, isHttp10: !isHttp11, end: at + 10 }
 }

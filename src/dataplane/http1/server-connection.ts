@@ -3,6 +3,7 @@ import type { Address } from '../../address.ts'
 import type { Clock } from '../../clock.ts'
 import { GatewayError, type ErrorCode } from '../../errors.ts'
 import type { Downstream, RequestBody } from '../exchange.ts'
+import { parseAuthority } from '../http/authority.ts'
 import { unmapped } from '../http/forwarded.ts'
 import type { ListenerLimits } from '../limits.ts'
 import { IncomingBody } from './incoming-body.ts'
@@ -181,11 +182,18 @@ export class ServerConnection implements RequestSink, AnswerPort {
     const { expect } = request.fields
     if (expect !== '' && expect !== '100-continue' && !request.isHttp10) this.#refuse('expectation_failed', `Expect: ${expect}`)
     else if (isWebSocket(request)) return this.#handOver(request, chunk, at)
+    else if (request.isForServer) this.#answerForServer(request)
     else if (this.#answer) {
       const code = this.#host.onRequest(request, { body: this.#body, downstream: this.#answer, socket: this.#socket })
       if (code) this.#refuse(code, 'the head was not taken in')
     }
     return at
+  }
+
+  #answerForServer({ fields }: ParsedRequest): void {
+    if (!parseAuthority(fields.host)) return this.#refuse('bad_host', 'the head was not taken in')
+    this.#answer?.head({ status: 204, headers: [] })
+    this.#answer?.end()
   }
 
   #handOver(request: ParsedRequest, chunk: Buffer, at: number): number {

@@ -33,7 +33,7 @@ export const violations = {
   targetForm: new Violation(
     'bad_target',
     'RFC 9112 §3.2',
-    'a target that is neither an absolute path nor an http URI, or not clear',
+    'a target that is neither an absolute path nor an http URI, nor the "*" of OPTIONS, or not clear',
   ),
   version: new Violation('bad_request', 'RFC 9112 §2.3', 'a version other than HTTP/1.1 and HTTP/1.0'),
   statusLine: new Violation('bad_request', 'RFC 9112 §4', 'no status line'),
