@@ -12,13 +12,11 @@ import { Reconciler } from './controlplane/reconciler.ts'
 import { ServiceWatches } from './controlplane/service-watches.ts'
 import { watchConfigFile, type FileSource } from './controlplane/sources/file-source.ts'
 import { watchKvConfig, type KvSource } from './controlplane/sources/kv-source.ts'
-import type { TaskRequest } from './controlplane/tasks/task-kind.ts'
+import { serviceCaller } from './controlplane/tasks/service-caller.ts'
 import { UpstreamTable } from './controlplane/upstream-table.ts'
 import { Gateway } from './dataplane/gateway.ts'
-import { callInternally } from './dataplane/internal-call.ts'
 import { startListener, type Listener } from './dataplane/listener/listener.ts'
 import { startEmbeddedRegistry } from './embedded-registry.ts'
-import { GatewayError } from './errors.ts'
 import type { Logger } from './logging.ts'
 import { Metrics } from './metrics.ts'
 import { openConsulRegistry } from './registry/consul/consul-registry.ts'
@@ -87,7 +85,7 @@ async function startParts(base: Base): Promise<App> {
     unsettled: () => [...upstreams.rows].filter(({ discovery }) => !discovery.isSettled).map(({ upstream }) => upstream.name),
   })
   const { listeners, closeListeners } = await startListeners(base, gateway, directory)
-  const call = taskCaller(base, gateway, directory)
+  const call = serviceCaller(clock, (exchange) => gateway.serveNamed(exchange, (name) => directory.find(name), 'task'))
   const front = frontAddress(cold.listeners, listeners)
   const { tasks } = parts.adopt(
     joinFleet({ cold, registry, watches, readiness, front, call, clock, random, logger }),
@@ -179,20 +177,6 @@ async function startListeners(
     listeners.set(name, await startListener({ name: `listeners.${name}`, bind, limits, trust, clock, random, logger, serve }))
   }
   return { listeners, closeListeners }
-}
-
-/** Sends the calls of tasks the way of all calls by name: same upstreams, same retries. */
-function taskCaller({ clock }: Base, gateway: Gateway, directory: MeshDirectory) {
-  const lookUp = (name: string) => directory.find(name)
-  return async (request: TaskRequest): Promise<{ readonly status: number }> => {
-    const requestId = request.headers['Idempotency-Key'] ?? request.service
-    const status = await callInternally({ ...request, requestId }, clock, (exchange) =>
-      gateway.serveNamed(exchange, lookUp, 'task'),
-    )
-    if (status === null)
-      throw new GatewayError('task_failed', `the call of "${request.service}" ended before its answer was complete`)
-    return { status }
-  }
 }
 
 /** Under which address this gateway is known: its first front listener's. */

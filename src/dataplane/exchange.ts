@@ -118,6 +118,8 @@ export interface Exchange {
   readonly trusted: boolean
   /** Which addresses' forwarding fields are believed; absent: no more is known than `trusted`. */
   readonly isTrusted?: (address: string) => boolean
+  /** Learns why there is no answer of the service, before the gateway's own one goes out. */
+  readonly onFailure?: (failure: Failure) => void
   /** Monotonic ms of its begin. */
   readonly since: number
 }

@@ -212,6 +212,7 @@ export class Gateway {
   #done(passage: Passage, outcome: Outcome): void {
     const { failure } = outcome
     if (!failure) return this.#accountWhenSettled(passage, outcome)
+    passage.exchange.onFailure?.(failure)
     const { downstream } = passage.exchange
     // After the first byte there is one honest way left to say that the answer is not whole.
     if (downstream.started || downstream.gone || errorTable[failure.code].status === null) downstream.destroy()

@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts'
-import type { Downstream, Exchange, HeaderList, ResponseHead } from './exchange.ts'
+import type { Downstream, Exchange, Failure, HeaderList, ResponseHead } from './exchange.ts'
 
 export interface InternalCall {
   readonly method: string
@@ -53,18 +53,28 @@ class InternalDownstream implements Downstream {
   }
 }
 
-/** Sends a call of the gateway's own the way of every exchange. Resolves with the status; null: it was cut, or ended by its signal. */
-export function callInternally(call: InternalCall, clock: Clock, serve: (exchange: Exchange) => void): Promise<number | null> {
+/** How a call of the gateway's own ended. */
+export interface InternalAnswer {
+  /** Of the answer; null: it was cut, or ended by its signal. */
+  readonly status: number | null
+  /** Set if no service gave the answer, and why. */
+  readonly failure: Failure | null
+}
+
+/** Sends a call of the gateway's own the way of every exchange. Resolves when it has ended, however that was. */
+export function callInternally(call: InternalCall, clock: Clock, serve: (exchange: Exchange) => void): Promise<InternalAnswer> {
   return new Promise((resolve) => {
     const { signal } = call
+    let failure: Failure | null = null
+    const onFailure = (found: Failure): void => void (failure = found)
     const downstream = new InternalDownstream((status) => {
       signal.removeEventListener('abort', leave)
-      resolve(status)
+      resolve({ status, failure })
     })
     const leave = (): void => downstream.leave()
-    if (signal.aborted) return resolve(null)
+    if (signal.aborted) return resolve({ status: null, failure })
     signal.addEventListener('abort', leave, { once: true })
-    serve({ request: requestOf(call), body: null, downstream, tunnel: null, trusted: true, since: clock.monotonic() })
+    serve({ request: requestOf(call), body: null, downstream, tunnel: null, trusted: true, onFailure, since: clock.monotonic() })
   })
 }
 
