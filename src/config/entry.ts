@@ -1,4 +1,5 @@
 import type { InterpolationContext } from './interpolate.ts'
+import { withLineBreakHint } from './lost-line-breaks.ts'
 import { ConfigError } from './problem.ts'
 import { routeEntry } from './schema/route.ts'
 import { nameProblem } from './schema/scalars.ts'
@@ -24,19 +25,33 @@ const whenEmpty: Readonly<Record<EntryKind, string>> = {
   task: 'is empty: write { cron: "0 3 * * *", call: GET http://reports/run }, or delete the key',
 }
 
+interface EntryText {
+  readonly text: string
+  /** Names it in messages. */
+  readonly source: string
+}
+
 /**
  * Parses one config entry of KV, at most 512 KiB; `source` names it in messages (`kv:gateway/routes/hello`). Throws {@link ConfigError}.
  * Who may write KV must not thereby read the gateway's secrets: of the environment it sees `MESHGATE_…` only, and of files none.
  */
-export function parseEntry(
-  kind: EntryKind,
-  name: string,
-  { text, source: sourceName }: { readonly text: string; readonly source: string },
-  context: InterpolationContext,
-): ConfigEntry {
+export function parseEntry(kind: EntryKind, name: string, written: EntryText, context: InterpolationContext): ConfigEntry {
   const badName = nameProblem(name)
   if (badName !== null)
-    throw new ConfigError([{ file: sourceName, line: 1, column: 1, path: '', message: `the key's name ${badName}` }])
+    throw new ConfigError([{ file: written.source, line: 1, column: 1, path: '', message: `the key's name ${badName}` }])
+  try {
+    return parseNamed(kind, name, written, context)
+  } catch (error) {
+    throw withLineBreakHint(error, written.text)
+  }
+}
+
+function parseNamed(
+  kind: EntryKind,
+  name: string,
+  { text, source: sourceName }: EntryText,
+  context: InterpolationContext,
+): ConfigEntry {
   const source = new YamlSource(text, {
     name: sourceName,
     maxBytes: MAX_ENTRY_BYTES,

@@ -29,6 +29,19 @@ describe('an entry of KV', () => {
     )
   })
 
+  test('that has lost its line breaks on the way is refused with the way to keep them', () => {
+    const hint = /; line breaks are missing: use curl --data-binary$/
+    for (const text of ['match:  path: /shop/*to: shop', '# shop match:  path: /shop/*to: shop', 'to: shopretry:  attempts: 2'])
+      assert.match(refusals(() => entry('route', 'shop', text))[0] ?? '', hint, text)
+    for (const text of [
+      '{ match: { pth: /shop/* }, to: shop }',
+      'tp: shop',
+      'tp: "match: a to: b"',
+      'match:\n  pth: /x\nto: shop\n',
+    ])
+      assert.doesNotMatch(refusals(() => entry('route', 'shop', text)).join(), hint, text)
+  })
+
   test('is refused with its key, line, column, path and the fix', () => {
     assert.deepEqual(
       refusals(() => entry('route', 'hello', 'match: { pth: /greetings/* }\nto: hello\n')),
