@@ -53,7 +53,9 @@ export function readBody(request: IncomingMessage, limit: BodyLimit = plainLimit
     request.on('end', () => (isRefused ? undefined : resolve(joined(chunks, bytes))))
     request.on('error', reject)
     // A client that leaves half-way gives 'error' or only 'close'.
-    request.on('close', () => reject(new Refusal(400, 'the request ended early')))
+    request.on('close', () => {
+      if (!request.complete) reject(new Refusal(400, 'the request ended early'))
+    })
   })
 }
 

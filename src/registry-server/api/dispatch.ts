@@ -64,7 +64,7 @@ function answerOf(registry: Registry, request: IncomingMessage, response: Server
     },
   }
   if (method === 'GET' || method === 'DELETE') return handler(registry, { ...apiRequest, body: noBody })
-  return readBody(request, bodyLimits[path]).then((body) => handler(registry, { ...apiRequest, body }))
+  return readBody(request, bodyLimits.get(path)).then((body) => handler(registry, { ...apiRequest, body }))
 }
 
 /** Percent-decodes a path once; null when it cannot be, or holds what cannot be printed. */

@@ -57,10 +57,10 @@ import { runTxn } from './txn.ts'
 import { uiNode, uiNodes, uiServices } from './ui.ts'
 
 /** Bodies that may be larger than the others, or whose limit has a name of its own. */
-export const bodyLimits: Readonly<Record<string, BodyLimit>> = {
-  '/v1/txn': { maxBytes: 512 * 1024, setting: 'txn_max_req_len' },
-  '/v1/snapshot': { maxBytes: 256 * 1024 * 1024, setting: 'snapshot' },
-}
+export const bodyLimits: ReadonlyMap<string, BodyLimit> = new Map([
+  ['/v1/txn', { maxBytes: 512 * 1024, setting: 'txn_max_req_len' }],
+  ['/v1/snapshot', { maxBytes: 256 * 1024 * 1024, setting: 'snapshot' }],
+])
 
 const read = [consistency, waiting]
 const readThenNamespace = [...read, namespace]

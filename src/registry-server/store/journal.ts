@@ -9,6 +9,8 @@ import { columnNames, createStatement, damaged, existingTables, verifiedRows } f
 import type { Change, StoredTable } from './table.ts'
 
 const schemaVersion = 2
+// 16 MiB of log between two moves into the file: pages that are written all the time are then moved once.
+const checkpointPages = 4096
 /** SQLite's result codes that a person can do something about. */
 const sqliteBusy = 5
 
@@ -131,6 +133,7 @@ function openForWriting(folder: string, file: string, tables: readonly StoredTab
   const database = new DatabaseSync(file)
   try {
     // EXCLUSIVE makes SQLite hold the file's lock for good: two processes that race for a stale folder lock cannot both get past it.
+    database.exec(`PRAGMA wal_autocheckpoint = ${checkpointPages}`)
     database.exec('PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; BEGIN EXCLUSIVE')
     for (const table of tables) database.exec(createStatement(table).replace('CREATE TABLE', 'CREATE TABLE IF NOT EXISTS'))
     database.exec(`PRAGMA user_version = ${schemaVersion}; COMMIT`)
@@ -145,8 +148,15 @@ function openForWriting(folder: string, file: string, tables: readonly StoredTab
 function prepare(database: DatabaseSync, table: StoredTable): Statements {
   const names = ['key', ...columnNames(table), 'sum']
   const marks = names.map(() => '?').join(', ')
+  const updates = names
+    .slice(1)
+    .map((name) => `${name} = excluded.${name}`)
+    .join(', ')
   return {
-    put: database.prepare(`INSERT OR REPLACE INTO ${table.name} (${names.join(', ')}) VALUES (${marks})`),
+    // Not INSERT OR REPLACE: that gives the row a new place in the file, and its place in the index too.
+    put: database.prepare(
+      `INSERT INTO ${table.name} (${names.join(', ')}) VALUES (${marks}) ON CONFLICT (key) DO UPDATE SET ${updates}`,
+    ),
     remove: database.prepare(`DELETE FROM ${table.name} WHERE key = ?`),
   }
 }
