@@ -57,6 +57,12 @@ describe('a wrong command line', () => {
     assert.match(err, /there is no command "chek"; did you mean "check"\?/)
   })
 
+  it('with the config as an argument of run gets the option to write', async () => {
+    const { code, out, err } = await meshgate('run', 'nope.yaml')
+    assert.deepEqual([code, out], [2, ''])
+    assert.match(err, /write --config nope\.yaml\n/)
+  })
+
   it('with a command that is like no other gets the list', async () => {
     const { code, err } = await meshgate('zzzzzz')
     assert.equal(code, 2)
@@ -85,7 +91,7 @@ describe('a wrong command line', () => {
   it('that names a config file which is not there ends with exit code 1', async () => {
     const { code, err } = await meshgate('run', '--config', '/nonexistent/gateway.yaml')
     assert.equal(code, 1)
-    assert.match(err, /\/nonexistent\/gateway\.yaml: ENOENT/)
+    assert.match(err, /\/nonexistent\/gateway\.yaml: does not exist: check the path/)
   })
 })
 
