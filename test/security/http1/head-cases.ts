@@ -42,7 +42,7 @@ export const headCases: readonly RequestCase[] = [
     'a target with a DEL': get('GET /\x7f HTTP/1.1'),
     'a target beyond ASCII': get('GET /\xe4 HTTP/1.1'),
     'a target with a backslash': get('GET /a\\b HTTP/1.1'),
-    'the asterisk': get('OPTIONS * HTTP/1.1'),
+    'the asterisk of another method than OPTIONS': get('GET * HTTP/1.1'),
     'an authority alone': get('GET a:80 HTTP/1.1'),
     'an absolute target with a user': get('GET http://u@a/ HTTP/1.1'),
     'an absolute target without host': get('GET http:/// HTTP/1.1'),
