@@ -47,6 +47,7 @@ export interface ForwardingOptions {
  */
 export class Forwarding implements AttemptOwner, Deadline {
   dueAt = Infinity
+  place = -1
   readonly #options: ForwardingOptions
   readonly #tried: Endpoint[] = []
   #body: Readable | Buffer | null = null
