@@ -28,10 +28,32 @@ export class CompressedDownstream extends DecoratedDownstream {
   #coding: Coding = 'gzip'
   #isStream = false
   #ended = false
+  #onDrain: (() => void) | null = null
+  #onGone: (() => void) | null = null
+  /** Whether what the client's side tells comes here first. */
+  #listens = false
 
   constructor(inner: Downstream, choose: (head: ResponseHead) => Coding | null) {
     super(inner)
     this.#choose = choose
+  }
+
+  override get onDrain(): (() => void) | null {
+    return this.#onDrain
+  }
+
+  override set onDrain(listener: (() => void) | null) {
+    this.#onDrain = listener
+    if (!this.#listens) this.inner.onDrain = listener
+  }
+
+  override get onGone(): (() => void) | null {
+    return this.#onGone
+  }
+
+  override set onGone(listener: (() => void) | null) {
+    this.#onGone = listener
+    if (!this.#listens) this.inner.onGone = listener
   }
 
   get isHolding(): boolean {
@@ -68,12 +90,12 @@ export class CompressedDownstream extends DecoratedDownstream {
     this.inner.destroy()
   }
 
-  protected override drained(): void {
+  #drained(): void {
     if (this.#compressor) this.#compressor.resume()
     else this.onDrain?.()
   }
 
-  protected override left(): void {
+  #left(): void {
     const wasEnding = this.#ended
     this.#stop()
     this.onGone?.()
@@ -85,6 +107,9 @@ export class CompressedDownstream extends DecoratedDownstream {
     this.#compressor = compressor
     this.#coding = coding
     this.#isStream = isStream
+    this.#listens = true
+    this.inner.onDrain = () => this.#drained()
+    this.inner.onGone = () => this.#left()
     compressor.on('data', (chunk: Buffer) => {
       if (!this.inner.write(chunk) && !this.#ended) compressor.pause()
     })

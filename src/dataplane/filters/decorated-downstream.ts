@@ -2,17 +2,39 @@ import type { Downstream, ResponseHead } from '../exchange.ts'
 
 /** Stands before a client's side and hands everything on; filters that change bodies override what they change. */
 export class DecoratedDownstream implements Downstream {
-  onDrain: (() => void) | null = null
-  onGone: (() => void) | null = null
-  /** Called when an answer that ended before it was `settled` has gone down, or cannot any more. */
-  onSettled: (() => void) | null = null
   protected readonly inner: Downstream
+  #onSettled: (() => void) | null = null
 
   constructor(inner: Downstream) {
     this.inner = inner
-    inner.onDrain = () => this.drained()
-    inner.onGone = () => this.left()
-    if (inner instanceof DecoratedDownstream) inner.onSettled = () => this.onSettled?.()
+  }
+
+  // Who listens does so at the client's side itself: closures of each decorator on the way cost the garbage collector more than all
+  // else that filters do.
+  get onDrain(): (() => void) | null {
+    return this.inner.onDrain
+  }
+
+  set onDrain(listener: (() => void) | null) {
+    this.inner.onDrain = listener
+  }
+
+  get onGone(): (() => void) | null {
+    return this.inner.onGone
+  }
+
+  set onGone(listener: (() => void) | null) {
+    this.inner.onGone = listener
+  }
+
+  /** Called when an answer that ended before it was `settled` has gone down, or cannot any more. */
+  get onSettled(): (() => void) | null {
+    return this.#onSettled
+  }
+
+  set onSettled(listener: (() => void) | null) {
+    this.#onSettled = listener
+    if (this.inner instanceof DecoratedDownstream) this.inner.onSettled = listener
   }
 
   get started(): boolean {
@@ -54,13 +76,5 @@ export class DecoratedDownstream implements Downstream {
 
   destroy(): void {
     this.inner.destroy()
-  }
-
-  protected drained(): void {
-    this.onDrain?.()
-  }
-
-  protected left(): void {
-    this.onGone?.()
   }
 }
