@@ -1,36 +1,28 @@
 import { closest } from '../config/did-you-mean.ts'
 import { GatewayError, messageOf } from '../errors.ts'
-import { checkCommand } from './check.ts'
 import type { Command, CommandIo } from './command.ts'
 import { exitCode } from './exit-codes.ts'
-import { readyCommand } from './ready.ts'
-import { registryCommand } from './registry.ts'
-import { routesCommand } from './routes.ts'
-import { runCommand } from './run.ts'
-import { schemaCommand } from './schema.ts'
-import { tasksCommand } from './tasks.ts'
-import { upstreamsCommand } from './upstreams.ts'
 import { version } from './version.ts'
 
-/** Every command: the line to add. */
-const commands: readonly Command[] = [
-  runCommand,
-  checkCommand,
-  schemaCommand,
-  registryCommand,
-  readyCommand,
-  routesCommand,
-  upstreamsCommand,
-  tasksCommand,
-]
+/** Every command, each loaded when it is called for: the line to add. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  run: async () => (await import('./run.ts')).runCommand,
+  check: async () => (await import('./check.ts')).checkCommand,
+  schema: async () => (await import('./schema.ts')).schemaCommand,
+  registry: async () => (await import('./registry.ts')).registryCommand,
+  ready: async () => (await import('./ready.ts')).readyCommand,
+  routes: async () => (await import('./routes.ts')).routesCommand,
+  upstreams: async () => (await import('./upstreams.ts')).upstreamsCommand,
+  tasks: async () => (await import('./tasks.ts')).tasksCommand,
+}
 
 /** Runs one command line (without node and script) and resolves with the exit code; it never rejects. */
 export async function runCommandLine(args: readonly string[], io: CommandIo = processIo): Promise<number> {
   const [name = '--help', ...rest] = args
   try {
-    if (name === '--help' || name === '-h' || name === 'help') return help(rest[0], io)
+    if (name === '--help' || name === '-h' || name === 'help') return await help(rest[0], io)
     if (name === '--version' || name === '-v') return print(io, `${version()}\n`)
-    const command = find(name)
+    const command = await find(name)
     if (rest.includes('--help') || rest.includes('-h')) return print(io, `${command.help.trim()}\n`)
     return await command.run(rest, io)
   } catch (error) {
@@ -45,19 +37,20 @@ const processIo: CommandIo = {
   isTerminal: process.stdout.isTTY,
 }
 
-function find(name: string): Command {
-  const found = commands.find((command) => command.name === name)
-  if (found) return found
-  const names = commands.map((command) => command.name)
+function find(name: string): Promise<Command> {
+  const load = Object.hasOwn(commands, name) ? commands[name] : undefined
+  if (load) return load()
+  const names = Object.keys(commands)
   const suggestion = closest(name, names)
   const hint = suggestion ? `did you mean "${suggestion}"?` : `there are ${names.join(', ')}`
   throw new GatewayError('usage', `there is no command "${name}"; ${hint}`)
 }
 
-function help(name: string | undefined, io: CommandIo): number {
-  if (name !== undefined) return print(io, `${find(name).help.trim()}\n`)
-  const width = Math.max(...commands.map((command) => command.name.length))
-  const lines = commands.map((command) => `  ${command.name.padEnd(width)}  ${command.summary}`)
+async function help(name: string | undefined, io: CommandIo): Promise<number> {
+  if (name !== undefined) return print(io, `${(await find(name)).help.trim()}\n`)
+  const loaded = await Promise.all(Object.values(commands).map((load) => load()))
+  const width = Math.max(...loaded.map((command) => command.name.length))
+  const lines = loaded.map((command) => `  ${command.name.padEnd(width)}  ${command.summary}`)
   return print(io, overview(lines.join('\n')))
 }
 

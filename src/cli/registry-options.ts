@@ -2,8 +2,7 @@ import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { formatAddress, isLoopback, parseAddress, type Address } from '../address.ts'
 import type { RegistryConfig } from '../config/config.ts'
-import { parseFile } from '../config/file.ts'
-import { embeddedDefaults } from '../config/schema/registry.ts'
+import { embeddedDefaults } from '../config/registry-defaults.ts'
 import { readConfigText } from '../controlplane/sources/file-source.ts'
 import { GatewayError } from '../errors.ts'
 import { dnsDefaults, type DnsOptions } from '../registry-server/dns/options.ts'
@@ -83,6 +82,8 @@ export async function clientTarget(values: RegistryValues, { env }: CommandIo): 
 }
 
 async function embeddedOf(fileName: string, env: CommandIo['env']): Promise<EmbeddedConfig> {
+  // The parser of config files is large, and a registry alone does without: it is loaded when there is a file.
+  const { parseFile } = await import('../config/file.ts')
   const { registry } = parseFile(await readConfigText(fileName), fileName, { env }).cold
   if (registry.kind === 'embedded') return registry
   throw new GatewayError('usage', `--config ${fileName}: its registry is a Consul at ${registry.address}, not an embedded one`)

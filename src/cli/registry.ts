@@ -6,7 +6,6 @@ import { startRegistryServer } from '../registry-server/server.ts'
 import type { Command, CommandIo } from './command.ts'
 import { backup, exportKv, importKv, restore, type DataCommand } from './registry-data.ts'
 import { clientTarget, parseRegistryArgs, serverConfig, type RegistryValues } from './registry-options.ts'
-import { RegistryConnection } from './registry-request.ts'
 import { untilStopped } from './stop-signals.ts'
 
 const dataCommands: Readonly<Record<string, DataCommand>> = { backup, restore, export: exportKv, import: importKv }
@@ -53,6 +52,7 @@ example:
       throw new GatewayError('usage', `registry: there is no "${name}"; there are ${Object.keys(dataCommands).join(', ')}`)
     if (more.length > 0 || (argument === undefined && name !== 'export'))
       throw new GatewayError('usage', `registry ${name}: name one ${name === 'export' ? 'prefix' : 'file'}`)
+    const { RegistryConnection } = await import('./registry-request.ts')
     const registry = new RegistryConnection(await clientTarget(values, io))
     try {
       return await command(registry, argument ?? '', io)

@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { formatAddress, parseAddress, type Address } from '../../address.ts'
 import { formatDurationMs } from '../../durations.ts'
 import { dnsDefaults, type DnsOptions } from '../../registry-server/dns/options.ts'
+import { defaultDns } from '../registry-defaults.ts'
 import { about, bindAddress, count, duration, durationOrOff, name, refuseRepeated, targetAddress } from './scalars.ts'
 
 export const defaultDnsBind = '127.0.0.1:8600'
@@ -109,5 +110,3 @@ export const dns = z
       example: defaultDnsBind,
     }),
   )
-
-export const defaultDns: DnsOptions = { ...dnsDefaults, bind: { host: '127.0.0.1', port: 8600 } }

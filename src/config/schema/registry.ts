@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { formatAddress, isLoopback, parseAddress } from '../../address.ts'
 import type { RegistryConfig } from '../config.ts'
-import { defaultDns, dns } from './dns.ts'
+import { embeddedDefaults } from '../registry-defaults.ts'
+import { dns } from './dns.ts'
 import { about, bindAddress, name } from './scalars.ts'
 
 const defaultRegistryBind = '127.0.0.1:8500'
@@ -119,19 +120,6 @@ export const registry = z
       example: { embedded: {} },
     }),
   )
-
-export const embeddedDefaults: Extract<RegistryConfig, { kind: 'embedded' }> = {
-  kind: 'embedded',
-  http: { host: '127.0.0.1', port: 8500 },
-  dns: defaultDns,
-  data: './data',
-  node: null,
-  datacenter: 'dc1',
-  token: null,
-  readToken: null,
-  tls: null,
-  enableScripts: false,
-}
 
 /** CONSUL_HTTP_ADDR is written without a scheme by custom. */
 function consulUrl(text: string): string | null {
