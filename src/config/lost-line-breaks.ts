@@ -12,9 +12,14 @@ export function withLineBreakHint(error: unknown, text: string): unknown {
 
 function hasLostLineBreaks(text: string): boolean {
   if (text.trimEnd().includes('\n')) return false
-  const outside = text
-    .replace(/"[^"]*"|'[^']*'/g, '')
-    .replace(/\{.*\}/, '')
-    .replace(/\[.*\]/, '')
-  return (outside.match(/[\w-]+:(?=\s|$)/g)?.length ?? 0) > 1
+  const unquoted = text.replace(/"[^"]*"|'[^']*'/g, '')
+  const plain = withoutSpan(withoutSpan(unquoted, '{', '}'), '[', ']')
+  // No pattern here may look back or ahead over a run of its own: the text is anybody's, and half a MiB.
+  return (plain.match(/[\w-]:(?=\s|$)/g)?.length ?? 0) > 1
+}
+
+/** Without what stands from the first opening to the last closing bracket. */
+function withoutSpan(text: string, open: string, close: string): string {
+  const [from, to] = [text.indexOf(open), text.lastIndexOf(close)]
+  return from === -1 || to < from ? text : text.slice(0, from) + text.slice(to + 1)
 }

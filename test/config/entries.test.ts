@@ -42,6 +42,13 @@ describe('an entry of KV', () => {
       assert.doesNotMatch(refusals(() => entry('route', 'shop', text)).join(), hint, text)
   })
 
+  test('that is large is looked through for lost line breaks in one pass', () => {
+    const began = performance.now()
+    for (const part of ['x', '{', '[', '"', "'", '-: '])
+      refusals(() => entry('route', 'shop', `# ${part.repeat(600_000)}`.slice(0, 600_000)))
+    assert.ok(performance.now() - began < 5_000)
+  })
+
   test('is refused with its key, line, column, path and the fix', () => {
     assert.deepEqual(
       refusals(() => entry('route', 'hello', 'match: { pth: /greetings/* }\nto: hello\n')),
