@@ -29,7 +29,10 @@ signals:
 example:
   meshgate check gateway.yaml && meshgate run --config gateway.yaml`,
   run: async (args, io) => {
-    const { values } = parseArgs({ args: [...args], options: { config: { type: 'string' } } })
+    const options = { config: { type: 'string' } } as const
+    const { values, positionals } = parseArgs({ args: [...args], options, allowPositionals: true })
+    if (positionals.length > 0)
+      throw new GatewayError('usage', `run takes no "${positionals.join(' ')}": write --config ${positionals[0]}`)
     const fileName = values.config ?? defaultFile()
     const text = await readConfigText(fileName)
     const file = parseFile(text, fileName, { env: io.env })

@@ -77,6 +77,7 @@ function keyFindings(map: YAMLMap, lineOf: (node: Node) => number) {
     const problems = [
       // As a plain property it would be a prototype.
       ...(name === '__proto__' ? ['unknown key: take it out'] : []),
+      ...(name === '<<' && key.type === 'PLAIN' ? ['merge keys are not supported here: use an alias for a whole value'] : []),
       ...(first ? [`stands here twice, first in line ${lineOf(first)}: take one out`] : []),
     ]
     return problems.map((message) => ({ node: key, name, message }))

@@ -43,6 +43,7 @@ const expected: Readonly<Record<string, readonly string[]>> = {
     '6:8 routes[0].to: expected text or a list, found nothing: write shop',
   ],
   'empty.yaml': ['1:1 is empty: write at least listeners: { web: { bind: ":8080" } }'],
+  'merge-key.yaml': ['4:12 upstreams.shoes["<<"]: merge keys are not supported here: use an alias for a whole value'],
   'missing-name.yaml': ['3:5 routes[0].name: is missing: write name: shop-api'],
   'missing-variable.yaml': [
     '5:12 registry.consul.token: the environment variable MISSING_TOKEN is not set: set it, or give a default with "${env:MISSING_TOKEN:-default}"',
@@ -85,6 +86,7 @@ const expected: Readonly<Record<string, readonly string[]>> = {
     `7:9 routes[0].filters[2]: names nothing to do: write one of ${Object.keys(filterTable).join(', ')}`,
   ],
   'unknown-key.yaml': ['4:38 routes[0].match.pth: unknown key, did you mean "path"?'],
+  'weight-zero.yaml': ['3:92 routes[0].to[1].weight: must be at least 1: leave the destination out if it is to get nothing'],
   'wrong-type.yaml': [
     '4:26 routes[0].match.query.v: expected text, found a number: put it in quotes, or give it its unit',
     '4:40 routes[0].match.methods: expected a list, found text: write [GET, POST]',

@@ -91,12 +91,12 @@ const where = z
 const share = z
   .strictObject({
     upstream: upstreamName,
-    weight: count({
-      description: 'Its part of the traffic, in relation to the others.',
-      default: 1,
-      min: 1,
-      max: 1_000_000,
-    }).optional(),
+    weight: z
+      .int()
+      .min(1, 'must be at least 1: leave the destination out if it is to get nothing')
+      .max(1_000_000)
+      .meta(about({ description: 'Its part of the traffic, in relation to the others.', default: 1 }))
+      .optional(),
     where: where.optional(),
   })
   .transform(({ upstream, weight, where }): RouteShare => ({ upstream, weight: weight ?? 1, ...(where && { where }) }))
