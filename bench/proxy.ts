@@ -84,7 +84,8 @@ async function startAll(): Promise<readonly Contestant[]> {
       return { name, url: `http://127.0.0.1:${port}/`, pid, perCpuSecond: [], perSecond: [] }
     },
   )
-  for (const { name, url } of contestants) await until(`${name} answers`, async () => (await fetch(url)).ok)
+  for (const { name, url } of contestants)
+    await until(`${name} answers`, async () => (await fetch(url, { signal: AbortSignal.timeout(1_000) })).ok)
   return contestants
 }
 
