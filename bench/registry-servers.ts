@@ -18,10 +18,10 @@ export interface RegistryProcess {
   stop(): Promise<void>
 }
 
-/** `meshgate registry`, as a person starts it. */
+/** `meshgate registry` as it ships: the built package. */
 export async function startMeshgate(): Promise<RegistryProcess> {
   const [http = 0, dns = 0] = await freePorts(2)
-  const main = fileURLToPath(new URL('../src/main.ts', import.meta.url))
+  const main = fileURLToPath(new URL('../dist/main.js', import.meta.url))
   const args = [main, 'registry', '--http', `127.0.0.1:${http}`, '--dns', `127.0.0.1:${dns}`]
   return start({ name: 'meshgate', http, dns }, (data) => [process.execPath, ...args, '--data', data])
 }

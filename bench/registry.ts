@@ -1,6 +1,6 @@
 /**
  * The embedded registry beside a single server of the real Consul 1.8.7, both in processes of their own with their data on disk:
- * `npm run bench:registry [-- --seconds 1.5 --rounds 3 --only lock]`. Runs alternate, medians are told. Linux only: CPU time is of /proc.
+ * `npm run bench:registry [-- --seconds 1.5 --rounds 3 --only "lock cycle"]`. Runs alternate, medians are told. Linux only: CPU time is of /proc.
  */
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
