@@ -1,4 +1,3 @@
-import { setFlagsFromString } from 'node:v8'
 import { systemClock, systemRandom } from '../clock.ts'
 import { defaultNode } from '../embedded-registry.ts'
 import { GatewayError } from '../errors.ts'
@@ -74,7 +73,5 @@ async function serve(values: RegistryValues, io: CommandIo): Promise<number> {
     random: systemRandom,
     logger: log.logger,
   })
-  // What a request leaves behind is small: space for new objects that grows with a burst of writes is never given back.
-  setFlagsFromString('--semi-space-growth-factor=1')
   return untilStopped({ stop: () => server.close() }, log)
 }
