@@ -58,6 +58,12 @@ export async function startConsul(): Promise<ConsulProcess> {
       async () => (await (await fetch(`http://127.0.0.1:${http}/v1/health/service/consul?passing`)).text()).includes('n1'),
       30_000,
     )
+    // Its own node is listed bare until the agent has synced for the first time.
+    await until(
+      'consul has completed its own node',
+      async () => (await (await fetch(`http://127.0.0.1:${http}/v1/catalog/node/n1`)).text()).includes('lan_ipv4'),
+      30_000,
+    )
   } catch (error) {
     await close()
     throw error
