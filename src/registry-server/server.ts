@@ -17,7 +17,7 @@ import { registerOwnNode } from './own-node.ts'
 import { Journal } from './store/journal.ts'
 import { Store } from './store/store.ts'
 
-export interface RegistryServerOptions {
+export interface RegistryOptions {
   readonly http: Address
   /** The data folder; null keeps everything in memory, for tests. */
   readonly data: string | null
@@ -31,6 +31,9 @@ export interface RegistryServerOptions {
   readonly tls?: TlsFiles | null
   /** How DNS is answered; default null: it is not. */
   readonly dns?: DnsOptions | null
+}
+
+export interface RegistryServerOptions extends RegistryOptions {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger

@@ -3,30 +3,11 @@ import type { Address } from '../address.ts'
 import { systemClock } from '../clock.ts'
 import { GatewayError, messageOf, type ErrorCode } from '../errors.ts'
 import type { Logger } from '../logging.ts'
-import type { AccessOptions } from './access.ts'
-import type { DnsOptions } from './dns/options.ts'
-import type { TlsFiles } from './http-server.ts'
-import type { RegistryServer } from './server.ts'
+import type { RegistryOptions, RegistryServer } from './server.ts'
 import { endWorker } from './worker-end.ts'
 
-export interface RegistryThreadOptions {
-  readonly http: Address
-  /** The data folder; null keeps everything in memory, for tests. */
-  readonly data: string | null
-  readonly node: string
-  readonly datacenter: string
-  /** Whether checks may run programs; default false. */
-  readonly enableScripts?: boolean
-  /** Who may use the HTTP API; default: everybody who reaches it. */
-  readonly access?: AccessOptions
-  /** Serves HTTPS in place of HTTP; default null. */
-  readonly tls?: TlsFiles | null
-  /** How DNS is answered; default null: it is not. */
-  readonly dns?: DnsOptions | null
-}
-
 /** What the thread is started with. */
-export interface ThreadStart extends RegistryThreadOptions {
+export interface ThreadStart extends RegistryOptions {
   readonly logLevel: string
 }
 
@@ -45,7 +26,7 @@ export interface RegistryThread extends RegistryServer {
  * Starts a registry in a thread of its own, so that its fsyncs and its answers do not hold up the data plane. The caller closes it.
  * Throws what {@link startRegistryServer} throws. Its log lines go to `logger`.
  */
-export function startRegistryThread(options: RegistryThreadOptions, logger: Logger): Promise<RegistryThread> {
+export function startRegistryThread(options: RegistryOptions, logger: Logger): Promise<RegistryThread> {
   const start: ThreadStart = { ...options, logLevel: logger.level }
   const worker = new Worker(workerUrl(), { workerData: start })
   let hasEnded = false
