@@ -31,6 +31,7 @@ await startListener({
     connections: 20_000,
   },
   trust: [],
+  proxyStatus: 'off',
   clock,
   random,
   logger,

@@ -1,3 +1,4 @@
+import { proxyErrorOf } from '../src/dataplane/proxy-status.ts'
 import { errorTable, type ErrorCode } from '../src/errors.ts'
 
 const head = `# Errors
@@ -31,6 +32,8 @@ const advice: Partial<Record<ErrorCode, string>> = {
   upstream_unknown: 'The registry has not answered since the start: look at `/readyz`.',
   upstream_overloaded: 'Add instances, or raise `maxConnections` or `maxQueued` of the upstream.',
   upstream_connect_failed: 'No instance took the connection. Their probes decide within seconds whether they stay.',
+  upstream_connect_timeout:
+    'The instance, or something on the way, drops packets, or it accepts too slowly: raise `timeouts.connect` only for far networks.',
   upstream_reset: 'The instance closed the connection before its answer was complete: look at its log.',
   upstream_protocol: 'The instance does not speak HTTP/1.1 properly, or another protocol.',
   upstream_timeout: 'Raise `timeouts.response`, or find out what the instance waits for.',
@@ -52,20 +55,25 @@ const advice: Partial<Record<ErrorCode, string>> = {
   admin_unreachable: 'Is the gateway running, and is `--admin` its `admin.bind`?',
 }
 
+const proxyErrors: Partial<Record<ErrorCode, string>> = proxyErrorOf
+
 /** docs/errors.md: every code with its status and what to do. */
 export function errorsPage(): string {
   const codes = Object.keys(errorTable) as ErrorCode[]
   const replies = codes.filter((code) => errorTable[code].status !== null)
   const others = codes.filter((code) => errorTable[code].status === null)
   const replyRows = replies.map(
-    (code) => `| \`${code}\` | ${errorTable[code].status} | ${errorTable[code].sentence} | ${advice[code] ?? ''} |`,
+    (code) =>
+      `| \`${code}\` | ${errorTable[code].status} | \`${proxyErrors[code] ?? ''}\` | ${errorTable[code].sentence} | ${advice[code] ?? ''} |`,
   )
   const otherRows = others.map((code) => `| \`${code}\` | ${errorTable[code].sentence} | ${advice[code] ?? ''} |`)
   return [
     head,
     '## In replies\n',
-    'The body of a reply of the gateway itself has the code, the sentence and the request id, and never an address.\n',
-    '| code | status | sentence | what to do |\n| --- | --- | --- | --- |',
+    'The body of a reply of the gateway itself has the code, the sentence and the request id, and never an address. The same code stands in the',
+    'access log (`code`, with its `reason`), in `meshgate_request_errors_total{code}`, in `unavailable` of `GET /upstreams`, and, where',
+    '`listeners.NAME.proxyStatus` says so, in `Proxy-Status` beside the error type of RFC 9209 that is nearest.\n',
+    '| code | status | `Proxy-Status` | sentence | what to do |\n| --- | --- | --- | --- | --- |',
     replyRows.join('\n'),
     '\n## In logs, in the admin API and on the command line\n',
     '| code | sentence | what to do |\n| --- | --- | --- |',

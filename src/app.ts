@@ -171,10 +171,11 @@ async function startListeners(
   }
   parts.defer(() => closeListeners(0))
   const lookUp = (name: string) => directory.find(name)
-  for (const { name, mode, bind, limits, trust } of cold.listeners) {
+  for (const { name, mode, bind, limits, trust, proxyStatus } of cold.listeners) {
     const serve: Parameters<typeof startListener>[0]['serve'] =
       mode === 'front' ? gateway.serve : (exchange) => gateway.serveNamed(exchange, lookUp, 'mesh')
-    listeners.set(name, await startListener({ name: `listeners.${name}`, bind, limits, trust, clock, random, logger, serve }))
+    const options = { name: `listeners.${name}`, bind, limits, trust, proxyStatus, clock, random, logger, serve }
+    listeners.set(name, await startListener(options))
   }
   return { listeners, closeListeners }
 }

@@ -29,6 +29,7 @@ export const errorTable = {
   upstream_unknown: { status: 503, sentence: 'The service has not been looked up yet.' },
   upstream_overloaded: { status: 503, sentence: 'Too many requests wait for this service.' },
   upstream_connect_failed: { status: 502, sentence: 'No connection to the service could be made.' },
+  upstream_connect_timeout: { status: 504, sentence: 'No connection to the service came about in time.' },
   upstream_reset: { status: 502, sentence: 'The service broke the connection.' },
   upstream_protocol: { status: 502, sentence: 'The service answered with invalid HTTP.' },
   upstream_timeout: { status: 504, sentence: 'The service did not answer in time.' },

@@ -13,6 +13,8 @@ export interface UpstreamView {
   /** Too few are fit, so that those who are said to be ill are called too. */
   readonly panicking: boolean
   readonly registryError: string | null
+  /** What a request is answered now: the code and the reason; null: it is sent to an instance. */
+  readonly unavailable: { readonly code: string; readonly reason: string } | null
   readonly instances: readonly InstanceView[]
 }
 
@@ -26,6 +28,13 @@ export function upstreamsView(upstreams: UpstreamTable): readonly UpstreamView[]
     eligible: upstream.members.eligible.length,
     panicking: upstream.members.isPanicking,
     registryError: discovery.lastError?.message ?? null,
+    unavailable: unavailableBy(upstream),
     instances: discovery.view(),
   }))
+}
+
+function unavailableBy(upstream: UpstreamRow['upstream']): UpstreamView['unavailable'] {
+  if (upstream.members.eligible.length > 0) return null
+  const { code, detail } = upstream.whyNone()
+  return { code, reason: detail }
 }

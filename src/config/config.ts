@@ -17,6 +17,8 @@ export interface ListenerConfig {
   /** Peers whose forwarding fields are believed: IP addresses or CIDR blocks. */
   readonly trust: readonly string[]
   readonly limits: ListenerLimits
+  /** How much our own replies reveal in `Proxy-Status`. */
+  readonly proxyStatus: 'off' | 'code' | 'reason'
 }
 
 export type RegistryConfig =

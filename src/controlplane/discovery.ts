@@ -9,7 +9,7 @@ import { formatDurationMs } from '../durations.ts'
 import type { GatewayError } from '../errors.ts'
 import { startChecker, type Checker } from '../health/checker.ts'
 import type { HealthPolicy } from '../health/policy.ts'
-import { createProbe } from '../health/table.ts'
+import { createProbe, probeTitle } from '../health/table.ts'
 import type { Logger } from '../logging.ts'
 import type { Instance, RegistryStatus, Watch } from '../registry/registry.ts'
 import type { ServiceWatches } from './service-watches.ts'
@@ -191,7 +191,9 @@ export class Discovery {
     if (!this.#listed) return
     const next = this.#listed.filter(isCallable).map((listed) => {
       const { id, address, weight, tags, meta } = listed
-      return { id, address, weight, tags, meta, exclusion: this.#exclusionOf(listed) }
+      const exclusion = this.#exclusionOf(listed)
+      const detail = exclusion === 'probe_failing' ? this.#probeReason(address) : undefined
+      return { id, address, weight, tags, meta, exclusion, detail }
     })
     if (!this.#published || !isDeepStrictEqual(this.#published, next)) this.#upstream.setMembers(next)
     this.#published = next
@@ -205,6 +207,11 @@ export class Discovery {
     if (state === 'unknown') return 'unprobed'
     if (state === 'unhealthy') return 'probe_failing'
     return weight > 0 ? null : 'weight_zero'
+  }
+
+  #probeReason(address: Address): string {
+    const checker = this.#checkers.get(formatAddress(address))
+    return `${probeTitle(this.#health.probe)} (${checker?.detail ?? ''})`
   }
 
   #resolveSettled(): void {

@@ -21,12 +21,14 @@ export interface AccessRecord {
   readonly attempts: number
   /** Why it went wrong, a code of `src/errors.ts`; null if it did not. */
   readonly code: string | null
+  /** The details of that, for people. */
+  readonly reason: string | null
 }
 
 /** Writes one line for one exchange. */
 export function writeAccess(logger: Logger, record: AccessRecord): void {
   if (!logger.isLevelEnabled('info')) return
-  const { requestId, client, method, host, path, status, bytes, route, upstream, endpoint, attempts, code } = record
+  const { requestId, client, method, host, path, status, bytes, route, upstream, endpoint, attempts, code, reason } = record
   // Tenths of a millisecond are all that a wall of log lines can bear.
   const durationMs = Math.round(record.durationMs * 10) / 10
   logger.info(
@@ -45,6 +47,7 @@ export function writeAccess(logger: Logger, record: AccessRecord): void {
       endpoint,
       attempts,
       code,
+      reason,
     },
     'access',
   )

@@ -81,6 +81,8 @@ export interface Failure {
   readonly code: ErrorCode
   /** For logs, never for a client. */
   readonly detail: string
+  /** When it is worth to come again, ms, if that is known. */
+  readonly retryAfterMs?: number
 }
 
 export interface TunnelOptions {
@@ -107,6 +109,9 @@ export interface Tunnel {
   open(options: TunnelOptions): void
 }
 
+/** How much `Proxy-Status` reveals: nothing, the kind of the error with our code, or the reason with the address of the instance too. */
+export type ProxyStatusLevel = 'off' | 'code' | 'reason'
+
 /** One request with its answer. */
 export interface Exchange {
   readonly request: RequestHead
@@ -118,6 +123,8 @@ export interface Exchange {
   readonly trusted: boolean
   /** Which addresses' forwarding fields are believed; absent: no more is known than `trusted`. */
   readonly isTrusted?: (address: string) => boolean
+  /** How much our own replies reveal in `Proxy-Status`; absent: nothing. */
+  readonly proxyStatus?: ProxyStatusLevel
   /** Learns why there is no answer of the service, before the gateway's own one goes out. */
   readonly onFailure?: (failure: Failure) => void
   /** Monotonic ms of its begin. */

@@ -8,7 +8,7 @@ import { filterFailure, filterHead, filterRequest, withFilteredAnswer, withFilte
 import type { Filter } from './filters/filter.ts'
 import { forwardingHeaders } from './http/forwarded.ts'
 import { withoutHopByHop } from './http/hop-by-hop.ts'
-import { errorReply, sendReply } from './reply.ts'
+import { errorReply, failureReply, sendReply, withProxyStatus } from './reply.ts'
 import { RequestStats } from './request-stats.ts'
 import type { Destination, Route, Snapshot } from './snapshot.ts'
 import { Deadlines } from './upstream/deadlines.ts'
@@ -216,7 +216,7 @@ export class Gateway {
     const { downstream } = passage.exchange
     // After the first byte there is one honest way left to say that the answer is not whole.
     if (downstream.started || downstream.gone || errorTable[failure.code].status === null) downstream.destroy()
-    else this.#replyWithError(passage, failure)
+    else this.#replyWithError(passage, failureReply(passage.exchange, failure, outcome.endpoint?.key ?? null))
     this.#accountWhenSettled(passage, outcome)
   }
 
@@ -225,14 +225,17 @@ export class Gateway {
   }
 
   #replyLocally(passage: Passage, reply: LocalReply): void {
-    sendReply(passage.exchange.downstream, reply, (head) => downstreamHead(passage, head))
-    this.#accountWhenSettled(passage, { attempts: 0, endpoint: null, failure: reply.failure ?? null })
+    const { exchange } = passage
+    const { failure = null } = reply
+    const told = failure ? withProxyStatus(reply, exchange, failure) : reply
+    sendReply(exchange.downstream, told, (head) => downstreamHead(passage, head))
+    this.#accountWhenSettled(passage, { attempts: 0, endpoint: null, failure })
   }
 
-  #replyWithError(passage: Passage, { code }: Failure): void {
-    const { downstream, request } = passage.exchange
+  #replyWithError(passage: Passage, reply: LocalReply): void {
+    const { downstream } = passage.exchange
     try {
-      sendReply(downstream, errorReply(code, request.requestId), (head) => downstreamHead(passage, head))
+      sendReply(downstream, reply, (head) => downstreamHead(passage, head))
     } catch (error) {
       // A filter that fails on the answer must not keep the client from getting one.
       this.#deps.logger.error(
@@ -240,7 +243,7 @@ export class Gateway {
         'a filter failed on an error reply',
       )
       if (downstream.started) return downstream.destroy()
-      sendReply(downstream, errorReply(code, request.requestId), (head) => head)
+      sendReply(downstream, reply, (head) => head)
     }
   }
 
@@ -276,6 +279,7 @@ export class Gateway {
       ...names,
       attempts,
       code: failure?.code ?? null,
+      reason: failure?.detail ?? null,
     })
   }
 }

@@ -1,11 +1,31 @@
 import { errorTable, type ErrorCode } from '../errors.ts'
-import type { Downstream, HeaderList, LocalReply, RequestHead, ResponseHead } from './exchange.ts'
+import type { Downstream, Exchange, Failure, HeaderList, LocalReply, RequestHead, ResponseHead } from './exchange.ts'
+import { proxyStatus } from './proxy-status.ts'
 
 /** The answer that carries an error: its code, one safe sentence and the request's id, never an upstream's address. */
 export function errorReply(code: ErrorCode, requestId: string): LocalReply {
   const { status, sentence } = errorTable[code]
   const body = `${JSON.stringify({ error: { code, message: sentence, requestId } })}\n`
   return { status: status ?? 500, headers: ['content-type', 'application/json', 'x-request-id', requestId], body }
+}
+
+/** The answer to an exchange that failed, at the endpoint `nextHop` if it got there: the error, when to come again, and Proxy-Status. */
+export function failureReply(exchange: Exchange, failure: Failure, nextHop: string | null): LocalReply {
+  const reply = errorReply(failure.code, exchange.request.requestId)
+  const { retryAfterMs } = failure
+  if (retryAfterMs !== undefined) reply.headers.push('retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1000))))
+  return withProxyStatus(reply, exchange, failure, nextHop)
+}
+
+/** A local reply that refuses, with `Proxy-Status` as far as the listener of the exchange reveals it. */
+export function withProxyStatus(
+  reply: LocalReply,
+  { proxyStatus: level = 'off' }: Pick<Exchange, 'proxyStatus'>,
+  failure: Failure,
+  nextHop: string | null = null,
+): LocalReply {
+  const value = proxyStatus(failure, level, nextHop)
+  return value === null ? reply : { ...reply, headers: [...reply.headers, 'proxy-status', value] }
 }
 
 /** What a filter refuses a request with: the answer of an error, with fields of its own, that is counted and logged as that error. */

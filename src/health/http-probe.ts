@@ -53,6 +53,7 @@ export const httpProbe: ProbeKind<HttpProbeOptions> = {
         'Passes when a GET is answered completely and with an accepted status. A path, or an object with more settings.',
       examples: ['/healthz'],
     }),
+  title: ({ path }) => path,
   create:
     ({ path, host, status }) =>
     (target, signal) =>

@@ -13,5 +13,7 @@ export type Probe = (target: Address, signal: AbortSignal) => Promise<ProbeResul
 /** What one line of the probe table holds: the schema of the value of the probe's key in YAML, and the maker. */
 export interface ProbeKind<Options> {
   readonly options: z.ZodType<Options>
+  /** What is asked, in a word, for reasons: `/healthz`. */
+  title(options: Options): string
   create(options: Options): Probe
 }

@@ -8,6 +8,7 @@ export const tcpProbe: ProbeKind<Record<string, never>> = {
   options: z
     .strictObject({})
     .meta({ description: 'Passes when a TCP connection can be opened. It has no settings.', examples: [{}] }),
+  title: () => 'tcp',
   create: () => (target, signal) =>
     new Promise((resolve) => {
       const socket = connect({ host: target.host, port: target.port, signal })

@@ -31,6 +31,7 @@ describe('the smallest file', () => {
           name: 'web',
           bind: { host: '0.0.0.0', port: 8080 },
           mode: 'front',
+          proxyStatus: 'off',
           trust: [],
           limits: {
             headBytes: 16_384,

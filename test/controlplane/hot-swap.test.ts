@@ -47,6 +47,7 @@ describe('a reload under load', () => {
       bind: { host: '127.0.0.1', port: 0 },
       limits: builtIn.limits,
       trust: [],
+      proxyStatus: 'off',
       clock: systemClock,
       random: systemRandom,
       logger: silentLogger,

@@ -17,6 +17,7 @@ const record: AccessRecord = {
   endpoint: '10.0.0.1:80',
   attempts: 1,
   code: null,
+  reason: null,
 }
 
 describe('the access log', () => {

@@ -37,12 +37,12 @@ describe('the connect timeout', () => {
     assert.ok(plane.troubles.includes(`app 127.0.0.1:${full}`))
   })
 
-  it('ends in 502 where there is no other endpoint, and leaves no connection attempt counted', async () => {
+  it('ends in 504 where there is no other endpoint, and leaves no connection attempt counted', async () => {
     const full = await fullEndpoint()
     const plane = await dataPlane({ upstreams: { app: [full] }, policy: { timeouts: { connectMs: 100 } } })
     const answer = await request(plane.url)
-    assert.equal(answer.statusCode, 502)
-    assert.equal(errorCodeOf(await answer.body.text()), 'upstream_connect_failed')
+    assert.equal(answer.statusCode, 504)
+    assert.equal(errorCodeOf(await answer.body.text()), 'upstream_connect_timeout')
     assert.equal(plane.inFlight(), 0)
   })
 })

@@ -5,6 +5,7 @@ import type { Filter } from '../../src/dataplane/filters/filter.ts'
 import { Gateway } from '../../src/dataplane/gateway.ts'
 import type { ListenerLimits } from '../../src/dataplane/limits.ts'
 import { startListener, type Listener } from '../../src/dataplane/listener/listener.ts'
+import type { ProxyStatusLevel } from '../../src/dataplane/exchange.ts'
 import type { RouteMatch } from '../../src/dataplane/router/route-match.ts'
 import { compileRouter } from '../../src/dataplane/router/router.ts'
 import type { Route } from '../../src/dataplane/snapshot.ts'
@@ -27,6 +28,7 @@ export interface DataPlaneOptions {
   readonly policy?: PolicyParts
   readonly limits?: Partial<ListenerLimits>
   readonly trust?: readonly string[]
+  readonly proxyStatus?: ProxyStatusLevel
   readonly clock?: Clock
   readonly random?: Random
 }
@@ -54,7 +56,7 @@ export interface TestDataPlane {
 
 /** Starts it on a free port. The caller closes it. */
 export async function startDataPlane(options: DataPlaneOptions): Promise<TestDataPlane> {
-  const { clock = systemClock, random = systemRandom, trust = [] } = options
+  const { clock = systemClock, random = systemRandom, trust = [], proxyStatus = 'off' } = options
   const lines: string[] = []
   const logger = createLogger('debug', { write: (line) => void lines.push(line) })
   const troubles: string[] = []
@@ -74,6 +76,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<TestDat
     bind: { host: '127.0.0.1', port: 0 },
     limits: { ...defaultLimits, ...options.limits },
     trust,
+    proxyStatus,
     clock,
     random,
     logger,

@@ -89,6 +89,16 @@ const listener = z
         }),
       ),
     limits: limits.optional(),
+    proxyStatus: z
+      .enum(['off', 'code', 'reason'])
+      .optional()
+      .meta(
+        about({
+          description:
+            'What replies of the gateway itself tell in `Proxy-Status` (RFC 9209): nothing; the kind of error with our code; or the reason too, with ids, addresses and states of instances: for trusted clients only.',
+          default: 'off',
+        }),
+      ),
   })
   .meta(about({ description: 'An address to serve on, with its limits.', example: { bind: ':8080' } }))
 
@@ -98,11 +108,12 @@ export const listeners = named(listener, {
 })
   .refine((all) => Object.keys(all).length > 0, 'needs at least one listener: write web: { bind: ":8080" }')
   .transform((all): readonly ListenerConfig[] =>
-    Object.entries(all).map(([name, { bind, mode, trust, limits }]) => ({
+    Object.entries(all).map(([name, { bind, mode, trust, limits, proxyStatus }]) => ({
       name,
       bind,
       mode: mode ?? 'front',
       trust: trust ?? [],
       limits: limits ?? fallback,
+      proxyStatus: proxyStatus ?? 'off',
     })),
   )

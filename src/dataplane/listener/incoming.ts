@@ -1,6 +1,6 @@
 import type { Clock } from '../../clock.ts'
 import type { ErrorCode } from '../../errors.ts'
-import type { Downstream, Exchange, RequestBody, RequestHead, Tunnel } from '../exchange.ts'
+import type { Downstream, Exchange, ProxyStatusLevel, RequestBody, RequestHead, Tunnel } from '../exchange.ts'
 import { parseAuthority } from '../http/authority.ts'
 import { fieldOf, setField } from '../http/header-list.ts'
 import type { ParsedRequest } from '../http1/request-head.ts'
@@ -9,6 +9,7 @@ export interface IntakeOptions {
   readonly clock: Clock
   readonly isTrusted: (address: string) => boolean
   readonly nextRequestId: () => string
+  readonly proxyStatus: ProxyStatusLevel
 }
 
 /** What belongs to a request beside its head. */
@@ -31,7 +32,7 @@ export function takeIn(
   const authority = parseAuthority(target.authority ?? fields.host)
   if (!authority) return 'bad_host'
   const { clientAddress, body, downstream, tunnel } = incoming
-  const { clock, isTrusted } = options
+  const { clock, isTrusted, proxyStatus } = options
   const trusted = isTrusted(clientAddress)
   const request: RequestHead = {
     method,
@@ -43,7 +44,7 @@ export function takeIn(
     clientAddress,
     requestId: (trusted ? givenRequestId(headers) : null) ?? options.nextRequestId(),
   }
-  return { request, body, downstream, tunnel, trusted, isTrusted, since: clock.monotonic() }
+  return { request, body, downstream, tunnel, trusted, isTrusted, proxyStatus, since: clock.monotonic() }
 }
 
 /** A trusted peer's id, if it is fit for logs. */

@@ -4,13 +4,13 @@ import { pause, type Clock, type Random } from '../../clock.ts'
 import { messageOf, type ErrorCode } from '../../errors.ts'
 import { listen } from '../../listen.ts'
 import type { Logger } from '../../logging.ts'
-import type { Downstream, Exchange } from '../exchange.ts'
+import type { Downstream, Exchange, ProxyStatusLevel } from '../exchange.ts'
 import { compileTrust } from '../http/forwarded.ts'
 import { dateFields } from '../http1/date-field.ts'
 import type { ParsedRequest } from '../http1/request-head.ts'
 import { ServerConnection, type ConnectionHost, type Origin } from '../http1/server-connection.ts'
 import type { ListenerLimits } from '../limits.ts'
-import { errorReply, sendReply } from '../reply.ts'
+import { errorReply, sendReply, withProxyStatus } from '../reply.ts'
 import { takeIn, type IntakeOptions } from './incoming.ts'
 import { requestIds } from './request-ids.ts'
 import { SocketDownstream } from './socket-downstream.ts'
@@ -23,6 +23,8 @@ export interface ListenerOptions {
   readonly limits: ListenerLimits
   /** Peers whose forwarding fields are believed. */
   readonly trust: readonly string[]
+  /** How much our own replies reveal in `Proxy-Status`. */
+  readonly proxyStatus: ProxyStatusLevel
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -64,12 +66,12 @@ class RunningListener implements ConnectionHost {
   readonly #bare = new Set<Socket>()
 
   constructor(options: ListenerOptions) {
-    const { clock, random, limits, trust } = options
+    const { clock, random, limits, trust, proxyStatus } = options
     this.#options = options
     this.clock = clock
     this.limits = limits
     this.dateField = dateFields(clock)
-    this.#intake = { clock, isTrusted: compileTrust(trust), nextRequestId: requestIds(clock, random) }
+    this.#intake = { clock, isTrusted: compileTrust(trust), nextRequestId: requestIds(clock, random), proxyStatus }
     this.server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
       this.#connections.add(new ServerConnection(socket, this))
     })
@@ -116,7 +118,7 @@ class RunningListener implements ConnectionHost {
     const requestId = this.#intake.nextRequestId()
     const { name, logger } = this.#options
     logger.debug({ event: 'request.refused', listener: name, requestId, code, detail }, 'request refused')
-    sendReply(downstream, errorReply(code, requestId), (head) => head)
+    sendReply(downstream, withProxyStatus(errorReply(code, requestId), this.#intake, { code, detail }), (head) => head)
   }
 
   onClosed(connection: ServerConnection): void {

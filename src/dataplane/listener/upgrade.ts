@@ -76,7 +76,7 @@ class TunnelRun {
 
   start(): void {
     const { connectMs } = this.#options
-    this.#arm(connectMs, 'upstream_connect_failed', `no connection within ${connectMs} ms`)
+    this.#arm(connectMs, 'upstream_connect_timeout', `no connection within ${connectMs} ms`)
     this.#watchClient()
     this.#request
       .on('socket', (upstream) => upstream.once('connect', this.#onConnected))

@@ -3,6 +3,7 @@ import type { ErrorCode } from '../../errors.ts'
 /** The kinds of failure by the code that an attempt ends with. */
 const kindOfCode: Partial<Readonly<Record<ErrorCode, 'connect' | 'reset' | 'timeout'>>> = {
   upstream_connect_failed: 'connect',
+  upstream_connect_timeout: 'connect',
   upstream_reset: 'reset',
   upstream_protocol: 'reset',
   upstream_timeout: 'timeout',

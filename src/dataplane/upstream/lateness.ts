@@ -20,7 +20,7 @@ export function lateness({ attempt, timeouts, answering, isClientSlow, isClientS
   if (!attempt) return { code: 'request_timeout', detail: `no byte of the request body for ${idleMs} ms` }
   const { key } = attempt.endpoint
   if (attempt.isWaiting) return { code: 'upstream_overloaded', detail: `${key}: no connection was free within ${responseMs} ms` }
-  if (!attempt.sent) return { code: 'upstream_connect_failed', detail: `${key}: no connection within ${connectMs} ms` }
+  if (!attempt.sent) return { code: 'upstream_connect_timeout', detail: `${key}: no connection within ${connectMs} ms` }
   if (isClientSlow) return { code: 'client_stalled', detail: `the client took nothing of the answer for ${idleMs} ms` }
   if (answering) return { code: 'upstream_timeout', detail: `${key}: no byte of the answer for ${idleMs} ms` }
   if (isClientSilent) return { code: 'request_timeout', detail: `no byte of the request body for ${idleMs} ms` }

@@ -12,6 +12,8 @@ export interface MemberUpdate {
   readonly weight: number
   /** null: eligible. */
   readonly exclusion: Exclusion | null
+  /** Why its probe fails, for people: `/healthz (HTTP 500)`. */
+  readonly detail?: string | undefined
   readonly tags?: readonly string[]
   readonly meta?: Readonly<Record<string, string>>
 }
@@ -23,6 +25,8 @@ export interface Member {
   /** > 0 if eligible; less than the instance's own while it starts slowly. */
   readonly weight: number
   readonly exclusion: Exclusion | null
+  /** Why its probe fails, for people. */
+  readonly detail?: string | undefined
   readonly tags: readonly string[]
   readonly meta: Readonly<Record<string, string>>
 }

@@ -1,6 +1,6 @@
 import { formatDurationMs } from '../../durations.ts'
 import type { Failure } from '../exchange.ts'
-import type { Member, Members } from './members.ts'
+import type { Exclusion, Member, Members } from './members.ts'
 
 interface Source {
   readonly name: string
@@ -8,7 +8,19 @@ interface Source {
   ejectedForMs(endpointKey: string): number | null
 }
 
-/** Why an upstream, or the part of it that `which` names, has nobody to send to. */
+const wordsOf: Readonly<Record<Exclusion, string>> = {
+  unprobed: 'not probed yet',
+  probe_failing: 'failing',
+  registry_critical: 'critical in the registry',
+  maintenance: 'in maintenance',
+  weight_zero: 'of weight 0',
+  ejected: 'ejected',
+}
+
+/** So many different reasons are told. */
+const MOST_TOLD = 8
+
+/** Why an upstream, or the part of it that `which` names, has nobody to send to: `4 known: 2 failing /healthz (HTTP 500), 1 ejected 12s`. */
 export function noMember(source: Source, members: readonly Member[], which = ''): Failure {
   const {
     name,
@@ -16,11 +28,25 @@ export function noMember(source: Source, members: readonly Member[], which = '')
   } = source
   if (!known) return { code: 'upstream_unknown', detail: `the registry has not told the instances of "${name}" yet` }
   if (members.length === 0) return { code: 'no_instance', detail: `the registry lists no instance of "${name}"${which}` }
-  const reasons = members.map((member) => `${member.id}: ${reasonOf(member, source)}`).join(', ')
-  return { code: 'no_healthy_instance', detail: `"${name}"${which} has ${members.length} instances, none eligible (${reasons})` }
+  return { code: 'no_healthy_instance', detail: `${members.length} known${which}: ${reasonsOf(members, source)}` }
 }
 
-function reasonOf({ exclusion, endpoint }: Member, source: Source): string {
+function reasonsOf(members: readonly Member[], source: Source): string {
+  const counts = new Map<string, number>()
+  for (const member of members) {
+    const reason = reasonOf(member, source)
+    counts.set(reason, (counts.get(reason) ?? 0) + 1)
+  }
+  const told = [...counts].slice(0, MOST_TOLD).map(([reason, count]) => `${count} ${reason}`)
+  return counts.size > MOST_TOLD ? `${told.join(', ')} and more` : told.join(', ')
+}
+
+function reasonOf({ exclusion, endpoint, detail }: Member, source: Source): string {
+  const words = exclusion === null ? 'eligible' : wordsOf[exclusion]
+  if (exclusion === 'probe_failing' && detail !== undefined) {
+    // Its address is no reason: those that fail alike are counted together.
+    return `${words} ${detail.replace(endpoint.key, '').replace(' )', ')')}`
+  }
   const forMs = exclusion === 'ejected' ? source.ejectedForMs(endpoint.key) : null
-  return forMs === null ? String(exclusion) : `ejected ${formatDurationMs(forMs)}`
+  return forMs === null ? words : `${words} ${formatDurationMs(forMs)}`
 }

@@ -70,7 +70,7 @@ describe('a subset of an upstream', () => {
     upstream.setMembers([instance(1, { meta: { version: 'v1' }, exclusion: 'maintenance' }), instance(2)])
     const { code, detail } = subset.whyNone()
     assert.equal(code, 'no_healthy_instance')
-    assert.match(detail, /has 1 instances, none eligible \(i-1: maintenance\)/)
+    assert.equal(detail, '1 known where { version: v1 }: 1 in maintenance')
   })
 
   it('has turns of its own: requests to one subset do not move those of another', () => {
