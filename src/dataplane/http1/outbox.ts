@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import { dueAtTurnEnd, type DueAtTurnEnd } from './turn-end.ts'
 
 /** Shorter pieces are copied, so that what belongs together leaves in one write, bytes. */
 const COPIED_BELOW_BYTES = 4_096
@@ -6,7 +7,7 @@ const COPIED_BELOW_BYTES = 4_096
 const MOST_GATHERED = 16_384
 
 /** Gathers what goes out on a connection within one turn, and hands it to the socket in as few writes as can be. */
-export class Outbox {
+export class Outbox implements DueAtTurnEnd {
   /** Whether the piece written last is still on its way to the system. */
   isHolding = false
   readonly #socket: Socket
@@ -23,7 +24,7 @@ export class Outbox {
     this.#text += text
     if (this.#isFlushDue) return
     this.#isFlushDue = true
-    queueMicrotask(this.#flushLate)
+    dueAtTurnEnd(this)
   }
 
   /** A piece with what stands before and behind it. False: the peer reads slower than we write. A long piece must not be changed afterwards. */
@@ -58,7 +59,7 @@ export class Outbox {
     this.isHolding = socket.writableLength > 0
   }
 
-  readonly #flushLate = (): void => {
+  onTurnEnd(): void {
     this.#isFlushDue = false
     this.flush()
   }

@@ -86,7 +86,6 @@ export class ServerAnswer implements Downstream {
     if (this.#hasBody && this.#left !== Infinity && this.#left !== 0) return void this.#breakOff()
     this.#ended = true
     if (this.#isChunked) this.#port.outbox.add('0\r\n\r\n')
-    this.#port.outbox.flush()
     this.#port.onAnswered(this.#closes)
   }
 

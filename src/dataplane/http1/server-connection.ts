@@ -85,6 +85,7 @@ export class ServerConnection implements RequestSink, AnswerPort {
   endIfIdle(spared: 'new' | 'none'): void {
     if (this.#answer || this.#reader.isInHead || this.#isOver || (this.#isNew && spared === 'new')) return
     this.#isOver = true
+    this.outbox.flush()
     this.#socket.destroySoon()
   }
 
@@ -204,6 +205,7 @@ export class ServerConnection implements RequestSink, AnswerPort {
     socket.off('error', ignore).off('timeout', this.#onTimeout).off('drain', this.#onDrain)
     socket.setTimeout(0)
     socket.pause()
+    this.outbox.flush()
     this.#host.onClosed(this)
     this.#host.onUpgrade(request, socket, chunk.subarray(at))
     return chunk.length
@@ -235,6 +237,7 @@ export class ServerConnection implements RequestSink, AnswerPort {
 
   #end(): void {
     this.#isOver = true
+    this.outbox.flush()
     if (this.#lingers || this.#backlog) endLingering(this.#socket, this.#host.clock)
     else this.#socket.destroySoon()
   }
@@ -254,7 +257,10 @@ export class ServerConnection implements RequestSink, AnswerPort {
   readonly #onEnd = (): void => {
     // A client that closes its side while it is owed an answer has left; it is not told from one that has crashed.
     if (this.#answer || this.#reader.isInHead) this.#socket.destroy()
-    else this.#socket.destroySoon()
+    else {
+      this.outbox.flush()
+      this.#socket.destroySoon()
+    }
   }
 
   readonly #onClose = (): void => {

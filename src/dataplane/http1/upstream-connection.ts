@@ -160,7 +160,7 @@ export class UpstreamConnection implements ResponseSink, BodyOwner {
     this.#reader.begin(method)
     owner.onSending()
     const head = requestHead({ method, target, headers, hasBody: body !== null })
-    if (body === null) return void this.#socket.write(head, 'latin1')
+    if (body === null) return this.#outbox.add(head)
     this.#hearOut()
     const isChunked = goesChunked(headers)
     if (!Buffer.isBuffer(body)) {

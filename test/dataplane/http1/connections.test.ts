@@ -31,6 +31,16 @@ describe('requests sent ahead', () => {
     )
   })
 
+  it('get answers that leave in one write, where no service is asked', async () => {
+    const plane = await dataPlane({ upstreams: { app: [] } })
+    const raw = await client(plane.port)
+    let pieces = 0
+    raw.socket.on('data', () => pieces++)
+    raw.send(get().repeat(20))
+    await until('all answers', () => raw.received().split('HTTP/1.1 503').length === 21)
+    assert.equal(pieces, 1)
+  })
+
   it('are not taken in without bound while the first waits', async () => {
     const upstream = await instance(() => {})
     const plane = await dataPlane({ upstreams: { app: [upstream.port] } })
