@@ -7,6 +7,7 @@ import type { ColdConfig, ListenerConfig } from './config/config.ts'
 import type { FileDocument } from './config/file.ts'
 import { joinFleet } from './controlplane/fleet.ts'
 import { MeshDirectory } from './controlplane/mesh-directory.ts'
+import { OwnNode } from './controlplane/own-node.ts'
 import { Readiness } from './controlplane/readiness.ts'
 import { Reconciler } from './controlplane/reconciler.ts'
 import { ServiceWatches } from './controlplane/service-watches.ts'
@@ -72,7 +73,9 @@ async function startParts(base: Base): Promise<App> {
   const registry = await openRegistry(base)
   const gateway = new Gateway({ clock, random, logger, accessLog: cold.log.access })
   const watches = new ServiceWatches(registry)
-  const upstreams = new UpstreamTable({ watches, clock, random, logger }, cold.shutdown.drainMs)
+  const ownNode = new OwnNode({ registry, clock, random, logger })
+  parts.defer(() => ownNode.close())
+  const upstreams = new UpstreamTable({ watches, ownNode, clock, random, logger }, cold.shutdown.drainMs)
   parts.defer(() => upstreams.close())
   const { reconciler, fileSource, kv } = followConfig(base, { gateway, upstreams, registry })
   const directory = new MeshDirectory({ registry, upstreams, clock, hot: () => reconciler.hot }).start()

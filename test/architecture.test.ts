@@ -39,6 +39,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'dataplane/upstream/faults.ts',
     'dataplane/upstream/outliers.ts',
     'dataplane/upstream/sticky.ts',
+    'dataplane/upstream/where.ts',
     'dataplane/limits.ts',
     'health/probe.ts',
     'health/policy.ts',

@@ -1,7 +1,7 @@
 import type { RouteMatch } from '../dataplane/router/route-match.ts'
 import type { Snapshot } from '../dataplane/snapshot.ts'
 import type { AttemptPolicy } from '../dataplane/upstream/policy.ts'
-import type { Where } from '../dataplane/upstream/subset.ts'
+import type { Where } from '../dataplane/upstream/where.ts'
 
 /** What `GET /routes` tells. */
 export interface RoutesView {

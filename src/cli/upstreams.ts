@@ -26,13 +26,13 @@ ${adminOptionsHelp}`,
 function upstreamRows({ name, known, registryError, instances }: UpstreamView): readonly (readonly string[])[] {
   if (instances.length === 0)
     return [[name, '-', '-', 'no', '-', '-', '-', registryError ?? (known ? 'no instance is registered' : 'not looked up yet')]]
-  return instances.map(({ id, address, eligible, exclusion, ejectedForMs, registry, probe }) => {
+  return instances.map(({ id, address, eligible, standby, exclusion, ejectedForMs, registry, probe }) => {
     const left = exclusion === 'ejected' && ejectedForMs !== null ? ` ${formatDurationMs(ejectedForMs)}` : ''
     return [
       name,
       id,
       address,
-      eligible ? 'yes' : `no: ${exclusion}${left}`,
+      standby ? 'standby' : eligible ? 'yes' : `no: ${exclusion}${left}`,
       registry,
       probe.state,
       formatDurationMs(probe.sinceMs),

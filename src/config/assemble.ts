@@ -2,7 +2,7 @@ import { findTies } from '../dataplane/router/ties.ts'
 import type { HotConfig, RouteConfig } from './config.ts'
 import type { ConfigEntry } from './entry.ts'
 import type { FileDocument } from './file.ts'
-import { slowStartWarnings, whereWarnings } from './no-effect.ts'
+import { preferenceWarnings, whereWarnings } from './no-effect.ts'
 import { formatPlace, type ConfigProblem } from './problem.ts'
 import { resolveUpstream } from './resolve-upstream.ts'
 import type { EntryKind, Written, WrittenByKind } from './written.ts'
@@ -40,7 +40,7 @@ export function assemble(file: FileDocument, entries: readonly ConfigEntry[]): A
     ...overrideWarnings(file, accepted),
     ...shadowWarnings(routes),
     ...whereWarnings(routes, hot),
-    ...slowStartWarnings(merged('upstream', file.upstreams, accepted), hot),
+    ...preferenceWarnings(merged('upstream', file.upstreams, accepted), hot),
   ]
   return { hot, fileProblems, entryProblems, warnings }
 }

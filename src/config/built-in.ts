@@ -23,6 +23,8 @@ export const builtIn: {
     slowStartMs: 0,
     outlier: null,
     panicRatio: 0,
+    zoneSpillBelowRatio: 0.7,
+    backup: { where: [], spillBelowRatio: 0 },
   },
   outlier: {
     consecutive: 5,

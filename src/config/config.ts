@@ -60,14 +60,33 @@ export interface RouteConfig extends AttemptOverrides {
   readonly sticky?: StickyPolicy | undefined
 }
 
+/** A fixed address with what the registry would tell of it. */
+export interface StaticInstance {
+  readonly address: Address
+  /** ≥ 1 */
+  readonly weight: number
+  readonly tags: readonly string[]
+  readonly meta: Readonly<Record<string, string>>
+}
+
+/** Which instances are near. */
+export interface ZoneConfig {
+  /** Of this gateway; null: the zone of the registry's own node. */
+  readonly own: string | null
+  /** The key of an instance's meta, or else of its node's, that holds its zone. */
+  readonly key: string
+}
+
 /** An upstream with every value filled in: upstream over defaults over built-in. */
 export interface UpstreamConfig {
   readonly name: string
   /** Where the instances come from. */
   readonly source:
     | { readonly kind: 'service'; readonly service: string }
-    | { readonly kind: 'static'; readonly instances: readonly Address[] }
+    | { readonly kind: 'static'; readonly instances: readonly StaticInstance[] }
   readonly policy: UpstreamPolicy
+  /** null: all are near. */
+  readonly zone: ZoneConfig | null
   readonly health: HealthPolicy
 }
 

@@ -5,7 +5,8 @@ import type { UpstreamDeclaration, UpstreamSettings } from './schema/upstream.ts
 
 /** Fills in what an upstream does not say: upstream over defaults over built-in, value by value. */
 export function resolveUpstream(name: string, own: UpstreamDeclaration, defaults: UpstreamSettings): UpstreamConfig {
-  const { timeouts, retry, balance, maxConnections, maxQueued, slowStartMs, panicRatio } = builtIn.upstream
+  const { timeouts, retry, balance, maxConnections, maxQueued, slowStartMs, panicRatio, backup } = builtIn.upstream
+  const zone = nearest(own.zone, defaults.zone)
   return {
     name,
     source: own.instances ? { kind: 'static', instances: own.instances } : { kind: 'service', service: own.service ?? name },
@@ -18,9 +19,18 @@ export function resolveUpstream(name: string, own: UpstreamDeclaration, defaults
       slowStartMs: own.slowStart ?? defaults.slowStart ?? slowStartMs,
       outlier: outlierOf(own.outlier, defaults.outlier),
       panicRatio: own.panic ?? defaults.panic ?? panicRatio,
+      zoneSpillBelowRatio: zone?.spillBelowRatio ?? builtIn.upstream.zoneSpillBelowRatio,
+      backup: overlay(backup, nearest(own.backup, defaults.backup) ?? undefined),
     },
+    zone: zone && { own: zone.own ?? null, key: zone.key },
     health: overlay(builtIn.health, defaults.health, own.health),
   }
+}
+
+/** What is set nearest to the upstream; null: nothing, or off. */
+function nearest<T>(own: T | 'off' | undefined, defaults: T | 'off' | undefined): T | null {
+  const found = own ?? defaults ?? 'off'
+  return found === 'off' ? null : found
 }
 
 function outlierOf(own: UpstreamSettings['outlier'], defaults: UpstreamSettings['outlier']): OutlierPolicy | null {

@@ -1,8 +1,7 @@
-import { isIP } from 'node:net'
 import { isDeepStrictEqual } from 'node:util'
 import { formatAddress, type Address } from '../address.ts'
 import type { Clock, Random } from '../clock.ts'
-import type { UpstreamConfig } from '../config/config.ts'
+import type { UpstreamConfig, ZoneConfig } from '../config/config.ts'
 import type { Exclusion, MemberUpdate } from '../dataplane/upstream/members.ts'
 import type { Upstream } from '../dataplane/upstream/upstream.ts'
 import { formatDurationMs } from '../durations.ts'
@@ -11,11 +10,14 @@ import { startChecker, type Checker } from '../health/checker.ts'
 import type { HealthPolicy } from '../health/policy.ts'
 import { createProbe, probeTitle } from '../health/table.ts'
 import type { Logger } from '../logging.ts'
-import type { Instance, RegistryStatus, Watch } from '../registry/registry.ts'
+import type { RegistryStatus, Watch } from '../registry/registry.ts'
+import { isCallable, registeredInstance, staticInstance, zoneOf, type Listed } from './listed.ts'
+import type { OwnNode } from './own-node.ts'
 import type { ServiceWatches } from './service-watches.ts'
 
 export interface DiscoveryDeps {
   readonly watches: ServiceWatches
+  readonly ownNode: Pick<OwnNode, 'metaOf' | 'whenKnown'>
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -27,21 +29,16 @@ export interface InstanceView {
   readonly address: string
   readonly weight: number
   readonly eligible: boolean
+  /** It could get traffic, but others are called first: it is far, or a backup. */
+  readonly standby: boolean
+  /** null: none is known, or zones do not matter here. */
+  readonly zone: string | null
   /** Why it gets no traffic; null if it does. `bad_address`: nothing can be called there. */
   readonly exclusion: Exclusion | 'bad_address' | null
   /** What is left of its time out for failing requests, ms; null: it is not. */
   readonly ejectedForMs: number | null
   readonly registry: RegistryStatus | 'static'
   readonly probe: { readonly state: string; readonly detail: string; readonly sinceMs: number }
-}
-
-interface Listed {
-  readonly id: string
-  readonly address: Address
-  readonly weight: number
-  readonly status: RegistryStatus | 'static'
-  readonly tags: readonly string[]
-  readonly meta: Readonly<Record<string, string>>
 }
 
 /**
@@ -55,6 +52,8 @@ export class Discovery {
   readonly #checkers = new Map<string, Checker>()
   #watch: Watch | null = null
   #health: HealthPolicy
+  #zone: ZoneConfig | null
+  #forgetNode: () => void = () => {}
   #listed: readonly Listed[] | null = null
   #lastError: GatewayError | null = null
   #published: readonly MemberUpdate[] | null = null
@@ -65,10 +64,12 @@ export class Discovery {
     this.#deps = deps
     this.#source = config.source
     this.#health = config.health
+    this.#zone = config.zone
   }
 
   start(): this {
     const source = this.#source
+    this.#followNode()
     this.#upstream.onTrouble = (endpointKey) => this.#checkers.get(endpointKey)?.probeNow()
     this.#upstream.onEjection = (address, forMs) =>
       this.#deps.logger.warn(
@@ -115,8 +116,16 @@ export class Discovery {
     for (const checker of this.#checkers.values()) checker.setPolicy(policy, createProbe(policy.probe))
   }
 
+  /** Judges anew who is near. */
+  setZone(zone: ZoneConfig | null): void {
+    this.#zone = zone
+    this.#followNode()
+    this.#publish()
+  }
+
   view(): readonly InstanceView[] {
     const now = this.#deps.clock.monotonic()
+    const called = new Set(this.#upstream.members.preferred.map(({ endpoint }) => endpoint.key))
     return (this.#listed ?? []).map((listed) => {
       const checker = this.#checkers.get(formatAddress(listed.address))
       const ejectedForMs = this.#upstream.ejectedForMs(formatAddress(listed.address))
@@ -127,6 +136,8 @@ export class Discovery {
         address: formatAddress(listed.address),
         weight: listed.weight,
         eligible: exclusion === null,
+        standby: exclusion === null && !called.has(formatAddress(listed.address)),
+        zone: this.#zone && zoneOf(listed, this.#zone),
         exclusion,
         ejectedForMs: ejectedForMs === null ? null : Math.round(ejectedForMs),
         registry: listed.status,
@@ -141,6 +152,7 @@ export class Discovery {
 
   close(): void {
     this.#watch?.close()
+    this.#forgetNode()
     for (const checker of this.#checkers.values()) checker.close()
     this.#checkers.clear()
     this.#resolveSettled()
@@ -193,7 +205,7 @@ export class Discovery {
       const { id, address, weight, tags, meta } = listed
       const exclusion = this.#exclusionOf(listed)
       const detail = exclusion === 'probe_failing' ? this.#probeReason(address) : undefined
-      return { id, address, weight, tags, meta, exclusion, detail }
+      return { id, address, weight, tags, meta, isNear: this.#isNear(listed), exclusion, detail }
     })
     if (!this.#published || !isDeepStrictEqual(this.#published, next)) this.#upstream.setMembers(next)
     this.#published = next
@@ -214,24 +226,20 @@ export class Discovery {
     return `${probeTitle(this.#health.probe)} (${checker?.detail ?? ''})`
   }
 
+  /** The registry's node may be what says in which zone we are. */
+  #followNode(): void {
+    this.#forgetNode()
+    const asks = this.#zone !== null && this.#zone.own === null
+    this.#forgetNode = asks ? this.#deps.ownNode.whenKnown(() => this.#publish()) : () => {}
+  }
+
+  #isNear(listed: Listed): boolean {
+    if (!this.#zone) return true
+    const own = this.#zone.own ?? this.#deps.ownNode.metaOf(this.#zone.key)
+    return own === null || zoneOf(listed, this.#zone) === own
+  }
+
   #resolveSettled(): void {
     for (const resolve of this.#waiting) resolve()
   }
-}
-
-const hostName = /^[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?$/
-
-/** Whoever may register may write anything there: one bad address must not keep the other instances from being called. */
-function isCallable({ address }: Listed): boolean {
-  const { host, port } = address
-  if (port < 1 || (isIP(host) === 0 && !hostName.test(host))) return false
-  return URL.canParse(`http://${formatAddress(address)}`)
-}
-
-function registeredInstance({ id, address, weight, status, tags, meta }: Instance): Listed {
-  return { id, address, weight, status, tags, meta }
-}
-
-function staticInstance(address: Address): Listed {
-  return { id: formatAddress(address), address, weight: 1, status: 'static', tags: [], meta: {} }
 }

@@ -99,6 +99,7 @@ export class UpstreamTable {
     if (!running || !isDeepStrictEqual(running.config.source, config.source)) return this.#start(config)
     if (!isDeepStrictEqual(running.config.policy, config.policy)) running.upstream.setPolicy(config.policy)
     if (!isDeepStrictEqual(running.config.health, config.health)) running.discovery.setHealth(config.health)
+    if (!isDeepStrictEqual(running.config.zone, config.zone)) running.discovery.setZone(config.zone)
     return { ...running, config }
   }
 

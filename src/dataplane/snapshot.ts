@@ -4,8 +4,8 @@ import type { Router } from './router/router.ts'
 import type { Picker } from './upstream/picker.ts'
 import type { AttemptPolicy } from './upstream/policy.ts'
 import type { Sticky } from './upstream/sticky.ts'
-import type { Where } from './upstream/subset.ts'
 import type { Upstream } from './upstream/upstream.ts'
+import type { Where } from './upstream/where.ts'
 
 /** Where a share of a route's traffic goes. */
 export interface Destination {

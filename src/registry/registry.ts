@@ -9,6 +9,7 @@ export interface Instance {
   readonly id: string
   readonly service: string
   readonly node: string
+  readonly nodeMeta: Readonly<Record<string, string>>
   /** As it was registered; nobody has checked whether it can be called. */
   readonly address: Address
   readonly tags: readonly string[]
@@ -117,6 +118,8 @@ export interface Registry {
   reportHealth(id: string, status: 'passing' | 'critical', note: string): Promise<void>
   /** Takes an instance out, also one that somebody else registered on another node. */
   removeInstance(instance: Pick<Instance, 'id' | 'node'>): Promise<void>
+  /** The meta of the node on which the registry runs that is asked. */
+  ownNodeMeta(): Promise<Readonly<Record<string, string>>>
   /** Every instance of every service that is critical (not in maintenance) now; since when, the caller keeps. */
   criticalInstances(): Promise<readonly Instance[]>
   /** Ends watches, sessions and connections. */

@@ -76,7 +76,10 @@ describe('the smallest file', () => {
         slowStartMs: 0,
         outlier: null,
         panicRatio: 0,
+        zoneSpillBelowRatio: 0.7,
+        backup: { where: [], spillBelowRatio: 0 },
       },
+      zone: null,
       health: {
         probe: { kind: 'tcp', options: {} },
         everyMs: 2_000,
@@ -205,8 +208,8 @@ describe('other sections', () => {
     assert.deepEqual(source, {
       kind: 'static',
       instances: [
-        { host: '10.0.0.5', port: 8080 },
-        { host: '::1', port: 81 },
+        { address: { host: '10.0.0.5', port: 8080 }, weight: 1, tags: [], meta: {} },
+        { address: { host: '::1', port: 81 }, weight: 1, tags: [], meta: {} },
       ],
     })
   })

@@ -10,6 +10,10 @@ function routeOf(text: string) {
   return route
 }
 
+function upstreamOf(text: string) {
+  return assemble(fileWith(text), []).hot.upstreams[0]
+}
+
 function warningsOf(text: string): readonly string[] {
   return assemble(fileWith(text), []).warnings.map(formatProblem)
 }
@@ -48,9 +52,41 @@ describe('a setting without effect', () => {
     assert.deepEqual(more, [])
   })
 
-  test('is told: a slow start with a balancer that knows no weights', () => {
-    assert.match(warningsOf('upstreams: { a: { slowStart: 5s } }')[0] ?? '', /upstreams\.a: slowStart has no effect/)
-    assert.deepEqual(warningsOf('upstreams: { a: { slowStart: 5s, balance: weighted } }'), [])
-    assert.deepEqual(warningsOf('defaults: { balance: random }\nupstreams: { a: { slowStart: 5s } }'), [])
+  test('is told: a zone or a backup by what none of the fixed addresses has', () => {
+    const parts = 'zone: {}, backup: { where: [{ tag: spare }, { tag: last }] }'
+    assert.deepEqual(
+      warningsOf(`upstreams: { a: { instances: ["127.0.0.1:1", { address: "127.0.0.1:2", tags: [last] }], ${parts} } }`).map(
+        (warning) => / (\S+ \S.*) has no effect/.exec(warning)?.[1],
+      ),
+      ['upstreams.a: backup.where { tag: spare }', 'upstreams.a: zone.key zone'],
+    )
+    assert.deepEqual(warningsOf(`upstreams: { a: { ${parts} } }`), [])
+  })
+})
+
+describe('an upstream', () => {
+  test('has fixed addresses with what a registry would tell of them, and repeats none', () => {
+    const source = upstreamOf(
+      'upstreams: { a: { instances: ["127.0.0.1:1", { address: "127.0.0.1:2", weight: 3, tags: [backup], meta: { zone: b } }] } }',
+    )?.source
+    assert.deepEqual(source?.kind === 'static' && source.instances, [
+      { address: { host: '127.0.0.1', port: 1 }, weight: 1, tags: [], meta: {} },
+      { address: { host: '127.0.0.1', port: 2 }, weight: 3, tags: ['backup'], meta: { zone: 'b' } },
+    ])
+    assert.throws(
+      () => fileWith('upstreams: { a: { instances: ["127.0.0.1:1", { address: "127.0.0.1:1" }] } }'),
+      /stands in \[0\] already/,
+    )
+  })
+
+  test('takes zone and backup from defaults, and can put them off', () => {
+    const defaults = 'defaults: { zone: { own: eu-1a, spillBelow: 50% }, backup: { where: [{ tag: backup }], spillBelow: 20% } }'
+    const both = upstreamOf(`${defaults}\nupstreams: { a: {} }`)
+    assert.deepEqual(both?.zone, { own: 'eu-1a', key: 'zone' })
+    assert.equal(both?.policy.zoneSpillBelowRatio, 0.5)
+    assert.deepEqual(both?.policy.backup, { where: [{ tag: 'backup' }], spillBelowRatio: 0.2 })
+    const neither = upstreamOf(`${defaults}\nupstreams: { a: { zone: off, backup: off } }`)
+    assert.equal(neither?.zone, null)
+    assert.deepEqual(neither?.policy.backup.where, [])
   })
 })

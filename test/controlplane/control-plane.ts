@@ -1,5 +1,6 @@
 import { systemClock, systemRandom, type Clock } from '../../src/clock.ts'
 import { parseFile, type FileDocument } from '../../src/config/file.ts'
+import { OwnNode } from '../../src/controlplane/own-node.ts'
 import { Reconciler } from '../../src/controlplane/reconciler.ts'
 import { ServiceWatches } from '../../src/controlplane/service-watches.ts'
 import type { KvText } from '../../src/controlplane/sources/kv-source.ts'
@@ -55,10 +56,13 @@ export function handRegistry(): HandRegistry {
   }
 }
 
+/** Nobody knows the node of the registry. */
+export const noNode: Pick<OwnNode, 'metaOf' | 'whenKnown'> = { metaOf: () => null, whenKnown: () => () => {} }
+
 /** An instance on 127.0.0.1 as the registry lists it. */
 export function instance(service: string, port: number, changes: Partial<Instance> = {}): Instance {
   const address = { host: '127.0.0.1', port }
-  const rest = { node: 'n1', tags: [], meta: {}, weight: 1, status: 'passing' } as const
+  const rest = { node: 'n1', nodeMeta: {}, tags: [], meta: {}, weight: 1, status: 'passing' } as const
   return { id: `${service}-${port}`, service, address, ...rest, ...changes }
 }
 
@@ -78,7 +82,16 @@ export function startControlPlane(
   const log = keptLog()
   const { logger } = log
   const gateway = new Gateway({ clock, random: systemRandom, logger, accessLog: false })
-  const upstreams = new UpstreamTable({ watches: new ServiceWatches(registry), clock, random: systemRandom, logger }, 0)
+  const upstreams = new UpstreamTable(
+    {
+      watches: new ServiceWatches(registry),
+      ownNode: new OwnNode({ registry, clock, random: systemRandom, logger }),
+      clock,
+      random: systemRandom,
+      logger,
+    },
+    0,
+  )
   const deps = { gateway, upstreams, clock, random: systemRandom, logger, context: { env: {} } }
   const reconciler = new Reconciler(fileDocument(file), fileName, deps)
   return {

@@ -8,7 +8,7 @@ import { startInstance } from '../support/instance.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { seededRandom } from '../support/seeded-random.ts'
 import { until } from '../support/until.ts'
-import { handRegistry, instance, keptLog } from './control-plane.ts'
+import { handRegistry, instance, keptLog, noNode } from './control-plane.ts'
 
 it('an instance that fails real requests is told with what is left of its time, which a passing probe does not shorten', async (context) => {
   const target = await startInstance('one')
@@ -18,8 +18,8 @@ it('an instance that fails real requests is told with what is left of its time, 
   const policy = { ...builtIn.upstream, outlier: { consecutive: 1, ejectMs: 30_000, maxEjectedRatio: 1, on } }
   const upstream = new Upstream('shop', policy, { clock, random })
   const source = { kind: 'service', service: 'shop' } as const
-  const config = { name: 'shop', source, policy, health: builtIn.health }
-  const deps = { watches: new ServiceWatches(registry), clock, random, logger: log.logger }
+  const config = { name: 'shop', source, policy, zone: null, health: builtIn.health }
+  const deps = { watches: new ServiceWatches(registry), ownNode: noNode, clock, random, logger: log.logger }
   const discovery = new Discovery(upstream, config, deps).start()
   context.after(() => discovery.close())
   const seen = () => discovery.view()[0]

@@ -10,7 +10,7 @@ import { Upstream } from '../../src/dataplane/upstream/upstream.ts'
 import { GatewayError } from '../../src/errors.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { until } from '../support/until.ts'
-import { handRegistry, instance, keptLog } from './control-plane.ts'
+import { handRegistry, instance, keptLog, noNode } from './control-plane.ts'
 
 const cleanups: (() => unknown)[] = []
 afterEach(async () => {
@@ -40,6 +40,7 @@ const service: UpstreamConfig = {
   name: 'shop',
   source: { kind: 'service', service: 'shop' },
   policy: builtIn.upstream,
+  zone: null,
   health: { ...builtIn.health, everyMs: 1_000, jitterRatio: 0, healthy: 1, unhealthy: 1 },
 }
 
@@ -52,6 +53,7 @@ function start(config: UpstreamConfig = service) {
   const upstream = new Upstream(config.name, config.policy, { clock, random })
   const discovery = new Discovery(upstream, config, {
     watches: new ServiceWatches(registry),
+    ownNode: noNode,
     clock,
     random,
     logger: log.logger,
@@ -283,8 +285,8 @@ describe('a static upstream', () => {
   it('is probed like any other, without a registry', async () => {
     const [alive, dead] = [await startTarget(), await startTarget()]
     await dead.close()
-    const addresses = [alive, dead].map(({ port }) => ({ host: '127.0.0.1', port }))
-    const { eligible, discovery, registry, exclusions } = start({ ...service, source: { kind: 'static', instances: addresses } })
+    const instances = [alive, dead].map(({ port }) => ({ address: { host: '127.0.0.1', port }, weight: 1, tags: [], meta: {} }))
+    const { eligible, discovery, registry, exclusions } = start({ ...service, source: { kind: 'static', instances } })
     await discovery.whenSettled(new AbortController().signal)
     assert.deepEqual(eligible(), [`127.0.0.1:${alive.port}`])
     assert.equal(exclusions()[`127.0.0.1:${dead.port}`], 'probe_failing')

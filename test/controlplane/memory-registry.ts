@@ -31,6 +31,7 @@ export function memoryRegistry(changes: Partial<Registry> = {}): Registry {
     deregister: unused,
     removeInstance: unused,
     reportHealth: unused,
+    ownNodeMeta: unused,
     criticalInstances: unused,
     close: async () => {},
     ...changes,

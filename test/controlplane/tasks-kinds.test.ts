@@ -90,6 +90,7 @@ describe('the kind "prune"', () => {
     id: 'shop-1',
     service: 'shop',
     node: 'n1',
+    nodeMeta: {},
     address: { host: '127.0.0.1', port: 1 },
     tags: [],
     meta: {},

@@ -15,6 +15,8 @@ export function upstreamPolicy({ timeouts, retry, ...parts }: PolicyParts = {}):
     slowStartMs: 0,
     outlier: null,
     panicRatio: 0,
+    zoneSpillBelowRatio: 0.7,
+    backup: { where: [], spillBelowRatio: 0 },
     ...parts,
     timeouts: { connectMs: 1_000, responseMs: 15_000, idleMs: 60_000, tryMs: 0, ...timeouts },
     retry: { attempts: 2, on: { connect: true, reset: true, timeout: true, statuses: [] }, budgetRatio: 0.2, ...retry },

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { formatDurationMs } from '../../durations.ts'
 import { builtIn } from '../built-in.ts'
 import { faults } from './faults.ts'
-import { about, count, duration, percent } from './scalars.ts'
+import { about, count, duration, off, percent } from './scalars.ts'
 
 const fallback = builtIn.outlier
 
@@ -32,12 +32,6 @@ const settings = z
     }).optional(),
   })
   .transform(({ consecutive, eject, maxEjected, on }) => ({ consecutive, ejectMs: eject, maxEjectedRatio: maxEjected, on }))
-
-// A literal would be taken for what was meant when something inside the settings is wrong.
-const off = z
-  .string()
-  .regex(/^off$/, 'expected off or settings: write off, or {} for the defaults')
-  .transform((): 'off' => 'off')
 
 export const outlier = z.union([off, settings]).meta(
   about({

@@ -8,6 +8,7 @@ import { retry, timeouts } from './attempts.ts'
 import { exactlyOneOf, optionsByKind } from './kinds.ts'
 import { about, count, duration, name, nameProblem, refuseRepeated } from './scalars.ts'
 import { parseShortRoute } from './short-route.ts'
+import { where } from './where.ts'
 
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 
@@ -76,17 +77,6 @@ const filter = z
   })
 
 const upstreamName = name({ description: 'An upstream, or a service of the registry.', example: 'shop' })
-
-const where = z
-  .record(z.string().min(1), z.string())
-  .refine((set) => Object.keys(set).length > 0, 'names nothing: write { version: v1 }, or take the line out for all instances')
-  .meta(
-    about({
-      description:
-        'Only instances with all of this: a key of their meta with that value, or a tag `key=value`; `tag` is a whole tag.',
-      example: { version: 'v1' },
-    }),
-  )
 
 const share = z
   .strictObject({

@@ -52,6 +52,13 @@ export function durationOrOff(what: About & { readonly maxMs?: number }) {
   return z.union([z.literal(0), duration({ ...what, minMs: 0 })]).meta(about(what))
 }
 
+/** A policy that a level above sets and this one does not want. A literal would be taken for what was meant when something inside the
+ *  settings is wrong. */
+export const off = z
+  .string()
+  .regex(/^off$/, 'expected off or settings: write off, or {} for the defaults')
+  .transform((): 'off' => 'off')
+
 /** A whole number. */
 export function count({ min, max, ...what }: About & { readonly min: number; readonly max: number }) {
   return z.int().min(min).max(max).meta(about(what))

@@ -1,12 +1,14 @@
 import { z } from 'zod'
-import { formatAddress, type Address } from '../../address.ts'
+import { formatAddress } from '../../address.ts'
 import { balancerTable } from '../../dataplane/balancer/table.ts'
 import { formatDurationMs } from '../../durations.ts'
 import { probeTable } from '../../health/table.ts'
 import { builtIn } from '../built-in.ts'
+import type { StaticInstance } from '../config.ts'
 import { retry, timeouts } from './attempts.ts'
 import { kindOrOptions, oneOf, optionsByKind } from './kinds.ts'
 import { outlier } from './outlier.ts'
+import { backup, zone } from './preference.ts'
 import { about, count, duration, durationOrOff, name, percent, refuseRepeated, targetAddress } from './scalars.ts'
 
 const fallback = builtIn.health
@@ -71,6 +73,8 @@ const policy = {
   timeouts: timeouts.optional(),
   retry: retry.optional(),
   outlier: outlier.optional(),
+  zone: zone.optional(),
+  backup: backup.optional(),
   panic: percent({
     description:
       'With a smaller share of the instances eligible, those with failing probes, ejected ones and those the registry calls critical are called too: some answers instead of none. 0%: never.',
@@ -79,7 +83,7 @@ const policy = {
   }).optional(),
   slowStart: durationOrOff({
     description:
-      'For so long the weight of an instance that becomes eligible grows, from a tenth to its own; 0: it has it at once. Round-robin knows no weights.',
+      'For so long the weight of an instance that becomes eligible grows, from a tenth to its own; 0: it has it at once.',
     default: 0,
     example: '30s',
     maxMs: 3_600_000,
@@ -98,10 +102,42 @@ const policy = {
   }).optional(),
 }
 
+const address = targetAddress({ description: 'Host and port.', example: '10.0.0.5:8080' })
+
+const instance = z.union([
+  address.transform((target): StaticInstance => ({ address: target, weight: 1, tags: [], meta: {} })),
+  z
+    .strictObject({
+      address,
+      weight: count({
+        description: 'Its part of the traffic, in relation to the others.',
+        default: 1,
+        min: 1,
+        max: 65_535,
+      }).default(1),
+      tags: z
+        .array(z.string().min(1))
+        .default([])
+        .meta(about({ description: 'Tags, as the registry has them. Default: none.', example: ['backup'] })),
+      meta: z
+        .record(z.string().min(1), z.string())
+        .default({})
+        .meta(about({ description: 'Meta, as the registry has it. Default: none.', example: { zone: 'eu-1a' } })),
+    })
+    .meta(about({ description: 'An address with what the registry would tell of it.', example: { address: '10.0.0.5:8080' } })),
+])
+
 const instances = z
-  .array(targetAddress({ description: 'Host and port.', example: '10.0.0.5:8080' }))
+  .array(instance)
   .min(1, 'names no instance: write at least one host:port, or take the line out to ask the registry')
-  .superRefine((all, context) => refuseRepeated<Address>(all, formatAddress, context, (at) => [at]))
+  .superRefine((all, context) =>
+    refuseRepeated<StaticInstance>(
+      all,
+      ({ address: target }) => formatAddress(target),
+      context,
+      (at) => [at],
+    ),
+  )
   .meta(
     about({ description: 'Fixed addresses instead of a service of the registry.', example: ['10.0.0.5:8080', '10.0.0.6:8080'] }),
   )

@@ -4,6 +4,7 @@ import { isFault, isFaultyStatus } from './faults.ts'
 import type { Exclusion, Member, Members } from './members.ts'
 import { Outliers } from './outliers.ts'
 import type { UpstreamPolicy } from './policy.ts'
+import { preferred } from './preference.ts'
 import { SlowStart } from './slow-start.ts'
 
 /** Who is called all the same when too few are eligible: those who are merely said to be ill. */
@@ -29,7 +30,8 @@ export class Eligibility {
       return { ...member, exclusion, weight: member.weight * this.#slowStart.ratioOf(member.endpoint, slowStartMs, now) }
     })
     const nextAt = Math.min(this.#slowStart.nextStepAt(slowStartMs, now), this.#outliers.nextEndAt(this.#ejected))
-    return { members: { all, ...eligibleOf(all, policy), known: true }, nextAt }
+    const members = { all, ...eligibleOf(all, policy), known: true }
+    return { members: { ...members, preferred: preferred(members, policy) }, nextAt }
   }
 
   /** Takes a whole answer. Returns for how many ms it ejects the endpoint; null: it does not. */

@@ -16,6 +16,8 @@ export interface MemberUpdate {
   readonly detail?: string | undefined
   readonly tags?: readonly string[]
   readonly meta?: Readonly<Record<string, string>>
+  /** Whether it is in the gateway's own zone, or zones do not matter; absent: it is. */
+  readonly isNear?: boolean
 }
 
 /** One instance of an upstream as the data plane holds it. */
@@ -29,12 +31,15 @@ export interface Member {
   readonly detail?: string | undefined
   readonly tags: readonly string[]
   readonly meta: Readonly<Record<string, string>>
+  readonly isNear: boolean
 }
 
 /** Immutable; replaced whole. */
 export interface Members {
   readonly all: readonly Member[]
   readonly eligible: readonly Member[]
+  /** Of the eligible those to choose from, near before far and before backup, with weights that say how much goes where. */
+  readonly preferred: readonly Member[]
   /** Too few are fit, so that those who are said to be ill are called too. */
   readonly isPanicking: boolean
   /** False until the registry has answered for this upstream once. */

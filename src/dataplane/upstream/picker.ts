@@ -1,7 +1,7 @@
 import type { Balancer } from '../balancer/balancer.ts'
 import type { Asker, Failure } from '../exchange.ts'
 import type { Endpoint } from './endpoint.ts'
-import type { Member } from './members.ts'
+import type { Member, Members } from './members.ts'
 
 /** Where attempts may go: an upstream, or a part of it. */
 export interface Picker {
@@ -13,16 +13,18 @@ export interface Picker {
   whyNone(): Failure
 }
 
-/** Picks from a list, from the untried first. */
+/** Picks from the preferred, from the untried first; of those that are not preferred too, once all that are have been tried. */
 export function pickUntried(
   balancer: Balancer,
-  eligible: readonly Member[],
+  { preferred, eligible }: Pick<Members, 'preferred' | 'eligible'>,
   asker: Asker,
   tried: readonly Endpoint[],
 ): Endpoint | null {
-  if (tried.length === 0) return balancer.pick(eligible, asker)?.endpoint ?? null
-  const untried = eligible.filter(({ endpoint }) => !tried.includes(endpoint))
+  if (tried.length === 0) return balancer.pick(preferred, asker)?.endpoint ?? null
+  const isUntried = ({ endpoint }: Member): boolean => !tried.includes(endpoint)
+  const near = preferred.filter(isUntried)
+  const untried = near.length > 0 ? near : eligible.filter(isUntried)
   // Asking for its turn would give the next first attempt to the endpoint that has just failed.
   if (untried.length === 1) return untried[0]?.endpoint ?? null
-  return balancer.pick(untried.length > 0 ? untried : eligible, asker)?.endpoint ?? null
+  return balancer.pick(untried.length > 0 ? untried : preferred, asker)?.endpoint ?? null
 }

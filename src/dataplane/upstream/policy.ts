@@ -1,6 +1,7 @@
 import type { BalancerSpec } from '../balancer/balancer.ts'
 import type { Faults } from './faults.ts'
 import type { OutlierPolicy } from './outliers.ts'
+import type { PreferencePolicy } from './preference.ts'
 
 /** How long an attempt or an exchange may take, ms. */
 export interface Timeouts {
@@ -30,7 +31,7 @@ export interface AttemptPolicy {
 }
 
 /** How an upstream is called: plain data, replaced whole on reload. */
-export interface UpstreamPolicy extends AttemptPolicy {
+export interface UpstreamPolicy extends AttemptPolicy, PreferencePolicy {
   /** A kind of the balancer table with its options. */
   readonly balance: BalancerSpec
   /** Open connections per endpoint at the most; more requests wait. */

@@ -4,10 +4,9 @@ import type { Endpoint } from './endpoint.ts'
 import type { Member, Members } from './members.ts'
 import { noMember } from './no-member.ts'
 import { pickUntried, type Picker } from './picker.ts'
+import { preferred } from './preference.ts'
 import type { Upstream } from './upstream.ts'
-
-/** What the instances of a subset have: `tag` is one of the tags, every other key is in the meta or a tag `key=value`. */
-export type Where = Readonly<Record<string, string>>
+import { fits, whereText, type Where } from './where.ts'
 
 /** The members of an upstream that have what `where` says, with a balancer of its own: turns of one subset are not those of another. */
 export class Subset implements Picker {
@@ -17,6 +16,7 @@ export class Subset implements Picker {
   #source: Members | null = null
   #members: readonly Member[] = []
   #eligible: readonly Member[] = []
+  #preferred: readonly Member[] = []
 
   constructor(upstream: Upstream, where: Where) {
     this.#upstream = upstream
@@ -31,29 +31,21 @@ export class Subset implements Picker {
 
   pick(asker: Asker, tried: readonly Endpoint[]): Endpoint | null {
     this.#follow()
-    return pickUntried(this.#balancer, this.#eligible, asker, tried)
+    return pickUntried(this.#balancer, { preferred: this.#preferred, eligible: this.#eligible }, asker, tried)
   }
 
   whyNone(): Failure {
     this.#follow()
-    const of = Object.entries(this.#where)
-      .map(([key, value]) => `${key}: ${value}`)
-      .join(', ')
-    return noMember(this.#upstream, this.#members, ` where { ${of} }`)
+    return noMember(this.#upstream, this.#members, ` where { ${whereText(this.#where)} }`)
   }
 
   /** Members are replaced whole, so their identity tells whether the subset is still theirs. */
   #follow(): void {
-    const { members } = this.#upstream
+    const { members, policy } = this.#upstream
     if (members === this.#source) return
     this.#source = members
-    this.#members = members.all.filter((member) => has(member, this.#where))
-    this.#eligible = members.eligible.filter((member) => has(member, this.#where))
+    this.#members = members.all.filter((member) => fits(member, this.#where))
+    this.#eligible = members.eligible.filter((member) => fits(member, this.#where))
+    this.#preferred = preferred({ ...members, all: this.#members, eligible: this.#eligible }, policy)
   }
-}
-
-function has({ tags, meta }: Member, where: Where): boolean {
-  return Object.entries(where).every(([key, value]) =>
-    key === 'tag' ? tags.includes(value) : meta[key] === value || tags.includes(`${key}=${value}`),
-  )
 }

@@ -61,7 +61,7 @@ export class Upstream implements Picker {
   readonly #eligibility = new Eligibility()
   #nextChange: Timer | null = null
   #isClosed = false
-  #members: Members = { all: [], eligible: [], isPanicking: false, known: false }
+  #members: Members = { all: [], eligible: [], preferred: [], isPanicking: false, known: false }
   #policy: UpstreamPolicy
   #balancer: Balancer
 
@@ -97,7 +97,7 @@ export class Upstream implements Picker {
     }
     this.#listed = updates.flatMap((update): Member[] => {
       const endpoint = endpoints.get(formatAddress(update.address))
-      return endpoint ? [{ tags: [], meta: {}, ...update, endpoint }] : []
+      return endpoint ? [{ tags: [], meta: {}, isNear: true, ...update, endpoint }] : []
     })
     this.#endpoints = endpoints
     this.#publish()
@@ -109,7 +109,7 @@ export class Upstream implements Picker {
   }
 
   pick(asker: Asker, tried: readonly Endpoint[]): Endpoint | null {
-    return pickUntried(this.#balancer, this.#members.eligible, asker, tried)
+    return pickUntried(this.#balancer, this.#members, asker, tried)
   }
 
   whyNone(): Failure {

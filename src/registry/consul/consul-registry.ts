@@ -4,7 +4,7 @@ import type { Logger } from '../../logging.ts'
 import type { Registry, Session, SessionOptions, Watch, WatchListener } from '../registry.ts'
 import { BlockingQuery } from './blocking-query.ts'
 import { ConsulClient, MAX_WATCHES, type ConsulReply } from './client.ts'
-import { decodeInstances, decodeServices, instancesPath, readCriticalInstances } from './instances.ts'
+import { decodeInstances, decodeServices, instancesPath, readCriticalInstances, readOwnNodeMeta } from './instances.ts'
 import { ConsulKv, decodeEntries, kvPath, kvStatuses } from './kv.ts'
 import { deregister, register, removeInstance, reportHealth } from './registration.ts'
 import { openConsulSession } from './sessions.ts'
@@ -79,6 +79,7 @@ export function openConsulRegistry(options: ConsulRegistryOptions): Registry {
     deregister: (id) => deregister(client, id),
     removeInstance: (instance) => removeInstance(client, instance),
     reportHealth: (id, status, note) => reportHealth(client, id, status, note),
+    ownNodeMeta: () => readOwnNodeMeta(client),
     criticalInstances: () => readCriticalInstances(client),
     close: async () => {
       closed = true

@@ -7,7 +7,7 @@ const check = z.object({ CheckID: z.string(), Status: z.string() })
 const weight = z.number().min(0)
 
 const healthEntry = z.object({
-  Node: z.object({ Node: z.string(), Address: z.string() }),
+  Node: z.object({ Node: z.string(), Address: z.string(), Meta: z.record(z.string(), z.string()).nullish() }),
   Service: z.object({
     ID: z.string(),
     Service: z.string(),
@@ -22,6 +22,7 @@ const healthEntry = z.object({
 })
 
 const healthEntries = z.array(healthEntry)
+const agentSelf = z.object({ Meta: z.record(z.string(), z.string()).nullish() })
 const services = z.record(z.string(), z.unknown())
 const criticalChecks = z.array(z.object({ ServiceName: z.string().nullish() }))
 
@@ -39,6 +40,11 @@ export function decodeInstances({ body }: ConsulReply): readonly Instance[] {
 /** Reads the names of `catalog/services`, sorted. */
 export function decodeServices({ body }: ConsulReply): readonly string[] {
   return Object.keys(parseJson(body, services)).toSorted(compare)
+}
+
+/** The meta of the agent's own node. */
+export function readOwnNodeMeta(client: ConsulClient): Promise<Readonly<Record<string, string>>> {
+  return client.send({ method: 'GET', path: '/v1/agent/self' }, ({ body }) => parseJson(body, agentSelf).Meta ?? {})
 }
 
 /** Every instance that is critical and not in maintenance. */
@@ -63,6 +69,7 @@ function instanceOf({ Node, Service, Checks }: z.infer<typeof healthEntry>): Ins
     id: Service.ID,
     service: Service.Service,
     node: Node.Node,
+    nodeMeta: Node.Meta ?? {},
     address: { host: Service.Address || Node.Address, port: Service.Port ?? 0 },
     tags: Service.Tags ?? [],
     meta: Service.Meta ?? {},

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { MemberUpdate } from '../../../src/dataplane/upstream/members.ts'
-import { Subset, type Where } from '../../../src/dataplane/upstream/subset.ts'
+import { Subset } from '../../../src/dataplane/upstream/subset.ts'
 import { Upstream } from '../../../src/dataplane/upstream/upstream.ts'
+import type { Where } from '../../../src/dataplane/upstream/where.ts'
 import { askerWith, deps } from '../../support/balancing.ts'
 import { upstreamPolicy } from '../../support/upstream-policy.ts'
 
