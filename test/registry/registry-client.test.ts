@@ -108,12 +108,14 @@ for (const { name, skip, start } of registryServers) {
           id: 'shop-1',
           service: 'shop',
           node: 'n1',
+          nodeMeta: await registry.ownNodeMeta(),
           address: { host: '127.0.0.1', port: 9001 },
           tags: ['v1'],
           meta: { version: '1' },
           weight: 1,
           status: 'passing',
         })
+        assert.deepEqual(await registry.ownNodeMeta(), { 'consul-network-segment': '' })
         await registry.deregister('shop-1')
         await until('it is gone', () => latest()?.length === 0)
       })
