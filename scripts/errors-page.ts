@@ -37,6 +37,8 @@ const advice: Partial<Record<ErrorCode, string>> = {
   upstream_reset: 'The instance closed the connection before its answer was complete: look at its log.',
   upstream_protocol: 'The instance does not speak HTTP/1.1 properly, or another protocol.',
   upstream_timeout: 'Raise `timeouts.response`, or find out what the instance waits for.',
+  deadline_exceeded:
+    'Raise `timeouts.total`, or look at what the caller sends as its deadline (`deadline`). No instance is blamed.',
   draining: 'The gateway is shutting down: the load balancer in front should have left it by now, see `shutdown.grace`.',
   internal: 'A bug of meshgate: please report it with the request id and the log.',
   client_gone: 'Only in the access log.',

@@ -33,6 +33,7 @@ export const errorTable = {
   upstream_reset: { status: 502, sentence: 'The service broke the connection.' },
   upstream_protocol: { status: 502, sentence: 'The service answered with invalid HTTP.' },
   upstream_timeout: { status: 504, sentence: 'The service did not answer in time.' },
+  deadline_exceeded: { status: 504, sentence: 'The time for this request is over.' },
   filter_failed: { status: 500, sentence: 'A filter of this route failed.' },
   draining: { status: 503, sentence: 'The gateway is shutting down.' },
   internal: { status: 500, sentence: 'The gateway failed on this request.' },

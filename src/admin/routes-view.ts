@@ -28,12 +28,13 @@ export function routesView(snapshot: Snapshot): RoutesView {
     name,
     match,
     filters: filters.length,
-    to: to.map(({ upstream, where = null, weight, policy: { timeouts, retry } }) => ({
+    to: to.map(({ upstream, where = null, weight, policy: { timeouts, retry, deadline } }) => ({
       upstream: upstream.name,
       where,
       weight,
       timeouts,
       retry,
+      deadline,
     })),
     sticky: sticky !== undefined,
   }))

@@ -1,11 +1,13 @@
 import type { ListenerLimits } from '../dataplane/limits.ts'
 import type { OutlierPolicy } from '../dataplane/upstream/outliers.ts'
-import type { UpstreamPolicy } from '../dataplane/upstream/policy.ts'
+import type { DeadlinePolicy, UpstreamPolicy } from '../dataplane/upstream/policy.ts'
 import type { HealthPolicy } from '../health/policy.ts'
 
 /** What holds where the config says nothing. The reference page and the JSON Schema print these numbers. */
 export const builtIn: {
   readonly upstream: UpstreamPolicy
+  /** Where the time that is left is passed on and no more is said. */
+  readonly deadline: DeadlinePolicy
   /** Of an upstream that wants outliers taken out and says no more. */
   readonly outlier: OutlierPolicy
   readonly health: HealthPolicy
@@ -15,8 +17,16 @@ export const builtIn: {
   readonly taskTimeoutMs: number
 } = {
   upstream: {
-    timeouts: { connectMs: 1_000, responseMs: 15_000, idleMs: 60_000, tryMs: 0 },
-    retry: { attempts: 2, on: { connect: true, reset: true, timeout: true, statuses: [] }, budgetRatio: 0.2 },
+    timeouts: { connectMs: 1_000, responseMs: 15_000, idleMs: 60_000, tryMs: 0, totalMs: 0 },
+    retry: {
+      attempts: 2,
+      on: { connect: true, reset: true, timeout: true, statuses: [] },
+      budgetRatio: 0.2,
+      backoffMs: 25,
+      maxBackoffMs: 250,
+      retryAfterMs: 1_000,
+    },
+    deadline: null,
     balance: { kind: 'round-robin', options: {} },
     maxConnections: 128,
     maxQueued: 1_024,
@@ -26,6 +36,7 @@ export const builtIn: {
     zoneSpillBelowRatio: 0.7,
     backup: { where: [], spillBelowRatio: 0 },
   },
+  deadline: { header: 'X-Request-Timeout-Ms', format: 'ms', accept: true },
   outlier: {
     consecutive: 5,
     ejectMs: 30_000,

@@ -1,10 +1,11 @@
 import type { Address } from '../address.ts'
 import type { FilterSpec } from '../dataplane/filters/filter.ts'
 import type { RouteMatch } from '../dataplane/router/route-match.ts'
-import type { RetryPolicy, Timeouts, UpstreamPolicy } from '../dataplane/upstream/policy.ts'
+import type { DeadlinePolicy, RetryPolicy, Timeouts, UpstreamPolicy } from '../dataplane/upstream/policy.ts'
 import type { StickyPolicy } from '../dataplane/upstream/sticky.ts'
 import type { HealthPolicy } from '../health/policy.ts'
 import type { ListenerLimits } from '../dataplane/limits.ts'
+import type { Layer } from './overlay.ts'
 import type { DnsOptions } from '../registry-server/dns/options.ts'
 
 /** The path of a value inside a document: `['routes', 1, 'match', 'path']`. */
@@ -40,8 +41,9 @@ export type RegistryConfig =
 
 /** Parts of a policy that a level sets; what it does not set comes from the level above. */
 export interface AttemptOverrides {
-  readonly timeouts?: { readonly [K in keyof Timeouts]?: Timeouts[K] | undefined } | undefined
-  readonly retry?: { readonly [K in keyof RetryPolicy]?: RetryPolicy[K] | undefined } | undefined
+  readonly timeouts?: Layer<Timeouts>
+  readonly retry?: Layer<RetryPolicy>
+  readonly deadline?: Layer<DeadlinePolicy> | 'off'
 }
 
 /** One part of a route's traffic. */

@@ -1,6 +1,6 @@
-import type { OutlierPolicy } from '../dataplane/upstream/outliers.ts'
 import { builtIn } from './built-in.ts'
 import type { UpstreamConfig } from './config.ts'
+import { overlay, overlayOrOff } from './overlay.ts'
 import type { UpstreamDeclaration, UpstreamSettings } from './schema/upstream.ts'
 
 /** Fills in what an upstream does not say: upstream over defaults over built-in, value by value. */
@@ -13,11 +13,12 @@ export function resolveUpstream(name: string, own: UpstreamDeclaration, defaults
     policy: {
       timeouts: overlay(timeouts, defaults.timeouts, own.timeouts),
       retry: overlay(retry, defaults.retry, own.retry),
+      deadline: overlayOrOff(builtIn.deadline, defaults.deadline, own.deadline),
       balance: own.balance ?? defaults.balance ?? balance,
       maxConnections: own.maxConnections ?? defaults.maxConnections ?? maxConnections,
       maxQueued: own.maxQueued ?? defaults.maxQueued ?? maxQueued,
       slowStartMs: own.slowStart ?? defaults.slowStart ?? slowStartMs,
-      outlier: outlierOf(own.outlier, defaults.outlier),
+      outlier: overlayOrOff(builtIn.outlier, defaults.outlier, own.outlier),
       panicRatio: own.panic ?? defaults.panic ?? panicRatio,
       zoneSpillBelowRatio: zone?.spillBelowRatio ?? builtIn.upstream.zoneSpillBelowRatio,
       backup: overlay(backup, nearest(own.backup, defaults.backup) ?? undefined),
@@ -31,19 +32,4 @@ export function resolveUpstream(name: string, own: UpstreamDeclaration, defaults
 function nearest<T>(own: T | 'off' | undefined, defaults: T | 'off' | undefined): T | null {
   const found = own ?? defaults ?? 'off'
   return found === 'off' ? null : found
-}
-
-function outlierOf(own: UpstreamSettings['outlier'], defaults: UpstreamSettings['outlier']): OutlierPolicy | null {
-  const nearest = own ?? defaults ?? 'off'
-  if (nearest === 'off') return null
-  return overlay(builtIn.outlier, defaults === 'off' ? undefined : defaults, nearest)
-}
-
-/** The base with every value replaced that a later layer sets. */
-function overlay<T extends object>(
-  base: T,
-  ...layers: readonly ({ readonly [K in keyof T]?: T[K] | null | undefined } | undefined)[]
-): T {
-  const set = layers.flatMap((layer) => Object.entries(layer ?? {})).filter(([, value]) => value !== undefined && value !== null)
-  return { ...base, ...(Object.fromEntries(set) as Partial<T>) }
 }

@@ -1,4 +1,6 @@
+import { builtIn } from '../config/built-in.ts'
 import type { HotConfig, RouteConfig } from '../config/config.ts'
+import { overlay, overlayOrOff } from '../config/overlay.ts'
 import type { Filter } from '../dataplane/filters/filter.ts'
 import { compileRouter } from '../dataplane/router/router.ts'
 import type { Destination, Route, Snapshot } from '../dataplane/snapshot.ts'
@@ -34,19 +36,10 @@ function compileRoute(route: RouteConfig, { upstreamOf, filtersOf }: RunningPart
   }
 }
 
-function effectivePolicy(route: RouteConfig, base: AttemptPolicy): AttemptPolicy {
-  const { timeouts, retry } = route
+function effectivePolicy({ timeouts, retry, deadline }: RouteConfig, base: AttemptPolicy): AttemptPolicy {
   return {
-    timeouts: {
-      connectMs: timeouts?.connectMs ?? base.timeouts.connectMs,
-      responseMs: timeouts?.responseMs ?? base.timeouts.responseMs,
-      idleMs: timeouts?.idleMs ?? base.timeouts.idleMs,
-      tryMs: timeouts?.tryMs ?? base.timeouts.tryMs,
-    },
-    retry: {
-      attempts: retry?.attempts ?? base.retry.attempts,
-      on: retry?.on ?? base.retry.on,
-      budgetRatio: retry?.budgetRatio ?? base.retry.budgetRatio,
-    },
+    timeouts: overlay(base.timeouts, timeouts),
+    retry: overlay(base.retry, retry),
+    deadline: overlayOrOff(builtIn.deadline, base.deadline ?? undefined, deadline),
   }
 }

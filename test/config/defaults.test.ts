@@ -68,13 +68,14 @@ describe('the smallest file', () => {
       name: 'shop',
       source: { kind: 'service', service: 'shop' },
       policy: {
-        timeouts: { connectMs: 1_000, responseMs: 15_000, idleMs: 60_000, tryMs: 0 },
-        retry: { attempts: 2, on: faultsByDefault, budgetRatio: 0.2 },
+        timeouts: { connectMs: 1_000, responseMs: 15_000, idleMs: 60_000, tryMs: 0, totalMs: 0 },
+        retry: { attempts: 2, on: faultsByDefault, budgetRatio: 0.2, backoffMs: 25, maxBackoffMs: 250, retryAfterMs: 1_000 },
         balance: { kind: 'round-robin', options: {} },
         maxConnections: 128,
         maxQueued: 1_024,
         slowStartMs: 0,
         outlier: null,
+        deadline: null,
         panicRatio: 0,
         zoneSpillBelowRatio: 0.7,
         backup: { where: [], spillBelowRatio: 0 },
@@ -108,7 +109,7 @@ routes:
 
   test('an upstream wins over the defaults and they over what is built in, value by value', () => {
     const { policy, health } = upstreamOf(text)
-    assert.deepEqual(policy.timeouts, { connectMs: 2_000, responseMs: 30_000, idleMs: 60_000, tryMs: 0 })
+    assert.deepEqual(policy.timeouts, { connectMs: 2_000, responseMs: 30_000, idleMs: 60_000, tryMs: 0, totalMs: 0 })
     assert.deepEqual(policy.balance, { kind: 'weighted', options: {} })
     assert.deepEqual(health, {
       probe: { kind: 'http', options: { path: '/up', host: null, status: [200, 299] } },

@@ -18,6 +18,10 @@ function warningsOf(text: string): readonly string[] {
   return assemble(fileWith(text), []).warnings.map(formatProblem)
 }
 
+function deadlineOf(text: string) {
+  return (assemble(fileWith(text), []).hot.upstreams[0] ?? assert.fail()).policy.deadline
+}
+
 describe('a route', () => {
   test('splits over subsets of one upstream', () => {
     const { to } = routeOf(
@@ -38,6 +42,11 @@ describe('a route', () => {
     assert.equal(timeouts?.tryMs, 1_000)
     assert.deepEqual(retry?.on, { connect: false, reset: false, timeout: false, statuses: [[503, 503]] })
     assert.equal(retry?.budgetRatio, 0.05)
+    assert.deepEqual(routeOf('to: shop, retry: { on: [5xx, 429, 500-502] }').retry?.on?.statuses, [
+      [500, 599],
+      [429, 429],
+      [500, 502],
+    ])
     assert.deepEqual(routeOf('to: shop, sticky: { cookie: uid }').sticky, { cookie: 'uid', key: null, maxAgeMs: null })
     assert.equal(routeOf('to: shop').sticky, undefined)
   })
@@ -88,5 +97,21 @@ describe('an upstream', () => {
     const neither = upstreamOf(`${defaults}\nupstreams: { a: { zone: off, backup: off } }`)
     assert.equal(neither?.zone, null)
     assert.deepEqual(neither?.policy.backup.where, [])
+  })
+})
+
+describe('what can be off', () => {
+  test('is what the nearest level says, value by value', () => {
+    const all = { header: 'X-Request-Timeout-Ms', format: 'ms', accept: true }
+    assert.equal(deadlineOf('upstreams: { a: {} }'), null)
+    assert.deepEqual(deadlineOf('upstreams: { a: { deadline: {} } }'), all)
+    assert.deepEqual(deadlineOf('defaults: { deadline: { accept: false } }\nupstreams: { a: {} }'), { ...all, accept: false })
+    assert.deepEqual(deadlineOf('defaults: { deadline: { accept: false } }\nupstreams: { a: { deadline: { format: grpc } } }'), {
+      ...all,
+      accept: false,
+      format: 'grpc',
+    })
+    assert.equal(deadlineOf('defaults: { deadline: {} }\nupstreams: { a: { deadline: off } }'), null)
+    assert.deepEqual(deadlineOf('defaults: { deadline: off }\nupstreams: { a: { deadline: {} } }'), all)
   })
 })

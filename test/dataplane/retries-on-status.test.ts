@@ -112,6 +112,50 @@ describe('Retry-After', () => {
   })
 })
 
+describe('the pause before a retry', () => {
+  it('is a random part of the backoff, which doubles up to its limit', async () => {
+    const clock = new ManualClock()
+    const app = await instance(unavailable())
+    const retry = { attempts: 5, on, backoffMs: 100, maxBackoffMs: 250, budgetRatio: 1 }
+    const plane = await dataPlane({ upstreams: { app: [app.port] }, policy: { retry }, clock, random: () => 0.5 })
+    const answer = request(plane.url)
+    for (const [retries, pauseMs] of [
+      [1, 50],
+      [2, 100],
+      [3, 125],
+      [4, 125],
+    ] as const) {
+      await until(`retry ${retries} is due`, () => plane.upstreams.get('app')?.stats.retries === retries)
+      await clock.advance(pauseMs - 1)
+      assert.equal(app.hits, retries)
+      await clock.advance(1)
+      await until('it is made', () => app.hits === retries + 1)
+    }
+    assert.equal((await answer).statusCode, 503)
+  })
+
+  it('is as long as Retry-After wants, where the config allows, but never beyond the time for the answer', async () => {
+    for (const [wanted, statusCode, hits] of [
+      ['8', 200, 2],
+      ['20', 503, 1],
+    ] as const) {
+      const clock = new ManualClock()
+      let isReady = false
+      const app = await instance((incoming, response) => {
+        if (isReady) response.end('ready')
+        else unavailable({ 'retry-after': wanted })(incoming, response)
+        isReady = true
+      })
+      const plane = await dataPlane({ upstreams: { app: [app.port] }, policy: { retry: { on, retryAfterMs: 60_000 } }, clock })
+      const answer = request(plane.url)
+      await until('the first attempt was answered', () => app.hits === 1 && (hits === 1 || clock.pending > 1))
+      await clock.advance(8_000)
+      assert.equal((await answer).statusCode, statusCode)
+      assert.equal(app.hits, hits)
+    }
+  })
+})
+
 describe('a client that leaves during the pause before a retry', () => {
   it('costs no further attempt', async () => {
     const clock = new ManualClock()

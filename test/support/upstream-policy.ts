@@ -1,3 +1,4 @@
+import { builtIn } from '../../src/config/built-in.ts'
 import type { RetryPolicy, Timeouts, UpstreamPolicy } from '../../src/dataplane/upstream/policy.ts'
 
 /** The parts of a policy that a test cares about. */
@@ -9,6 +10,7 @@ export type PolicyParts = Partial<Omit<UpstreamPolicy, 'timeouts' | 'retry'>> & 
 /** The policy of a test's upstream, the rest filled in. */
 export function upstreamPolicy({ timeouts, retry, ...parts }: PolicyParts = {}): UpstreamPolicy {
   return {
+    deadline: null,
     balance: { kind: 'round-robin', options: {} },
     maxConnections: 16,
     maxQueued: 64,
@@ -18,7 +20,7 @@ export function upstreamPolicy({ timeouts, retry, ...parts }: PolicyParts = {}):
     zoneSpillBelowRatio: 0.7,
     backup: { where: [], spillBelowRatio: 0 },
     ...parts,
-    timeouts: { connectMs: 1_000, responseMs: 15_000, idleMs: 60_000, tryMs: 0, ...timeouts },
-    retry: { attempts: 2, on: { connect: true, reset: true, timeout: true, statuses: [] }, budgetRatio: 0.2, ...retry },
+    timeouts: { connectMs: 1_000, responseMs: 15_000, idleMs: 60_000, tryMs: 0, totalMs: 0, ...timeouts },
+    retry: { ...builtIn.upstream.retry, ...retry },
   }
 }

@@ -3,7 +3,7 @@ import { formatDurationMs } from '../../durations.ts'
 import { builtIn } from '../built-in.ts'
 import type { AttemptOverrides } from '../config.ts'
 import { faults } from './faults.ts'
-import { about, count, duration, durationOrOff, percent } from './scalars.ts'
+import { about, count, duration, durationOrOff, fieldName, off, percent } from './scalars.ts'
 
 const fallback = builtIn.upstream.timeouts
 
@@ -28,12 +28,19 @@ export const timeouts = z
       default: fallback.tryMs,
       example: '1s',
     }).optional(),
+    total: durationOrOff({
+      description:
+        'From the begin of the request to the end of the answer, with its waits, attempts and bodies; 0: no limit. Not of WebSockets.',
+      default: fallback.totalMs,
+      example: '20s',
+    }).optional(),
   })
-  .transform(({ connect, response, idle, try: oneTry }): NonNullable<AttemptOverrides['timeouts']> => ({
+  .transform(({ connect, response, idle, try: oneTry, total }): NonNullable<AttemptOverrides['timeouts']> => ({
     connectMs: connect,
     responseMs: response,
     idleMs: idle,
     tryMs: oneTry,
+    totalMs: total,
   }))
   .meta(about({ description: 'How long an upstream may take.', example: { response: '3s' } }))
 
@@ -48,7 +55,7 @@ export const retry = z
     }).optional(),
     on: faults({
       description:
-        'After what: `connect`, `reset`, `timeout` (of one attempt: `timeouts.try`), a status, or a range as `502-504`. Default: the first three. A `Retry-After` of up to 1s is waited for; with a longer one the answer goes to the client.',
+        'After what: `connect`, `reset`, `timeout` (of one attempt: `timeouts.try`), a status, a class as `5xx`, or a range as `502-504`. Default: the first three.',
       example: ['connect', 'reset', 'timeout', 503],
     }).optional(),
     budget: percent({
@@ -57,6 +64,66 @@ export const retry = z
       default: `${builtIn.upstream.retry.budgetRatio * 100}%`,
       max: 100,
     }).optional(),
+    backoff: duration({
+      description:
+        'The pause before the first retry that the upstream may notice is a random part of this (full jitter); it doubles with each one.',
+      default: formatDurationMs(builtIn.upstream.retry.backoffMs),
+      maxMs: 60_000,
+    }).optional(),
+    maxBackoff: duration({
+      description: 'No such pause is longer.',
+      default: formatDurationMs(builtIn.upstream.retry.maxBackoffMs),
+      maxMs: 60_000,
+    }).optional(),
+    retryAfter: durationOrOff({
+      description:
+        'A `Retry-After` up to so long is waited for, within `timeouts`; with a longer one the answer goes to the client at once.',
+      default: formatDurationMs(builtIn.upstream.retry.retryAfterMs),
+      maxMs: 60_000,
+    }).optional(),
   })
-  .transform(({ attempts, on, budget }): NonNullable<AttemptOverrides['retry']> => ({ attempts, on, budgetRatio: budget }))
+  .transform(({ attempts, on, budget, backoff, maxBackoff, retryAfter }): NonNullable<AttemptOverrides['retry']> => ({
+    attempts,
+    on,
+    budgetRatio: budget,
+    backoffMs: backoff,
+    maxBackoffMs: maxBackoff,
+    retryAfterMs: retryAfter,
+  }))
   .meta(about({ description: 'Trying again.', example: { attempts: 2 } }))
+
+const given = builtIn.deadline
+
+export const deadline = z
+  .union([
+    off,
+    z.strictObject({
+      header: fieldName
+        .optional()
+        .meta(about({ description: 'Name of the field, as in `grpc-timeout`.', default: given.header, example: 'grpc-timeout' })),
+      format: z
+        .enum(['ms', 'seconds', 'grpc'])
+        .optional()
+        .meta(
+          about({ description: 'How the time is written: `1500`, `1.500`, or `1500m` as gRPC does.', default: given.format }),
+        ),
+      accept: z
+        .boolean()
+        .optional()
+        .meta(
+          about({
+            description:
+              'Whether the same field of a caller in `listeners.NAME.trust` shortens the time of its request. That of any other caller is dropped.',
+            default: given.accept,
+          }),
+        ),
+    }),
+  ])
+  .meta(
+    about({
+      description:
+        'Tells the upstream in a field for how long an attempt is waited for, so that it need not work for nobody: the least of what is left of `try`, `response` and `total`. A time and not a point in time, since clocks differ. `{}` for the defaults below.',
+      default: 'off',
+      example: { header: 'X-Request-Timeout-Ms' },
+    }),
+  )

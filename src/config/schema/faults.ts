@@ -3,8 +3,8 @@ import type { Faults } from '../../dataplane/upstream/faults.ts'
 import { about, type About } from './scalars.ts'
 
 const kinds = ['connect', 'reset', 'timeout'] as const
-const range = /^[1-5]\d\d(-[1-5]\d\d)?$/
-const wrong = 'is no kind of failure: write connect, reset, timeout, a status as 503, or a range of them as 502-504'
+const range = /^[1-5](\d\d(-[1-5]\d\d)?|xx)$/
+const wrong = 'is no kind of failure: write connect, reset, timeout, a status as 503, a class as 5xx, or a range as 502-504'
 
 const fault = z
   .union([z.int().min(100, wrong).max(599, wrong).transform(String), z.string()], wrong)
@@ -27,5 +27,5 @@ function isRange(text: string): boolean {
 }
 
 function bounds(text: string): readonly [number, number] {
-  return [Number(text.slice(0, 3)), Number(text.slice(-3))]
+  return [Number(text.slice(0, 3).replace('xx', '00')), Number(text.slice(-3).replace('xx', '99'))]
 }

@@ -27,7 +27,7 @@ const settings = z
     }).optional(),
     on: faults({
       description:
-        'What counts as a failure: `connect`, `reset`, `timeout`, a status, or a range as `500-599`. Default: the first three.',
+        'What counts as a failure: `connect`, `reset`, `timeout`, a status, a class as `5xx`, or a range as `502-504`. Default: the first three.',
       example: ['connect', 'reset', 'timeout', '502-504'],
     }).optional(),
   })

@@ -4,13 +4,11 @@ import { parseHostPattern } from '../../dataplane/router/host-pattern.ts'
 import { parsePathPattern } from '../../dataplane/router/path-pattern.ts'
 import type { RouteShare } from '../config.ts'
 import type { StickyPolicy } from '../../dataplane/upstream/sticky.ts'
-import { retry, timeouts } from './attempts.ts'
+import { deadline, retry, timeouts } from './attempts.ts'
 import { exactlyOneOf, optionsByKind } from './kinds.ts'
-import { about, count, duration, name, nameProblem, refuseRepeated } from './scalars.ts'
+import { about, count, duration, fieldName, name, nameProblem, refuseRepeated, token } from './scalars.ts'
 import { parseShortRoute } from './short-route.ts'
 import { where } from './where.ts'
-
-const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 
 /** Taken by the metrics for requests without a route, calls by name, and tasks. */
 const reservedNames: readonly string[] = ['none', 'mesh', 'task']
@@ -23,8 +21,6 @@ function pattern(parse: (text: string) => Pattern) {
     if (!parsed.ok) context.addIssue(parsed.reason)
   })
 }
-
-const fieldName = z.string().regex(token, 'is not a header name: write letters, digits and "-"')
 
 const match = z
   .strictObject({
@@ -165,6 +161,7 @@ const longRoute = {
   sticky: sticky.optional(),
   timeouts: timeouts.optional(),
   retry: retry.optional(),
+  deadline: deadline.optional(),
 }
 
 const shortForm =
@@ -185,6 +182,7 @@ const shortRoute = z
           sticky: undefined,
           timeouts: undefined,
           retry: undefined,
+          deadline: undefined,
         }
       : z.NEVER
   })

@@ -11,6 +11,12 @@ export interface About {
   readonly example?: unknown
 }
 
+/** RFC 9110 §5.6.2. */
+export const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+
+/** The name of a header field. */
+export const fieldName = z.string().regex(token, 'is not a header name: write letters, digits and "-"')
+
 /** The metadata of a setting; its default is also its example if there is no other. */
 export function about({ description, default: fallback, example = fallback }: About): z.GlobalMeta {
   return {

@@ -5,7 +5,7 @@ import { formatDurationMs } from '../../durations.ts'
 import { probeTable } from '../../health/table.ts'
 import { builtIn } from '../built-in.ts'
 import type { StaticInstance } from '../config.ts'
-import { retry, timeouts } from './attempts.ts'
+import { deadline, retry, timeouts } from './attempts.ts'
 import { kindOrOptions, oneOf, optionsByKind } from './kinds.ts'
 import { outlier } from './outlier.ts'
 import { backup, zone } from './preference.ts'
@@ -72,6 +72,7 @@ const policy = {
   health: health.optional(),
   timeouts: timeouts.optional(),
   retry: retry.optional(),
+  deadline: deadline.optional(),
   outlier: outlier.optional(),
   zone: zone.optional(),
   backup: backup.optional(),

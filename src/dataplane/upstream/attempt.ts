@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import type { Clock } from '../../clock.ts'
 import { GatewayError, messageOf } from '../../errors.ts'
 import type { Failure, HeaderList, RequestHead } from '../exchange.ts'
 import type { RequestOwner, UpstreamConnection, UpstreamRequest } from '../http1/upstream-connection.ts'
@@ -29,6 +30,7 @@ export interface AttemptRequest {
   /** Its fields as the upstream gets them. */
   readonly headers: HeaderList
   readonly body: Readable | Buffer | null
+  readonly clock: Clock
 }
 
 /** One try of an exchange at one endpoint. It counts itself into the endpoint's load until it ends. */
@@ -38,14 +40,18 @@ export class Attempt implements RequestOwner, Waiter {
   isWaiting = true
   /** Whether the upstream may have seen the request. */
   sent = false
+  /** Monotonic ms of the last sending. */
+  sentAt = 0
+  readonly #clock: Clock
   readonly #owner: AttemptOwner
   readonly #request: UpstreamRequest
   #connection: UpstreamConnection | null = null
   #ended = false
   #headSeen = false
 
-  constructor(endpoint: Endpoint, { head, headers, body }: AttemptRequest, owner: AttemptOwner) {
+  constructor(endpoint: Endpoint, { head, headers, body, clock }: AttemptRequest, owner: AttemptOwner) {
     this.endpoint = endpoint
+    this.#clock = clock
     this.#request = { method: head.method, target: head.path + head.query, headers, body }
     this.#owner = owner
   }
@@ -74,6 +80,7 @@ export class Attempt implements RequestOwner, Waiter {
 
   onSending(): void {
     this.sent = true
+    this.sentAt = this.#clock.monotonic()
     this.#owner.onSending()
   }
 

@@ -4,24 +4,18 @@ import { GatewayError, messageOf } from '../../errors.ts'
 import type { Exchange, Failure, HeaderList, ResponseHead } from '../exchange.ts'
 import { withoutHopByHop } from '../http/hop-by-hop.ts'
 import { Attempt, type AttemptOwner } from './attempt.ts'
+import { callerPatienceMs, withDeadline } from './deadline-field.ts'
 import type { Deadline, Deadlines } from './deadlines.ts'
 import type { Endpoint } from './endpoint.ts'
 import { isFaultyStatus } from './faults.ts'
 import { lateness } from './lateness.ts'
+import type { Outcome } from './outcome.ts'
+import { Patience } from './patience.ts'
 import type { Picker } from './picker.ts'
 import type { AttemptPolicy } from './policy.ts'
 import { isIdempotent, isReplayable, readWhole } from './replay.ts'
 import { retryAfterAnswer, retryAfterFailure, type RetryingDeps, type Standing } from './retrying.ts'
 import type { Upstream } from './upstream.ts'
-
-/** How an exchange went at its upstream. */
-export interface Outcome {
-  readonly attempts: number
-  /** The endpoint of the last attempt. */
-  readonly endpoint: Endpoint | null
-  /** Null: the whole answer went down. */
-  readonly failure: Failure | null
-}
 
 export interface ForwardingOptions {
   readonly exchange: Exchange
@@ -49,21 +43,20 @@ export class Forwarding implements AttemptOwner, Deadline {
   dueAt = Infinity
   place = -1
   readonly #options: ForwardingOptions
+  readonly #patience: Patience
   readonly #tried: Endpoint[] = []
   #body: Readable | Buffer | null = null
   #attempt: Attempt | null = null
   #isUploading = false
   #answering = false
   #isClientSlow = false
-  #sentAt = 0
   #status = 0
   #pause: Timer | null = null
-  #turnBy = Infinity
-  #answerBy = Infinity
   #done = false
 
   constructor(options: ForwardingOptions) {
     this.#options = options
+    this.#patience = new Patience(options.policy.timeouts, totalBy(options))
   }
 
   start(): void {
@@ -83,12 +76,11 @@ export class Forwarding implements AttemptOwner, Deadline {
   }
 
   onConnecting(): void {
-    this.dueAt = Math.min(this.#in(this.#options.policy.timeouts.connectMs), this.#answerBy)
+    this.dueAt = this.#patience.connection(this.#now)
   }
 
   onSending(): void {
     this.#isUploading = this.#isStreamed
-    this.#sentAt = this.#options.clock.monotonic()
     // While a body streams up, the upstream owes no answer yet; it only must go on reading.
     if (this.#isUploading) this.#awaitByte()
     else this.#awaitAnswer()
@@ -111,8 +103,8 @@ export class Forwarding implements AttemptOwner, Deadline {
   }
 
   onHead(status: number, headers: HeaderList): void {
-    const now = this.#options.clock.monotonic()
-    this.#attempt?.endpoint.latency.observe(now - this.#sentAt, now)
+    const now = this.#now
+    if (this.#attempt) this.#attempt.endpoint.latency.observe(now - this.#attempt.sentAt, now)
     if (isFaultyStatus(this.#options.policy.retry.on, status) && this.#retryAfterAnswer(status, headers)) return
     this.#answering = true
     this.#status = status
@@ -155,6 +147,7 @@ export class Forwarding implements AttemptOwner, Deadline {
         answering: this.#answering,
         isClientSlow: this.#isClientSlow,
         isClientSilent,
+        isOver: this.#patience.isOver(this.#now),
       }),
     )
   }
@@ -181,17 +174,27 @@ export class Forwarding implements AttemptOwner, Deadline {
   }
 
   #try(): void {
-    const { exchange, upstream, picker, policy, headers } = this.#options
+    const { exchange, upstream, picker, clock } = this.#options
+    const now = this.#now
+    if (this.#patience.isOver(now)) return this.#finish({ code: 'deadline_exceeded', detail: 'no time was left for an attempt' })
     const endpoint = picker.pick(exchange, this.#tried)
     if (!endpoint) return this.#finish(picker.whyNone())
     this.#tried.push(endpoint)
     upstream.stats.attempts++
-    this.#attempt = new Attempt(endpoint, { head: exchange.request, headers, body: this.#body }, this)
+    this.#attempt = new Attempt(
+      endpoint,
+      { head: exchange.request, headers: this.#headersAt(now), body: this.#body, clock },
+      this,
+    )
     if (endpoint.isFull)
       return this.onFailure({ code: 'upstream_overloaded', detail: `${endpoint.key}: ${endpoint.inFlight} under way` })
-    if (this.#turnBy === Infinity) this.#turnBy = this.#in(policy.timeouts.responseMs)
-    this.dueAt = Math.min(this.#turnBy, this.#answerBy)
+    this.dueAt = this.#patience.turn(now)
     this.#attempt.start()
+  }
+
+  #headersAt(now: number): HeaderList {
+    const { headers, policy } = this.#options
+    return policy.deadline ? withDeadline(headers, policy.deadline, this.#patience.attemptMs(now)) : headers
   }
 
   /** Whether the answer is put aside for another attempt. */
@@ -210,9 +213,9 @@ export class Forwarding implements AttemptOwner, Deadline {
 
   /** Null: there is nothing to try again, or it is too late. */
   get #standing(): Standing | null {
-    if (this.#done || this.#answering || this.#attempt === null) return null
+    if (this.#done || this.#answering || this.#attempt === null || this.#patience.isOver(this.#now)) return null
     const isRepeatable = isIdempotent(this.#options.exchange.request.method) && !this.#isStreamed
-    return { attempts: this.#tried.length, sent: this.#attempt.sent, isRepeatable, answerBy: this.#answerBy }
+    return { attempts: this.#tried.length, sent: this.#attempt.sent, isRepeatable, answerBy: this.#patience.answerBy }
   }
 
   get #retrying(): RetryingDeps {
@@ -232,19 +235,16 @@ export class Forwarding implements AttemptOwner, Deadline {
     return this.#body !== null && !Buffer.isBuffer(this.#body)
   }
 
-  #in(ms: number): number {
-    return this.#options.clock.monotonic() + ms
+  get #now(): number {
+    return this.#options.clock.monotonic()
   }
 
   #awaitByte(): void {
-    this.dueAt = this.#in(this.#options.policy.timeouts.idleMs)
+    this.dueAt = this.#patience.byte(this.#now)
   }
 
-  /** The time for the answer runs from the first sending, over all attempts. */
   #awaitAnswer(): void {
-    if (this.#answerBy === Infinity) this.#answerBy = this.#in(this.#options.policy.timeouts.responseMs)
-    const { tryMs } = this.#options.policy.timeouts
-    this.dueAt = tryMs > 0 ? Math.min(this.#answerBy, this.#in(tryMs)) : this.#answerBy
+    this.dueAt = this.#patience.answer(this.#now)
   }
 
   #finish(failure: Failure | null): void {
@@ -259,4 +259,10 @@ export class Forwarding implements AttemptOwner, Deadline {
     if (exchange.body && !exchange.body.whole) exchange.body.stream.destroy()
     onDone({ attempts: this.#tried.length, endpoint: this.#attempt?.endpoint ?? null, failure })
   }
+}
+
+/** When all must be over, monotonic ms: by the policy, and by what a trusted caller says. */
+function totalBy({ exchange, policy: { timeouts, deadline } }: ForwardingOptions): number {
+  const ownMs = timeouts.totalMs > 0 ? timeouts.totalMs : Infinity
+  return exchange.since + (deadline ? Math.min(ownMs, callerPatienceMs(exchange, deadline)) : ownMs)
 }

@@ -13,6 +13,8 @@ export interface Timeouts {
   readonly idleMs: number
   /** Like `responseMs`, of a single attempt; 0: no other limit. */
   readonly tryMs: number
+  /** From the begin of the request to the end of the answer; 0: no limit. */
+  readonly totalMs: number
 }
 
 export interface RetryPolicy {
@@ -22,12 +24,29 @@ export interface RetryPolicy {
   readonly on: Faults
   /** Retries that an upstream may notice, as a share of the requests, 0 … 1. */
   readonly budgetRatio: number
+  /** The pause before the first retry that an upstream may notice is up to so long, ms; it doubles with each one. */
+  readonly backoffMs: number
+  /** No pause is longer, ms. */
+  readonly maxBackoffMs: number
+  /** A longer `Retry-After` is not waited for, ms. */
+  readonly retryAfterMs: number
+}
+
+/** How callers and upstreams are told how much time is left. */
+export interface DeadlinePolicy {
+  /** Name of the field. */
+  readonly header: string
+  readonly format: 'ms' | 'seconds' | 'grpc'
+  /** Whether the field of a trusted caller shortens our time. */
+  readonly accept: boolean
 }
 
 /** What may be overridden per route. */
 export interface AttemptPolicy {
   readonly timeouts: Timeouts
   readonly retry: RetryPolicy
+  /** How the time that is left is passed on; null: it is not. */
+  readonly deadline: DeadlinePolicy | null
 }
 
 /** How an upstream is called: plain data, replaced whole on reload. */

@@ -1,4 +1,4 @@
-import { fullJitterMs } from '../../backoff.ts'
+import { fullJitterMs, type BackoffOptions } from '../../backoff.ts'
 import type { Clock, Random } from '../../clock.ts'
 import type { ErrorCode } from '../../errors.ts'
 import type { HeaderList } from '../exchange.ts'
@@ -7,12 +7,6 @@ import { parseRetryAfterMs } from '../http/retry-after.ts'
 import { isFault } from './faults.ts'
 import type { RetryPolicy } from './policy.ts'
 import type { RetryBudget } from './retry-budget.ts'
-
-/** The pauses before an attempt that the upstream may notice: short, since a client waits. */
-const backoff = { baseMs: 25, maxMs: 250 }
-
-/** An upstream that wants to be left alone for longer is: its answer goes to the client. */
-const LONGEST_RETRY_AFTER_MS = 1_000
 
 /** How an exchange stands when an attempt has not succeeded. */
 export interface Standing {
@@ -48,18 +42,23 @@ export function retryAfterAnswer(
 ): number | null {
   if (standing.attempts >= policy.attempts) return null
   const wantedMs = parseRetryAfterMs(fieldOf(headers, 'retry-after'), deps.clock.now()) ?? 0
-  return wantedMs > LONGEST_RETRY_AFTER_MS ? null : retrySeen(wantedMs, standing, policy, deps)
+  // An upstream that wants to be left alone for longer is.
+  return wantedMs > policy.retryAfterMs ? null : retrySeen(wantedMs, standing, policy, deps)
 }
 
 /** What no upstream has seen is safe to repeat and adds to nobody's load: it needs no budget, and the first time no pause. */
-function retryUnseen(code: ErrorCode, { attempts }: Standing, { on }: RetryPolicy, { random }: RetryingDeps): number | null {
-  if (code !== 'upstream_overloaded' && !isFault(on, code)) return null
-  return attempts === 1 ? 0 : fullJitterMs(attempts - 2, random, backoff)
+function retryUnseen(code: ErrorCode, { attempts }: Standing, policy: RetryPolicy, { random }: RetryingDeps): number | null {
+  if (code !== 'upstream_overloaded' && !isFault(policy.on, code)) return null
+  return attempts === 1 ? 0 : fullJitterMs(attempts - 2, random, backoffOf(policy))
 }
 
-function retrySeen(leastMs: number, standing: Standing, { budgetRatio }: RetryPolicy, deps: RetryingDeps): number | null {
-  if (!standing.isRepeatable || budgetRatio === 0) return null
-  const delayMs = Math.max(leastMs, fullJitterMs(standing.attempts - 1, deps.random, backoff))
+function retrySeen(leastMs: number, standing: Standing, policy: RetryPolicy, deps: RetryingDeps): number | null {
+  if (!standing.isRepeatable || policy.budgetRatio === 0) return null
+  const delayMs = Math.max(leastMs, fullJitterMs(standing.attempts - 1, deps.random, backoffOf(policy)))
   const now = deps.clock.monotonic()
   return now + delayMs < standing.answerBy && deps.budget.spend(now) ? delayMs : null
+}
+
+function backoffOf({ backoffMs, maxBackoffMs }: RetryPolicy): BackoffOptions {
+  return { baseMs: backoffMs, maxMs: maxBackoffMs }
 }

@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import type { Exchange, Failure, HeaderList, Tunnel } from '../exchange.ts'
 import type { Endpoint } from './endpoint.ts'
-import type { Outcome } from './forwarding.ts'
+import type { Outcome } from './outcome.ts'
 import type { Picker } from './picker.ts'
 import type { AttemptPolicy } from './policy.ts'
 import type { Upstream } from './upstream.ts'

@@ -24,6 +24,7 @@ const notOfTheEndpoint: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'body_too_large',
   'filter_failed',
   'upstream_overloaded',
+  'deadline_exceeded',
 ])
 
 /** As what a failure counts among the latencies, ms: an endpoint that refuses at once must not look fast. */
