@@ -14,6 +14,7 @@ export interface HeadLimits {
 export interface RequestSink {
   /** A head. If it has a body, pieces and `onBodyEnd` follow. */
   onRequest(request: ParsedRequest): void
+  /** A piece of what is being read, in the same memory. */
   onBody(chunk: Buffer): void
   onBodyEnd(): void
   /** The end of what can be understood: nothing more comes, whatever is read. */
@@ -44,23 +45,23 @@ export class RequestReader {
     return this.#left > 0 || this.#chunked !== null
   }
 
-  /** Reads `chunk` from `from` and gives where it stopped: behind the end of a request, or at the end of the chunk. */
-  read(chunk: Buffer, from: number): number {
+  /** Reads `chunk` from `from` up to `to` and gives where it stopped: behind the end of a request, or at `to`. */
+  read(chunk: Buffer, from: number, to: number): number {
     let at = from
     if (!this.isInBody && !this.#isBroken) {
-      at = this.#readHead(chunk, at)
+      at = this.#readHead(chunk, at, to)
       if (!this.isInBody) return at
     }
-    if (this.#isBroken || at === chunk.length) return chunk.length
-    return this.#chunked ? this.#readChunks(this.#chunked, chunk, at) : this.#readLength(chunk, at)
+    if (this.#isBroken || at === to) return to
+    return this.#chunked ? this.#readChunks(this.#chunked, chunk, [at, to]) : this.#readLength(chunk, at, to)
   }
 
-  #readHead(chunk: Buffer, from: number): number {
-    if (this.#collector) return this.#collect(this.#collector, chunk, from)
+  #readHead(chunk: Buffer, from: number, to: number): number {
+    if (this.#collector) return this.#collect(this.#collector, chunk, [from, to])
     const { headBytes, headerCount } = this.#limits
-    const whole = chunk.toString('latin1', from, Math.min(chunk.length, from + headBytes))
+    const whole = chunk.toString('latin1', from, Math.min(to, from + headBytes))
     const end = headEnd(whole)
-    if (end === -1) return this.#collect(this.#newCollector(), chunk, from)
+    if (end === -1) return this.#collect(this.#newCollector(), chunk, [from, to])
     // Names and values are slices that keep the whole text in memory, so it is not kept longer than the head.
     const text = end + 2 === whole.length ? whole : chunk.toString('latin1', from, from + end)
     this.#begin(parseRequestHead(text, end, headerCount))
@@ -75,10 +76,10 @@ export class RequestReader {
     }))
   }
 
-  #collect(collector: HeadCollector, chunk: Buffer, from: number): number {
-    const end = collector.add(chunk, from, chunk.length)
+  #collect(collector: HeadCollector, chunk: Buffer, [from, to]: readonly [number, number]): number {
+    const end = collector.add(chunk, from, to)
     if (collector.violation) this.#break(collector.violation)
-    if (end === -1) return chunk.length
+    if (end === -1) return to
     const text = collector.take()
     this.#collector = null
     this.#begin(parseRequestHead(text, text.length, this.#limits.headerCount))
@@ -93,19 +94,19 @@ export class RequestReader {
     this.#sink.onRequest(request)
   }
 
-  #readLength(chunk: Buffer, at: number): number {
-    const end = Math.min(chunk.length, at + this.#left)
+  #readLength(chunk: Buffer, at: number, to: number): number {
+    const end = Math.min(to, at + this.#left)
     this.#left -= end - at
     this.#sink.onBody(at === 0 && end === chunk.length ? chunk : chunk.subarray(at, end))
     if (this.#left === 0) this.#sink.onBodyEnd()
     return end
   }
 
-  #readChunks(decoder: ChunkedDecoder, chunk: Buffer, at: number): number {
-    const end = decoder.read(chunk, [at, chunk.length], this.#sink)
+  #readChunks(decoder: ChunkedDecoder, chunk: Buffer, [at, to]: readonly [number, number]): number {
+    const end = decoder.read(chunk, [at, to], this.#sink)
     if (decoder.violation) {
       this.#break(decoder.violation)
-      return chunk.length
+      return to
     }
     if (decoder.isDone) {
       this.#chunked = null

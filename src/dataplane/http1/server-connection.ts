@@ -12,6 +12,7 @@ import { Outbox } from './outbox.ts'
 import { ReceiveTimer } from './receive-timer.ts'
 import { RequestReader, type RequestSink } from './request-reader.ts'
 import type { ParsedRequest } from './request-head.ts'
+import { SharedReading } from './shared-reading.ts'
 import { ServerAnswer, type AnswerPort } from './server-answer.ts'
 import type { Violation } from './violation.ts'
 
@@ -45,6 +46,7 @@ const MOST_BACKLOG_BYTES = 64 * 1024
 export class ServerConnection implements RequestSink, AnswerPort {
   readonly outbox: Outbox
   readonly #socket: Socket
+  readonly #reading: SharedReading
   readonly #host: ConnectionHost
   readonly #reader: RequestReader
   readonly #timer: ReceiveTimer
@@ -60,13 +62,15 @@ export class ServerConnection implements RequestSink, AnswerPort {
   #lingers = false
   #owesContinue = false
 
-  constructor(socket: Socket, host: ConnectionHost) {
+  constructor(accepted: Socket, host: ConnectionHost) {
+    this.#reading = new SharedReading(accepted, this.#onRead)
+    const { socket } = this.#reading
     this.#socket = socket
     this.#host = host
     this.outbox = new Outbox(socket)
     this.#reader = new RequestReader(host.limits, this)
     this.#timer = new ReceiveTimer(socket, host.clock, host.limits)
-    socket.on('data', this.#onData).on('end', this.#onEnd).on('close', this.#onClose)
+    socket.on('end', this.#onEnd).on('close', this.#onClose)
     socket.on('error', ignore).on('timeout', this.#onTimeout).on('drain', this.#onDrain)
   }
 
@@ -106,7 +110,7 @@ export class ServerConnection implements RequestSink, AnswerPort {
 
   onBody(chunk: Buffer): void {
     this.#owesContinue = false
-    this.#body?.add(chunk)
+    this.#body?.add(Buffer.from(chunk))
   }
 
   onBodyEnd(): void {
@@ -145,50 +149,48 @@ export class ServerConnection implements RequestSink, AnswerPort {
     return this.#isInBody || (!this.#isOver && this.#answer === null)
   }
 
-  readonly #onData = (chunk: Buffer): void => {
-    if (this.#isListening) this.#read(chunk)
-    else if (!this.#isOver) this.#keep(chunk)
+  readonly #onRead = (memory: Buffer, length: number): void => {
+    if (this.#isListening) this.#read(memory, length)
+    else if (!this.#isOver) this.#keep(memory.subarray(0, length))
   }
 
-  #keep(chunk: Buffer): void {
-    this.#backlog = this.#backlog ? Buffer.concat([this.#backlog, chunk]) : chunk
+  #keep(piece: Buffer): void {
+    this.#backlog = this.#backlog ? Buffer.concat([this.#backlog, piece]) : Buffer.from(piece)
     if (this.#backlog.length > MOST_BACKLOG_BYTES) this.#socket.pause()
   }
 
   #readBacklog(backlog: Buffer): void {
     this.#backlog = null
     this.#socket.resume()
-    this.#read(backlog)
+    this.#read(backlog, backlog.length)
   }
 
-  #read(chunk: Buffer): void {
+  #read(chunk: Buffer, to: number): void {
     this.#isReading = true
     let at = 0
-    while (at < chunk.length && this.#isListening) {
-      at = this.#reader.read(chunk, at)
-      if (this.#request) at = this.#serve(this.#request, chunk, at)
+    while (at < to && this.#isListening) {
+      at = this.#reader.read(chunk, at, to)
+      const request = this.#request
+      this.#request = null
+      if (request && isWebSocket(request)) return this.#handOver(request, Buffer.from(chunk.subarray(at, to)))
+      if (request) this.#serve(request)
     }
     this.#isReading = false
     if (this.#isOver) return
-    if (at < chunk.length) this.#keep(chunk.subarray(at))
+    if (at < to) this.#keep(chunk.subarray(at, to))
     if (this.#isInBody) this.#afterBodyPiece()
     else if (this.#reader.isInHead && !this.#timer.goOnWithHead()) this.#refuse('request_timeout', 'the head took too long')
   }
 
-  /** Gives the position from which to read on. */
-  #serve(request: ParsedRequest, chunk: Buffer, at: number): number {
-    this.#request = null
+  #serve(request: ParsedRequest): void {
     this.#timer.rest()
     if (request.fields.hostCount === 0) request.assumeHost(localAddressOf(this.#socket))
-    const { expect } = request.fields
-    if (expect !== '' && expect !== '100-continue' && !request.isHttp10) this.#refuse('expectation_failed', `Expect: ${expect}`)
-    else if (isWebSocket(request)) return this.#handOver(request, chunk, at)
+    if (!isExpectationMet(request)) this.#refuse('expectation_failed', `Expect: ${request.fields.expect}`)
     else if (request.isForServer) this.#answerForServer(request)
     else if (this.#answer) {
       const code = this.#host.onRequest(request, { body: this.#body, downstream: this.#answer, socket: this.#socket })
       if (code) this.#refuse(code, 'the head was not taken in')
     }
-    return at
   }
 
   #answerForServer({ fields }: ParsedRequest): void {
@@ -197,18 +199,17 @@ export class ServerConnection implements RequestSink, AnswerPort {
     this.#answer?.end()
   }
 
-  #handOver(request: ParsedRequest, chunk: Buffer, at: number): number {
+  #handOver(request: ParsedRequest, behind: Buffer): void {
     const socket = this.#socket
     this.#isOver = true
     this.#answer = null
-    socket.off('data', this.#onData).off('end', this.#onEnd).off('close', this.#onClose)
+    this.#reading.release()
+    socket.off('end', this.#onEnd).off('close', this.#onClose)
     socket.off('error', ignore).off('timeout', this.#onTimeout).off('drain', this.#onDrain)
     socket.setTimeout(0)
-    socket.pause()
     this.outbox.flush()
     this.#host.onClosed(this)
-    this.#host.onUpgrade(request, socket, chunk.subarray(at))
-    return chunk.length
+    this.#host.onUpgrade(request, socket, behind)
   }
 
   #afterBodyPiece(): void {
@@ -272,8 +273,15 @@ export class ServerConnection implements RequestSink, AnswerPort {
 }
 
 /** RFC 9110 §7.8: a server may ignore Upgrade. What is not WebSocket, or has a body, goes on as the request that it also is. */
-function isWebSocket({ method, isHttp10, hasBody, fields }: ParsedRequest): boolean {
-  return fields.upgrade === 'websocket' && fields.saysUpgrade && method === 'GET' && !hasBody && !isHttp10
+function isWebSocket(request: ParsedRequest): boolean {
+  const { method, isHttp10, hasBody, fields } = request
+  if (fields.upgrade !== 'websocket') return false
+  return fields.saysUpgrade && method === 'GET' && !hasBody && !isHttp10 && isExpectationMet(request)
+}
+
+/** RFC 9110 §10.1.1: there is one expectation, which HTTP/1.0 does not know. */
+function isExpectationMet({ isHttp10, fields: { expect } }: ParsedRequest): boolean {
+  return expect === '' || expect === '100-continue' || isHttp10
 }
 
 function localAddressOf({ localAddress = '', localPort = 0 }: Socket): Address {

@@ -36,7 +36,7 @@ export function readRequests(pieces: readonly Buffer[], own = limits): OwnReadin
   })
   // What stands behind the last request of a connection is read by nobody.
   const goesOn = (): boolean => !violation && (reader.isInBody || current?.persists !== false)
-  for (const piece of pieces) for (let at = 0; at < piece.length && goesOn();) at = reader.read(piece, at)
+  for (const piece of pieces) for (let at = 0; at < piece.length && goesOn();) at = reader.read(piece, at, piece.length)
   return { messages, violation, isInBody: reader.isInBody, interims: [] }
 }
 
