@@ -29,6 +29,18 @@ export function parseAuthority(value: string): Authority | null {
   return { host: host.toLowerCase(), authority: value }
 }
 
+/** Whether two authorities of http name the same host and port; a port that is not written is 80 (RFC 9110 §4.2.1, §4.2.3). */
+export function isSameAuthority(one: string, other: string): boolean {
+  if (one === other) return true
+  const [left, right] = [parseAuthority(one), parseAuthority(other)]
+  return left !== null && right !== null && left.host === right.host && portOf(one) === portOf(other)
+}
+
+/** Of an authority that has been parsed. */
+function portOf(authority: string): number {
+  return Number(/:(\d+)$/.exec(authority)?.[1] ?? 80)
+}
+
 function parseBracketed(value: string): Authority | null {
   const end = value.indexOf(']')
   const host = value.slice(1, Math.max(end, 1))

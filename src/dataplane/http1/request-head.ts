@@ -1,4 +1,5 @@
 import { formatAddress, type Address } from '../../address.ts'
+import { isSameAuthority } from '../http/authority.ts'
 import { parseTarget, type Target } from '../http/target-path.ts'
 import { FieldSection, parseFields } from './field-section.ts'
 import { methodOctets, space, targetOctets } from './octets.ts'
@@ -87,11 +88,12 @@ export function parseRequestLine(text: string): RequestLine | Violation {
   return { method, rawTarget, target, isHttp10: !isHttp11, end: at + 10 }
 }
 
-function framingViolation({ isHttp10 }: RequestLine, { isChunked, hostCount }: FieldSection): Violation | null {
+function framingViolation({ isHttp10, target }: RequestLine, { isChunked, hostCount, host }: FieldSection): Violation | null {
   // RFC 9112 §6.1: a 1.0 sender that claims a transfer coding is faulty or has been tampered with.
   if (isHttp10 && isChunked) return violations.codingInOldVersion
   // RFC 9112 §3.2: exactly one, which HTTP/1.0 may leave out.
-  return hostCount === 1 || (hostCount === 0 && isHttp10) ? null : violations.hosts
+  if (hostCount !== 1) return hostCount === 0 && isHttp10 ? null : violations.hosts
+  return target.authority === null || isSameAuthority(target.authority, host) ? null : violations.hostContradicts
 }
 
 /** What is wrong with the first line of `text`, or null. */

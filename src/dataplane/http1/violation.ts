@@ -44,6 +44,7 @@ export const violations = {
   headTooLong: new Violation('header_too_large', 'RFC 6585 §5', 'a head that is too long'),
   tooManyFields: new Violation('header_too_large', 'RFC 6585 §5', 'too many fields'),
   hosts: new Violation('bad_host', 'RFC 9112 §3.2', 'no Host in HTTP/1.1, or more than one'),
+  hostContradicts: new Violation('bad_host', 'RFC 9112 §3.2.2', 'a Host other than the authority of the absolute target'),
   lengthSyntax: new Violation('ambiguous_framing', 'RFC 9112 §6.3', 'a Content-Length that is no number'),
   lengths: new Violation('ambiguous_framing', 'RFC 9112 §6.3', 'more than one Content-Length'),
   coding: new Violation('ambiguous_framing', 'RFC 9112 §6.1', 'a Transfer-Encoding other than chunked, once'),

@@ -27,7 +27,7 @@ export function takeIn(
   options: IntakeOptions,
 ): Exchange | ErrorCode {
   const headers = fields.list
-  // RFC 9112 §3.2.2: an absolute target overrides Host, also for the service behind.
+  // RFC 9112 §3.2.2: the service gets the authority of an absolute target, from which Host may differ in how it is written.
   if (target.authority !== null) setField(headers, 'Host', target.authority)
   const authority = parseAuthority(target.authority ?? fields.host)
   if (!authority) return 'bad_host'

@@ -65,6 +65,11 @@ export const headCases: readonly RequestCase[] = [
     'a Host in a name with a space behind it': 'GET / HTTP/1.1\r\nHost : a\r\n\r\n',
     'an absolute target and no Host': 'GET http://a/ HTTP/1.1\r\n\r\n',
   }),
+  ...refused('RFC 9112 §3.2.2', 400, {
+    'an absolute target and another Host': 'GET http://b/x HTTP/1.1\r\nHost: a\r\n\r\n',
+    'an absolute target and another port in Host': 'GET http://a:81/x HTTP/1.1\r\nHost: a\r\n\r\n',
+    'an absolute target and a Host that is none': 'GET http://a/x HTTP/1.1\r\nHost: a@b\r\n\r\n',
+  }),
   ...refused('RFC 9112 §2.2', 400, {
     'a bare LF behind the request line': 'GET / HTTP/1.1\nHost: a\r\n\r\n',
     'a bare LF behind a field': 'GET / HTTP/1.1\r\nHost: a\n\r\n',
@@ -112,5 +117,11 @@ export const headCases: readonly RequestCase[] = [
     '',
   ]),
   served('RFC 9112 §5.1', 'a value may be empty', get('GET /v HTTP/1.1', 'X:\r\n'), ['GET', '/v', '']),
-  served('RFC 9112 §3.2.2', 'an absolute target overrides Host', 'GET http://b/x HTTP/1.1\r\nHost: a\r\n\r\n', ['GET', '/x', '']),
+  served('RFC 9112 §3.2.2', 'an absolute target with its Host', 'GET http://b/x HTTP/1.1\r\nHost: b\r\n\r\n', ['GET', '/x', '']),
+  served(
+    'RFC 9110 §4.2.3',
+    'an absolute target with its Host, written differently',
+    'GET http://b/x HTTP/1.1\r\nHost: B:80\r\n\r\n',
+    ['GET', '/x', ''],
+  ),
 ]
