@@ -15,8 +15,8 @@ COPY --from=build --chown=node:node /app/node_modules ./node_modules
 COPY --from=build --chown=node:node /app/dist ./dist
 COPY --chown=node:node config ./config
 # The embedded registry's durable state. Mount a volume here, or what services registered is gone with the container.
-RUN mkdir /app/data && chown node:node /app/data
-VOLUME /app/data
+RUN mkdir /app/data /app/state && chown node:node /app/data /app/state
+VOLUME ["/app/data", "/app/state"]
 USER node
 # front, mesh, admin, registry, DNS. All but the first bind to loopback unless the config says otherwise.
 EXPOSE 8080 4180 8081 8500 8600/tcp 8600/udp

@@ -8,6 +8,9 @@ import type { FileDocument } from './config/file.ts'
 import { joinFleet } from './controlplane/fleet.ts'
 import { MeshDirectory } from './controlplane/mesh-directory.ts'
 import { OwnNode } from './controlplane/own-node.ts'
+import { RegistryStanding } from './controlplane/outage/registry-standing.ts'
+import { rememberRegistry } from './controlplane/outage/remember.ts'
+import type { RegistryWatches } from './controlplane/outage/remembering-registry.ts'
 import { Readiness } from './controlplane/readiness.ts'
 import { Reconciler } from './controlplane/reconciler.ts'
 import { ServiceWatches } from './controlplane/service-watches.ts'
@@ -72,19 +75,25 @@ async function startParts(base: Base): Promise<App> {
 
   const registry = await openRegistry(base)
   const gateway = new Gateway({ clock, random, logger, accessLog: cold.log.access })
-  const watches = new ServiceWatches(registry)
+  const { watches: followed, lastGood } = await rememberRegistry(registry, base)
+  const watches = new ServiceWatches(followed)
   const ownNode = new OwnNode({ registry, clock, random, logger })
   parts.defer(() => ownNode.close())
   const upstreams = new UpstreamTable({ watches, ownNode, clock, random, logger }, cold.shutdown.drainMs)
   parts.defer(() => upstreams.close())
-  const { reconciler, fileSource, kv } = followConfig(base, { gateway, upstreams, registry })
-  const directory = new MeshDirectory({ registry, upstreams, clock, hot: () => reconciler.hot }).start()
+  const { reconciler, fileSource, kv } = followConfig(base, { gateway, upstreams, registry: followed })
+  const directory = new MeshDirectory({ registry: followed, upstreams, clock, hot: () => reconciler.hot }).start()
   parts.defer(() => directory.close())
+  const onStale = (since: number | null): void => {
+    if (cold.registry.kind === 'consul' && cold.registry.ageHeader) gateway.registryStaleSince = since
+  }
+  const standing = new RegistryStanding({ contact: () => registry.contact, lastGood, clock, logger, onStale }).start()
+  parts.defer(() => standing.close())
   const readiness = new Readiness({
-    clock,
-    contact: () => registry.contact,
+    standing: () => standing.report(),
     generation: () => reconciler.generation,
-    hasReadKv: () => kv.freshSince !== null,
+    isKvSettled: () => kv.isSettled,
+    hasRoutes: () => reconciler.hot.routes.length > 0,
     unsettled: () => [...upstreams.rows].filter(({ discovery }) => !discovery.isSettled).map(({ upstream }) => upstream.name),
   })
   const { listeners, closeListeners } = await startListeners(base, gateway, directory)
@@ -109,6 +118,8 @@ async function startParts(base: Base): Promise<App> {
     tasks: () => tasks.view(),
     reload: () => fileSource.reload(),
   }
+  // Before the watches end: what they forget then is to stay on disk.
+  parts.defer(() => lastGood?.close())
   const admin = await startAdmin(cold.admin.bind, subject, logger)
   closeAdmin = () => admin.close()
   return {
@@ -142,7 +153,7 @@ async function openRegistry({ cold, parts, clock, random, logger }: Base): Promi
 
 function followConfig(
   { file, fileName, text, env, cold, parts, clock, random, logger }: Base,
-  { gateway, upstreams, registry }: { gateway: Gateway; upstreams: UpstreamTable; registry: Registry },
+  { gateway, upstreams, registry }: { gateway: Gateway; upstreams: UpstreamTable; registry: RegistryWatches },
 ): { reconciler: Reconciler; fileSource: FileSource; kv: KvSource } {
   const reconciler = new Reconciler(file, fileName, { gateway, upstreams, clock, random, logger, context: { env } })
   parts.defer(() => reconciler.close())

@@ -53,6 +53,13 @@ function upstreamSources(upstreams: UpstreamTable): readonly MetricSource[] {
       labelNames: ['upstream', 'state'],
       samples: () => [...upstreams.rows].flatMap(({ upstream }) => memberSamples(upstream.name, upstream.members)),
     },
+    {
+      name: 'meshgate_upstream_held_instances',
+      help: 'Instances that serve though the registry has dropped them, too many at once or just after it was away',
+      kind: 'gauge',
+      labelNames: ['upstream'],
+      samples: () => perUpstream(upstreams, ({ discovery }) => discovery.held),
+    },
   ]
 }
 
@@ -63,6 +70,12 @@ function controlSources({ readiness, configStatus }: MetricSubject): readonly Me
       const { ageMs } = readiness.report().registry
       return ageMs === null ? -1 : ageMs / 1000
     }),
+    gauge('meshgate_registry_stale', '1 while the registry is away and what it said last serves', () =>
+      readiness.report().registry.stale ? 1 : 0,
+    ),
+    gauge('meshgate_registry_from_disk', '1 while something serves from disk, since the registry has not told it yet', () =>
+      readiness.report().registry.fromDisk ? 1 : 0,
+    ),
     gauge('meshgate_config_generation', 'Applied configs since the start', () => configStatus().generation),
     gauge('meshgate_config_refused', 'Sources of config whose present version is refused', () => {
       const { file, entries } = configStatus()

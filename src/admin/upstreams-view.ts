@@ -15,6 +15,8 @@ export interface UpstreamView {
   readonly registryError: string | null
   /** What a request is answered now: the code and the reason; null: it is sent to an instance. */
   readonly unavailable: { readonly code: string; readonly reason: string } | null
+  /** The instances are those of a former process, since the registry has not answered this one yet. */
+  readonly fromDisk: boolean
   readonly instances: readonly InstanceView[]
 }
 
@@ -29,6 +31,7 @@ export function upstreamsView(upstreams: UpstreamTable): readonly UpstreamView[]
     panicking: upstream.members.isPanicking,
     registryError: discovery.lastError?.message ?? null,
     unavailable: unavailableBy(upstream),
+    fromDisk: discovery.isFromDisk,
     instances: discovery.view(),
   }))
 }

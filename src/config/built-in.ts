@@ -2,6 +2,7 @@ import type { ListenerLimits } from '../dataplane/limits.ts'
 import type { OutlierPolicy } from '../dataplane/upstream/outliers.ts'
 import type { DeadlinePolicy, UpstreamPolicy } from '../dataplane/upstream/policy.ts'
 import type { HealthPolicy } from '../health/policy.ts'
+import type { BrakePolicy } from './config.ts'
 
 /** What holds where the config says nothing. The reference page and the JSON Schema print these numbers. */
 export const builtIn: {
@@ -11,6 +12,7 @@ export const builtIn: {
   /** Of an upstream that wants outliers taken out and says no more. */
   readonly outlier: OutlierPolicy
   readonly health: HealthPolicy
+  readonly brake: BrakePolicy
   readonly limits: ListenerLimits
   readonly check: { readonly everyMs: number; readonly timeoutMs: number }
   readonly shutdown: { readonly graceMs: number; readonly drainMs: number }
@@ -51,6 +53,7 @@ export const builtIn: {
     healthy: 2,
     unhealthy: 3,
   },
+  brake: { aboveRatio: 0.5, holdMs: 60_000 },
   limits: {
     headBytes: 16 * 1024,
     headerCount: 100,

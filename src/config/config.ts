@@ -37,7 +37,24 @@ export type RegistryConfig =
       readonly tls: { readonly cert: string; readonly key: string } | null
       readonly enableScripts: boolean
     }
-  | { readonly kind: 'consul'; readonly address: string; readonly token: string | null; readonly datacenter: string | null }
+  | {
+      readonly kind: 'consul'
+      readonly address: string
+      readonly token: string | null
+      readonly datacenter: string | null
+      /** Folder for what the registry said last; null: nothing is kept. */
+      readonly state: string | null
+      /** Whether answers tell how old our knowledge is while the registry is away. */
+      readonly ageHeader: boolean
+    }
+
+/** When instances that the registry drops stay for a while. */
+export interface BrakePolicy {
+  /** The share of a service's instances that may leave in one update, 0 … 1; if more do, they are held. 1: nothing is ever held. */
+  readonly aboveRatio: number
+  /** For so long at the most, ms. */
+  readonly holdMs: number
+}
 
 /** Parts of a policy that a level sets; what it does not set comes from the level above. */
 export interface AttemptOverrides {
@@ -90,6 +107,7 @@ export interface UpstreamConfig {
   /** null: all are near. */
   readonly zone: ZoneConfig | null
   readonly health: HealthPolicy
+  readonly brake: BrakePolicy
 }
 
 export interface ServiceConfig {

@@ -25,6 +25,7 @@ export function resolveUpstream(name: string, own: UpstreamDeclaration, defaults
     },
     zone: zone && { own: zone.own ?? null, key: zone.key },
     health: overlay(builtIn.health, defaults.health, own.health),
+    brake: overlay(builtIn.brake, defaults.brake, own.brake),
   }
 }
 

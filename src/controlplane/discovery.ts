@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { formatAddress, type Address } from '../address.ts'
 import type { Clock, Random } from '../clock.ts'
-import type { UpstreamConfig, ZoneConfig } from '../config/config.ts'
+import type { BrakePolicy, UpstreamConfig, ZoneConfig } from '../config/config.ts'
 import type { Exclusion, MemberUpdate } from '../dataplane/upstream/members.ts'
 import type { Upstream } from '../dataplane/upstream/upstream.ts'
 import { formatDurationMs } from '../durations.ts'
@@ -10,8 +10,9 @@ import { startChecker, type Checker } from '../health/checker.ts'
 import type { HealthPolicy } from '../health/policy.ts'
 import { createProbe, probeTitle } from '../health/table.ts'
 import type { Logger } from '../logging.ts'
-import type { RegistryStatus, Watch } from '../registry/registry.ts'
-import { isCallable, registeredInstance, staticInstance, zoneOf, type Listed } from './listed.ts'
+import type { RegistryStatus } from '../registry/registry.ts'
+import { InstanceList } from './instance-list.ts'
+import { isCallable, zoneOf, type Listed } from './listed.ts'
 import type { OwnNode } from './own-node.ts'
 import type { ServiceWatches } from './service-watches.ts'
 
@@ -38,6 +39,8 @@ export interface InstanceView {
   /** What is left of its time out for failing requests, ms; null: it is not. */
   readonly ejectedForMs: number | null
   readonly registry: RegistryStatus | 'static'
+  /** The registry has dropped it, with too many others at once or just after an outage: it stays until our own probes agree. */
+  readonly held: boolean
   readonly probe: { readonly state: string; readonly detail: string; readonly sinceMs: number }
 }
 
@@ -48,27 +51,28 @@ export interface InstanceView {
 export class Discovery {
   readonly #upstream: Upstream
   readonly #deps: DiscoveryDeps
-  readonly #source: UpstreamConfig['source']
+  readonly #list: InstanceList
   readonly #checkers = new Map<string, Checker>()
-  #watch: Watch | null = null
   #health: HealthPolicy
   #zone: ZoneConfig | null
   #forgetNode: () => void = () => {}
-  #listed: readonly Listed[] | null = null
-  #lastError: GatewayError | null = null
   #published: readonly MemberUpdate[] | null = null
   readonly #waiting = new Set<() => void>()
 
   constructor(upstream: Upstream, config: UpstreamConfig, deps: DiscoveryDeps) {
     this.#upstream = upstream
     this.#deps = deps
-    this.#source = config.source
     this.#health = config.health
     this.#zone = config.zone
+    const { watches, clock, logger } = deps
+    const verdict = {
+      isEligible: (instance: Listed) => isCallable(instance) && this.#exclusionOf(instance) === null,
+      isFailing: ({ address }: Listed) => this.#checkers.get(formatAddress(address))?.state === 'unhealthy',
+    }
+    this.#list = new InstanceList({ config, watches, clock, logger, verdict, onChange: () => this.#follow() })
   }
 
   start(): this {
-    const source = this.#source
     this.#followNode()
     this.#upstream.onTrouble = (endpointKey) => this.#checkers.get(endpointKey)?.probeNow()
     this.#upstream.onEjection = (address, forMs) =>
@@ -76,24 +80,33 @@ export class Discovery {
         { event: 'endpoint.ejected', upstream: this.#upstream.name, address, forMs },
         `endpoint ejected for ${formatDurationMs(forMs)}: it failed too many requests in a row`,
       )
-    if (source.kind === 'service') this.#watch = this.#watchService(source.service)
-    else this.#list(source.instances.map(staticInstance))
+    this.#list.start()
     return this
   }
 
   /** Null: static, or the registry has not answered yet. */
   get freshSince(): number | null {
-    return this.#watch?.freshSince ?? null
+    return this.#list.freshSince
   }
 
   /** The last failure of the registry for this upstream, if nothing succeeded since. */
   get lastError(): GatewayError | null {
-    return this.#lastError
+    return this.#list.lastError
+  }
+
+  /** Whether the instances are those of a former process, since the registry has not answered this one yet. */
+  get isFromDisk(): boolean {
+    return this.#list.isFromDisk
+  }
+
+  /** How many instances stay though the registry has dropped them. */
+  get held(): number {
+    return this.#list.held
   }
 
   /** True once the instances are known and each has had its first probe: before that a "no" means "not yet". */
   get isSettled(): boolean {
-    return this.#listed !== null && [...this.#checkers.values()].every((checker) => checker.state !== 'unknown')
+    return this.#list.instances !== null && [...this.#checkers.values()].every((checker) => checker.state !== 'unknown')
   }
 
   /** Resolves when {@link isSettled} becomes true, at close, or when the caller no longer wants to wait. */
@@ -116,6 +129,10 @@ export class Discovery {
     for (const checker of this.#checkers.values()) checker.setPolicy(policy, createProbe(policy.probe))
   }
 
+  setBrake(policy: BrakePolicy): void {
+    this.#list.setBrake(policy)
+  }
+
   /** Judges anew who is near. */
   setZone(zone: ZoneConfig | null): void {
     this.#zone = zone
@@ -126,7 +143,7 @@ export class Discovery {
   view(): readonly InstanceView[] {
     const now = this.#deps.clock.monotonic()
     const called = new Set(this.#upstream.members.preferred.map(({ endpoint }) => endpoint.key))
-    return (this.#listed ?? []).map((listed) => {
+    return (this.#list.instances ?? []).map((listed) => {
       const checker = this.#checkers.get(formatAddress(listed.address))
       const ejectedForMs = this.#upstream.ejectedForMs(formatAddress(listed.address))
       const own = this.#exclusionOf(listed) ?? (ejectedForMs === null ? null : 'ejected')
@@ -141,6 +158,7 @@ export class Discovery {
         exclusion,
         ejectedForMs: ejectedForMs === null ? null : Math.round(ejectedForMs),
         registry: listed.status,
+        held: listed.held,
         probe: {
           state: checker?.state ?? 'unknown',
           detail: checker?.detail ?? '',
@@ -151,25 +169,16 @@ export class Discovery {
   }
 
   close(): void {
-    this.#watch?.close()
+    this.#list.close()
     this.#forgetNode()
     for (const checker of this.#checkers.values()) checker.close()
     this.#checkers.clear()
     this.#resolveSettled()
   }
 
-  #watchService(service: string): Watch {
-    return this.#deps.watches.watch(service, {
-      onValue: (instances) => {
-        this.#lastError = null
-        this.#list(instances.map(registeredInstance))
-      },
-      onError: (error) => void (this.#lastError = error),
-    })
-  }
-
-  #list(listed: readonly Listed[]): void {
-    this.#listed = listed
+  /** Goes on with what is listed now. */
+  #follow(): void {
+    const listed = this.#list.instances ?? []
     const wanted = new Map(listed.filter(isCallable).map(({ address }) => [formatAddress(address), address]))
     for (const [key, checker] of this.#checkers) {
       if (wanted.has(key)) continue
@@ -194,14 +203,16 @@ export class Discovery {
         const event = { event: `endpoint.${state}`, upstream: this.#upstream.name, address: key, detail }
         if (state === 'unhealthy') logger.warn(event, `endpoint unhealthy: ${detail}`)
         else logger.info(event, `endpoint ${state}: ${detail}`)
+        this.#list.judge()
         this.#publish()
       },
     })
   }
 
   #publish(): void {
-    if (!this.#listed) return
-    const next = this.#listed.filter(isCallable).map((listed) => {
+    const listedNow = this.#list.instances
+    if (!listedNow) return
+    const next = listedNow.filter(isCallable).map((listed) => {
       const { id, address, weight, tags, meta } = listed
       const exclusion = this.#exclusionOf(listed)
       const detail = exclusion === 'probe_failing' ? this.#probeReason(address) : undefined

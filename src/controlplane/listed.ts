@@ -12,14 +12,16 @@ export interface Listed {
   readonly tags: readonly string[]
   readonly meta: Readonly<Record<string, string>>
   readonly nodeMeta: Readonly<Record<string, string>>
+  /** The registry has dropped it, with too many others at once or just after an outage: it stays until our own probes agree. */
+  readonly held: boolean
 }
 
 export function registeredInstance({ id, address, weight, status, tags, meta, nodeMeta }: Instance): Listed {
-  return { id, address, weight, status, tags, meta, nodeMeta }
+  return { id, address, weight, status, tags, meta, nodeMeta, held: false }
 }
 
 export function staticInstance(instance: StaticInstance): Listed {
-  return { id: formatAddress(instance.address), ...instance, status: 'static', nodeMeta: {} }
+  return { id: formatAddress(instance.address), ...instance, status: 'static', nodeMeta: {}, held: false }
 }
 
 /** The zone of an instance; null: it names none. */

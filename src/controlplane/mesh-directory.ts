@@ -12,7 +12,7 @@ const FIRST_LOOKUP_MS = 2_000
 const registryOwnService = 'consul'
 
 export interface MeshDirectoryDeps {
-  readonly registry: Registry
+  readonly registry: Pick<Registry, 'watchServices'>
   readonly upstreams: UpstreamTable
   readonly clock: Clock
   /** The config in force: an upstream made on demand takes its defaults. */

@@ -1,5 +1,4 @@
-import type { Clock } from '../clock.ts'
-import type { RegistryContact } from '../registry/registry.ts'
+import type { StandingReport } from './outage/registry-standing.ts'
 
 /** What `/readyz` says. */
 export interface ReadinessReport {
@@ -7,28 +6,26 @@ export interface ReadinessReport {
   /** Why not; empty when ready. */
   readonly reasons: readonly string[]
   readonly generation: number
-  readonly registry: {
-    /** Since the last answer that made sense, ms; null: never. */
-    readonly ageMs: number | null
-    readonly lastError: string | null
-  }
+  readonly registry: StandingReport
   readonly draining: boolean
 }
 
 export interface ReadinessSources {
-  readonly clock: Clock
-  readonly contact: () => RegistryContact
+  readonly standing: () => StandingReport
   /** 0: no config has been applied. */
   readonly generation: () => number
-  /** Whether the config in KV has been read once. */
-  readonly hasReadKv: () => boolean
+  /** Whether the config in KV is known, or cannot be had now. */
+  readonly isKvSettled: () => boolean
+  /** Whether there is anything to serve: a gateway that has all its routes in KV waits for them. */
+  readonly hasRoutes: () => boolean
   /** Names of upstreams in use whose instances or first probes are still awaited. */
   readonly unsettled: () => readonly string[]
 }
 
 /**
- * Tells whether traffic should come here. A registry that goes away later does not make the gateway unready, since the last good members
- * still serve; its age is told instead. KV and upstreams are awaited at start only: once ready, a new one cannot take the others down.
+ * Tells whether traffic should come here. A registry that is away does not make the gateway unready if it can serve all the same: by the
+ * last good members, by those on disk, or because its upstreams are static; the age of what it knows is told instead. KV and upstreams are
+ * awaited at start only: once ready, a new one cannot take the others down.
  */
 export class Readiness {
   readonly #sources: ReadinessSources
@@ -45,29 +42,23 @@ export class Readiness {
   }
 
   report(): ReadinessReport {
-    const { clock, generation } = this.#sources
-    const contact = this.#sources.contact()
-    const reasons = this.#reasons(contact)
+    const registry = this.#sources.standing()
+    const reasons = this.#reasons(registry)
     if (reasons.length === 0) this.#started = true
-    const ageMs = contact.freshSince === null ? null : Math.round(clock.monotonic() - contact.freshSince)
-    return {
-      ready: reasons.length === 0,
-      reasons,
-      generation: generation(),
-      registry: { ageMs, lastError: contact.lastError?.message ?? null },
-      draining: this.#draining,
-    }
+    return { ready: reasons.length === 0, reasons, generation: this.#sources.generation(), registry, draining: this.#draining }
   }
 
-  #reasons(contact: RegistryContact): readonly string[] {
-    const { generation, hasReadKv, unsettled } = this.#sources
+  #reasons(registry: StandingReport): readonly string[] {
+    const { generation, isKvSettled, hasRoutes, unsettled } = this.#sources
     if (this.#draining) return ['the gateway is shutting down']
     if (generation() === 0) return ['no config has been applied yet']
     if (this.#started) return []
     const waiting = unsettled()
+    const knowsKv = isKvSettled() && (hasRoutes() || registry.ageMs !== null)
+    const waitsForRegistry = registry.ageMs === null && (waiting.length > 0 || !knowsKv)
     return [
-      ...(contact.freshSince === null ? [`the registry has not answered yet${because(contact)}`] : []),
-      ...(hasReadKv() ? [] : ['the config in KV has not been read yet']),
+      ...(waitsForRegistry ? [`the registry has not answered yet${because(registry)}`] : []),
+      ...(knowsKv ? [] : ['the config in KV has not been read yet']),
       ...(waiting.length === 0 ? [] : [`still looking up ${someOf(waiting)}`]),
     ]
   }
@@ -77,6 +68,6 @@ function someOf(names: readonly string[]): string {
   return `${names.slice(0, 10).join(', ')}${names.length > 10 ? ` and ${names.length - 10} more` : ''}`
 }
 
-function because({ lastError }: RegistryContact): string {
-  return lastError ? ` (${lastError.message})` : ''
+function because({ lastError }: StandingReport): string {
+  return lastError === null ? '' : ` (${lastError})`
 }

@@ -1,10 +1,12 @@
 import type { GatewayError } from '../errors.ts'
 import type { Instance, Registry, Watch, WatchListener } from '../registry/registry.ts'
 
+type InstanceWatches = Pick<Registry, 'watchInstances'>
+
 interface Shared {
   readonly watch: Watch
   readonly listeners: Set<WatchListener<readonly Instance[]>>
-  last: readonly Instance[] | null
+  last: { readonly value: readonly Instance[]; readonly isRemembered: boolean } | null
 }
 
 /**
@@ -12,17 +14,17 @@ interface Shared {
  * (Consul: http_max_conns_per_client, 200). A late listener gets the last value at once.
  */
 export class ServiceWatches {
-  readonly #registry: Registry
+  readonly #registry: InstanceWatches
   readonly #shared = new Map<string, Shared>()
 
-  constructor(registry: Registry) {
+  constructor(registry: InstanceWatches) {
     this.#registry = registry
   }
 
   watch(service: string, listener: WatchListener<readonly Instance[]>): Watch {
     const shared = this.#shared.get(service) ?? this.#open(service)
     shared.listeners.add(listener)
-    if (shared.last) queueMicrotask(() => shared.last && shared.listeners.has(listener) && listener.onValue(shared.last))
+    if (shared.last) queueMicrotask(() => tellLast(shared, listener))
     return {
       get freshSince() {
         return shared.watch.freshSince
@@ -34,9 +36,9 @@ export class ServiceWatches {
   #open(service: string): Shared {
     const listeners = new Set<WatchListener<readonly Instance[]>>()
     const watch = this.#registry.watchInstances(service, {
-      onValue: (value) => {
-        shared.last = value
-        for (const listener of listeners) listener.onValue(value)
+      onValue: (value, isRemembered = false) => {
+        shared.last = { value, isRemembered }
+        for (const listener of listeners) listener.onValue(value, isRemembered)
       },
       onError: (error: GatewayError) => {
         for (const listener of listeners) listener.onError(error)
@@ -52,4 +54,8 @@ export class ServiceWatches {
     shared.watch.close()
     if (this.#shared.get(service) === shared) this.#shared.delete(service)
   }
+}
+
+function tellLast({ last, listeners }: Shared, listener: WatchListener<readonly Instance[]>): void {
+  if (last && listeners.has(listener)) listener.onValue(last.value, last.isRemembered)
 }

@@ -100,6 +100,7 @@ export class UpstreamTable {
     if (!isDeepStrictEqual(running.config.policy, config.policy)) running.upstream.setPolicy(config.policy)
     if (!isDeepStrictEqual(running.config.health, config.health)) running.discovery.setHealth(config.health)
     if (!isDeepStrictEqual(running.config.zone, config.zone)) running.discovery.setZone(config.zone)
+    running.discovery.setBrake(config.brake)
     return { ...running, config }
   }
 

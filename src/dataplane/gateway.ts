@@ -48,6 +48,8 @@ interface Course {
 /** Carries exchanges to upstreams. It reads the snapshot once per exchange; whoever changes config gives it the next one whole. */
 export class Gateway {
   readonly stats = new RequestStats()
+  /** Monotonic ms since when what is known of the instances is old, if answers are to tell; null: they are not. */
+  registryStaleSince: number | null = null
   readonly #deps: GatewayDeps
   readonly #deadlines: Deadlines
   #snapshot: Snapshot = { generation: 0, routes: [], router: { find: () => null } }
@@ -187,7 +189,7 @@ export class Gateway {
       const head = { status, headers: withoutHopByHop(received) }
       const cookie = sticky?.cookieFor(destination)
       if (cookie) head.headers.push('Set-Cookie', cookie)
-      return downstreamHead(passage, head)
+      return this.#downstreamHead(passage, head)
     }
     new Forwarding({
       exchange,
@@ -229,14 +231,14 @@ export class Gateway {
     const { exchange } = passage
     const { failure = null } = reply
     const told = failure ? withProxyStatus(reply, exchange, failure) : reply
-    sendReply(exchange.downstream, told, (head) => downstreamHead(passage, head))
+    sendReply(exchange.downstream, told, (head) => this.#downstreamHead(passage, head))
     this.#accountWhenSettled(passage, { attempts: 0, endpoint: null, failure })
   }
 
   #replyWithError(passage: Passage, reply: LocalReply): void {
     const { downstream } = passage.exchange
     try {
-      sendReply(downstream, reply, (head) => downstreamHead(passage, head))
+      sendReply(downstream, reply, (head) => this.#downstreamHead(passage, head))
     } catch (error) {
       // A filter that fails on the answer must not keep the client from getting one.
       this.#deps.logger.error(
@@ -246,6 +248,12 @@ export class Gateway {
       if (downstream.started) return downstream.destroy()
       sendReply(downstream, reply, (head) => head)
     }
+  }
+
+  #downstreamHead({ exchange, filters }: Passage, head: ResponseHead): ResponseHead {
+    const since = this.registryStaleSince
+    if (since !== null) head.headers.push('Registry-Age', String(Math.floor((this.#deps.clock.monotonic() - since) / 1000)))
+    return filters.length === 0 ? head : filterHead(filters, head, exchange.request)
   }
 
   /** A filter may still be handing over the end of the answer. */
@@ -287,7 +295,3 @@ export class Gateway {
 
 /** Names in the metrics that are no routes of the config. */
 const reservedRouteNames = ['none', 'mesh', 'task']
-
-function downstreamHead({ exchange, filters }: Passage, head: ResponseHead): ResponseHead {
-  return filters.length === 0 ? head : filterHead(filters, head, exchange.request)
-}

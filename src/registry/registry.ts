@@ -21,8 +21,11 @@ export interface Instance {
 
 /** Both are called from a fresh turn of the loop, never from inside the call that started the watch. */
 export interface WatchListener<T> {
-  /** The present value: once at first success, then on each change. An empty list is a fact, not an error. */
-  onValue(value: T): void
+  /**
+   * The present value: once at first success, then on each change. An empty list is a fact, not an error. `isRemembered`: it is what a
+   * former process was told, since the registry has not answered this one yet.
+   */
+  onValue(value: T, isRemembered?: boolean): void
   /** A read failed; the last value stays valid, the watch goes on by itself with backoff. */
   onError(error: GatewayError): void
 }

@@ -20,12 +20,12 @@ export async function startAdminUnderTest(file: string, changes: Partial<AdminSu
   const registry = handRegistry()
   const plane = startControlPlane(file, { registry })
   const { gateway, upstreams, reconciler, log } = plane
-  const contact = { freshSince: systemClock.monotonic(), lastError: null }
+  const standing = { ageMs: 0, lastError: null, stale: false, fromDisk: false }
   const readiness = new Readiness({
-    clock: systemClock,
-    contact: () => contact,
+    standing: () => standing,
     generation: () => reconciler.generation,
-    hasReadKv: () => true,
+    isKvSettled: () => true,
+    hasRoutes: () => true,
     unsettled: () => [],
   })
   const source = watchConfigFile({

@@ -25,8 +25,8 @@ export function fileDocument(rest = ''): FileDocument {
 export interface HandRegistry extends Registry {
   /** Services that are watched now, in the order of opening, one entry per watch. */
   readonly watched: readonly string[]
-  /** Tells the instances of a service. */
-  list(service: string, instances: readonly Instance[]): void
+  /** Tells the instances of a service; `isRemembered`: as those of a former process. */
+  list(service: string, instances: readonly Instance[], isRemembered?: boolean): void
   listServices(names: readonly string[]): void
   /** Tells a failure to every watch. */
   fail(error: Parameters<WatchListener<unknown>['onError']>[0]): void
@@ -50,7 +50,8 @@ export function handRegistry(): HandRegistry {
     get watched() {
       return [...instances.values()]
     },
-    list: (service, found) => instances.forEach((name, listener) => name === service && listener.onValue(found)),
+    list: (service, found, isRemembered) =>
+      instances.forEach((name, listener) => name === service && listener.onValue(found, isRemembered)),
     listServices: (names) => services.forEach((listener) => listener.onValue(names)),
     fail: (error) => [...instances.keys(), ...services].forEach((listener) => listener.onError(error)),
   }

@@ -18,7 +18,7 @@ it('an instance that fails real requests is told with what is left of its time, 
   const policy = { ...builtIn.upstream, outlier: { consecutive: 1, ejectMs: 30_000, maxEjectedRatio: 1, on } }
   const upstream = new Upstream('shop', policy, { clock, random })
   const source = { kind: 'service', service: 'shop' } as const
-  const config = { name: 'shop', source, policy, zone: null, health: builtIn.health }
+  const config = { name: 'shop', source, policy, zone: null, health: builtIn.health, brake: builtIn.brake }
   const deps = { watches: new ServiceWatches(registry), ownNode: noNode, clock, random, logger: log.logger }
   const discovery = new Discovery(upstream, config, deps).start()
   context.after(() => discovery.close())

@@ -1,25 +1,26 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import type { StandingReport } from '../../src/controlplane/outage/registry-standing.ts'
 import { Readiness } from '../../src/controlplane/readiness.ts'
-import { GatewayError } from '../../src/errors.ts'
-import { ManualClock } from '../support/manual-clock.ts'
+
+const current: StandingReport = { ageMs: 0, lastError: null, stale: false, fromDisk: false }
 
 function start() {
-  const clock = new ManualClock()
   const facts = {
-    contact: { freshSince: null as number | null, lastError: null as GatewayError | null },
+    standing: { ...current, ageMs: null } as StandingReport,
     generation: 1,
-    hasReadKv: false,
+    isKvSettled: false,
+    hasRoutes: true,
     unsettled: [] as readonly string[],
   }
   const readiness = new Readiness({
-    clock,
-    contact: () => facts.contact,
+    standing: () => facts.standing,
     generation: () => facts.generation,
-    hasReadKv: () => facts.hasReadKv,
+    isKvSettled: () => facts.isKvSettled,
+    hasRoutes: () => facts.hasRoutes,
     unsettled: () => facts.unsettled,
   })
-  return { clock, facts, readiness }
+  return { facts, readiness }
 }
 
 describe('a gateway', () => {
@@ -29,42 +30,62 @@ describe('a gateway', () => {
     assert.deepEqual(readiness.report().reasons, ['no config has been applied yet'])
     facts.generation = 1
     facts.unsettled = ['shop']
-    facts.contact.lastError = new GatewayError('registry_unavailable', 'nobody listens there')
+    facts.standing = { ...facts.standing, lastError: 'nobody listens there' }
     assert.deepEqual(readiness.report().reasons, [
       'the registry has not answered yet (nobody listens there)',
       'the config in KV has not been read yet',
       'still looking up shop',
     ])
-    facts.contact = { freshSince: 0, lastError: null }
-    facts.hasReadKv = true
+    facts.standing = current
+    facts.isKvSettled = true
     assert.deepEqual(readiness.report().reasons, ['still looking up shop'])
     facts.unsettled = []
     assert.deepEqual(readiness.report(), {
       ready: true,
       reasons: [],
       generation: 1,
-      registry: { ageMs: 0, lastError: null },
+      registry: current,
       draining: false,
     })
   })
 
-  it('once ready stays so while the registry is away or a new upstream is looked up, and tells the age', async () => {
-    const { clock, facts, readiness } = start()
-    facts.contact = { freshSince: 0, lastError: null }
-    facts.hasReadKv = true
+  it('once ready stays so while the registry is away or a new upstream is looked up, and tells the age', () => {
+    const { facts, readiness } = start()
+    facts.standing = current
+    facts.isKvSettled = true
     assert.equal(readiness.report().ready, true)
-    facts.contact.lastError = new GatewayError('registry_timeout', 'no answer')
+    const away = { ageMs: 90_000, lastError: 'no answer', stale: true, fromDisk: false }
+    facts.standing = away
     facts.unsettled = ['new']
-    await clock.advance(90_000)
     const report = readiness.report()
     assert.equal(report.ready, true)
-    assert.deepEqual(report.registry, { ageMs: 90_000, lastError: 'no answer' })
+    assert.deepEqual(report.registry, away)
+  })
+
+  it('with static upstreams alone is ready though the registry is away from the start', () => {
+    const { facts, readiness } = start()
+    facts.standing = { ...facts.standing, lastError: 'nobody listens there' }
+    assert.deepEqual(readiness.report().reasons, [
+      'the registry has not answered yet (nobody listens there)',
+      'the config in KV has not been read yet',
+    ])
+    facts.isKvSettled = true
+    assert.equal(readiness.report().ready, true)
+  })
+
+  it('that has all its routes in KV waits for them', () => {
+    const { facts, readiness } = start()
+    facts.isKvSettled = true
+    facts.hasRoutes = false
+    assert.deepEqual(readiness.report().reasons, ['the registry has not answered yet', 'the config in KV has not been read yet'])
+    facts.standing = current
+    assert.equal(readiness.report().ready, true)
   })
 
   it('that shuts down is not ready any more', () => {
     const { facts, readiness } = start()
-    facts.contact = { freshSince: 0, lastError: null }
-    facts.hasReadKv = true
+    facts.standing = current
+    facts.isKvSettled = true
     readiness.report()
     readiness.startDraining()
     const { ready, reasons, draining } = readiness.report()
@@ -73,8 +94,8 @@ describe('a gateway', () => {
 
   it('names no more than ten of what it waits for', () => {
     const { facts, readiness } = start()
-    facts.contact = { freshSince: 0, lastError: null }
-    facts.hasReadKv = true
+    facts.standing = current
+    facts.isKvSettled = true
     facts.unsettled = Array.from({ length: 12 }, (_, at) => `s${at}`)
     assert.deepEqual(readiness.report().reasons, ['still looking up s0, s1, s2, s3, s4, s5, s6, s7, s8, s9 and 2 more'])
   })

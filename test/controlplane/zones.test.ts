@@ -30,6 +30,7 @@ async function start(zone: ZoneConfig, ownNodeMeta: () => Promise<Record<string,
     policy: builtIn.upstream,
     zone,
     health: builtIn.health,
+    brake: builtIn.brake,
   }
   const upstream = new Upstream('shop', config.policy, { clock, random })
   const deps = { watches: new ServiceWatches(registry), ownNode, clock, random, logger: log.logger }

@@ -49,7 +49,8 @@ export async function startGatewayProcess({
       config,
     ].join('\n'),
   )
-  const process = spawnMeshgate(['run', '--config', configFile])
+  // In its folder, so that what it keeps by default is gone with it.
+  const process = spawnMeshgate(['run', '--config', configFile], { cwd: folder })
   const stop = async (): Promise<void> => {
     await process.end('SIGTERM')
     await rm(folder, { recursive: true, force: true })

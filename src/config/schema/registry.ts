@@ -6,6 +6,7 @@ import { dns } from './dns.ts'
 import { about, bindAddress, name } from './scalars.ts'
 
 const defaultRegistryBind = '127.0.0.1:8500'
+const defaultStateFolder = './state'
 
 function token(description: string, example: string) {
   return z.string().optional().meta(about({ description, example }))
@@ -92,6 +93,27 @@ const consul = z
         }),
       ),
     datacenter: name({ description: "Datacenter to ask for. Default: the agent's own.", example: 'dc1' }).optional(),
+    state: z
+      .string()
+      .min(1, 'names no folder: write ./state, or off')
+      .optional()
+      .meta(
+        about({
+          description:
+            'Folder for what the registry said last (instances, names, KV config as it is written there), so that a gateway serves that starts while the registry is away; `off` for none. A relative one is taken from the working directory.',
+          default: defaultStateFolder,
+        }),
+      ),
+    ageHeader: z
+      .boolean()
+      .optional()
+      .meta(
+        about({
+          description:
+            'Whether answers carry `Registry-Age` while the registry is away: the whole seconds since what we know was true.',
+          default: false,
+        }),
+      ),
   })
   .meta(about({ description: 'A real Consul.', example: { address: 'http://127.0.0.1:8500' } }))
 
@@ -109,8 +131,7 @@ export const registry = z
       context.addIssue('names no registry: write embedded: {} or consul: { address: "http://127.0.0.1:8500" }')
   })
   .transform(({ embedded, consul }): RegistryConfig => {
-    if (consul)
-      return { kind: 'consul', address: consul.address, token: consul.token || null, datacenter: consul.datacenter ?? null }
+    if (consul) return consulOf(consul)
     const { token, readToken, ...rest } = embedded ?? {}
     return { ...embeddedDefaults, ...withoutUndefined(rest), token: token || null, readToken: readToken || null }
   })
@@ -120,6 +141,18 @@ export const registry = z
       example: { embedded: {} },
     }),
   )
+
+function consulOf({ address, token, datacenter, state, ageHeader }: z.output<typeof consul>): RegistryConfig {
+  const folder = state ?? defaultStateFolder
+  return {
+    kind: 'consul',
+    address,
+    token: token || null,
+    datacenter: datacenter ?? null,
+    state: folder === 'off' ? null : folder,
+    ageHeader: ageHeader ?? false,
+  }
+}
 
 /** CONSUL_HTTP_ADDR is written without a scheme by custom. */
 function consulUrl(text: string): string | null {

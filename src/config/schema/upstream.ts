@@ -6,6 +6,7 @@ import { probeTable } from '../../health/table.ts'
 import { builtIn } from '../built-in.ts'
 import type { StaticInstance } from '../config.ts'
 import { deadline, retry, timeouts } from './attempts.ts'
+import { brake } from './brake.ts'
 import { kindOrOptions, oneOf, optionsByKind } from './kinds.ts'
 import { outlier } from './outlier.ts'
 import { backup, zone } from './preference.ts'
@@ -70,6 +71,7 @@ const policy = {
       }),
     ),
   health: health.optional(),
+  brake: brake.optional(),
   timeouts: timeouts.optional(),
   retry: retry.optional(),
   deadline: deadline.optional(),

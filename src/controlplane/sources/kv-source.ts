@@ -20,6 +20,8 @@ export interface KvText {
 export interface KvSource {
   /** Monotonic ms of the oldest last success over the folders; null until each has answered. */
   readonly freshSince: number | null
+  /** Whether there is more to wait for: no folder is unknown, or the registry is away. */
+  readonly isSettled: boolean
   close(): void
 }
 
@@ -29,11 +31,12 @@ export interface KvSource {
  * every gateway then keeps the older one. Closed by the caller.
  */
 export function watchKvConfig(
-  registry: Registry,
+  registry: Pick<Registry, 'watchPrefix'>,
   prefix: string,
   listener: { onEntries(entries: readonly KvText[]): void; onError(error: GatewayError): void },
 ): KvSource {
   const found = new Map<KvFolder, readonly KvText[]>()
+  let hasFailed = false
   const folders = Object.keys(kvFolders) as KvFolder[]
   const watches = folders.map((folder) =>
     registry.watchPrefix(`${prefix}/${folder}/`, {
@@ -44,13 +47,19 @@ export function watchKvConfig(
         )
         if (found.size === folders.length) listener.onEntries([...found.values()].flat().toSorted(byLastWrite))
       },
-      onError: (error) => listener.onError(error),
+      onError: (error) => {
+        hasFailed = true
+        listener.onError(error)
+      },
     }),
   )
   return {
     get freshSince() {
       const ages = watches.map((watch) => watch.freshSince)
       return ages.includes(null) ? null : Math.min(...ages.map(Number))
+    },
+    get isSettled() {
+      return hasFailed || found.size === folders.length
     },
     close: () => watches.forEach((watch) => watch.close()),
   }
