@@ -89,6 +89,7 @@ describe('the smallest file', () => {
         healthy: 2,
         unhealthy: 3,
       },
+      brake: { aboveRatio: 0.5, holdMs: 60_000 },
     })
   })
 })
@@ -246,7 +247,20 @@ describe('other sections', () => {
 
   test('a Consul address may lack its scheme, and an empty token is none', () => {
     const { cold } = fileWith('registry: { consul: { address: "127.0.0.1:8501", token: "" } }')
-    assert.deepEqual(cold.registry, { kind: 'consul', address: 'http://127.0.0.1:8501', token: null, datacenter: null })
+    const rest = { state: './state', ageHeader: false }
+    assert.deepEqual(cold.registry, { kind: 'consul', address: 'http://127.0.0.1:8501', token: null, datacenter: null, ...rest })
+  })
+
+  test('nothing is kept of a Consul on disk if state is off', () => {
+    const { cold } = fileWith('registry: { consul: { address: "127.0.0.1:8501", state: off, ageHeader: true } }')
+    const { registry } = cold
+    assert.deepEqual(registry.kind === 'consul' && [registry.state, registry.ageHeader], [null, true])
+  })
+
+  test('a mass removal brake is filled up from the defaults', () => {
+    const text = 'defaults: { brake: { hold: 5s } }\nupstreams: { shop: { brake: { above: 100% } } }'
+    assert.deepEqual(upstreamOf(text).brake, { aboveRatio: 1, holdMs: 5_000 })
+    assert.deepEqual(upstreamOf(text, 'other').brake, { aboveRatio: 0.5, holdMs: 5_000 })
   })
 
   test('JSON is as good as YAML', () => {
