@@ -151,7 +151,7 @@ export class Agent {
   }
 
   #requireScripts(checks: readonly NewCheck[]): void {
-    if (this.#enableScripts || checks.every(({ definition }) => definition.kind !== 'script')) return
+    if (this.#enableScripts || checks.every(({ definition: { kind } }) => kind !== 'script' && kind !== 'docker')) return
     throw new Refusal(
       500,
       "Scripts are disabled on this agent from remote calls; to enable, configure 'enable_script_checks' to true",

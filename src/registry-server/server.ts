@@ -13,6 +13,7 @@ import type { DnsOptions } from './dns/options.ts'
 import { startDnsServer, type DnsServer } from './dns/server.ts'
 import { Expiry } from './expiry.ts'
 import { openHttpServer, type TlsFiles } from './http-server.ts'
+import { LogFeed } from './log-feed.ts'
 import { registerOwnNode } from './own-node.ts'
 import { Journal } from './store/journal.ts'
 import { Store } from './store/store.ts'
@@ -52,16 +53,19 @@ export interface RegistryServer {
  * `port_in_use` and `bind_failed` (the addresses), `config_unreadable` (the TLS files).
  */
 export async function startRegistryServer(options: RegistryServerOptions): Promise<RegistryServer> {
-  const { http, data, node, datacenter, enableScripts = false, tls = null, dns = null, clock, random, logger } = options
+  const { http, data, node, datacenter, enableScripts = false, tls = null, dns = null, clock, random } = options
+  const logs = new LogFeed(options.logger)
+  const { logger } = logs
   const access = new Access(options.access ?? { token: null, readToken: null })
   const store = new Store({ clock, logger, journal: data === null ? null : Journal.open(data) })
   const agent = new Agent({ store, clock, random, logger, node, address: reachable(http.host), enableScripts })
   const expiry = new Expiry({ store, agent, clock, logger })
   const blocked = new BlockedQueries({ store, clock, random })
-  const registry: Registry = { store, agent, expiry, blocked, access, answers: new AnswerCache(), datacenter, clock, random }
+  const answers = new AnswerCache()
+  const registry: Registry = { store, agent, expiry, blocked, access, answers, logs, datacenter, clock, random }
   let dnsServer: DnsServer | null = null
   try {
-    const server = openHttpServer(tls, (request, response) => dispatch(registry, logger, request, response))
+    const server = openHttpServer(tls, (request, response) => dispatch(registry, request, response))
     await registerOwnNode(store, node, agent.address)
     if (dns) dnsServer = await startDnsServer(dns, { state: store.state, node, datacenter, clock, random, logger })
     const address = await listen(server, http, 'registry.embedded.http')

@@ -37,21 +37,21 @@ test('a transaction that fails changes nothing, moves no index and wakes nobody'
 test('all operations of a transaction share one index, and each sees the ones before it', async (context) => {
   const registry = await openRegistry(context)
   const { Results } = await txn(registry, [
-    kv('set', 'a', { Value: 'MQ==', Flags: 7 }),
-    kv('get', 'a'),
-    kv('cas', 'b', { Value: 'Mg==', Index: 0 }),
-    kv('get-tree', ''),
-    kv('delete', 'a'),
-    kv('check-not-exists', 'a'),
+    kv('set', 't/a', { Value: 'MQ==', Flags: 7 }),
+    kv('get', 't/a'),
+    kv('cas', 't/b', { Value: 'Mg==', Index: 0 }),
+    kv('get-tree', 't/'),
+    kv('delete', 't/a'),
+    kv('check-not-exists', 't/a'),
   ])
   assert.deepEqual(
     Results?.map(({ KV }) => [KV?.['Key'], KV?.['Value'], KV?.['Flags']]),
     [
-      ['a', null, 7],
-      ['a', 'MQ==', 7],
-      ['b', null, 0],
-      ['a', 'MQ==', 7],
-      ['b', 'Mg==', 0],
+      ['t/a', null, 7],
+      ['t/a', 'MQ==', 7],
+      ['t/b', null, 0],
+      ['t/a', 'MQ==', 7],
+      ['t/b', 'Mg==', 0],
     ],
   )
   assert.equal(new Set(Results?.map(({ KV }) => KV?.['ModifyIndex'])).size, 1)

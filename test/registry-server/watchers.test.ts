@@ -11,6 +11,7 @@ import type { Registry } from '../../src/registry-server/api/registry.ts'
 import { matchRoute } from '../../src/registry-server/api/router.ts'
 import { Expiry } from '../../src/registry-server/expiry.ts'
 import { registerOwnNode } from '../../src/registry-server/own-node.ts'
+import { LogFeed } from '../../src/registry-server/log-feed.ts'
 import { Store } from '../../src/registry-server/store/store.ts'
 import { ManualClock, settle } from '../support/manual-clock.ts'
 
@@ -50,6 +51,7 @@ class CountedRegistry {
       blocked: new BlockedQueries({ store, clock, random }),
       access: new Access({ token: null, readToken: null }),
       answers: new AnswerCache(),
+      logs: new LogFeed(silentLogger),
       datacenter: 'dc1',
       clock,
       random,

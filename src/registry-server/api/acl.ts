@@ -43,4 +43,6 @@ export const aclRoutes: Readonly<Record<string, Route>> = {
   '/v1/acl/token/': one,
   '/v1/agent/token/': { PUT: off },
   '/v1/internal/acl/authorize': { POST: off },
+  // Only somebody with a token may profile an agent of Consul.
+  '/debug/pprof/': { GET: off },
 }

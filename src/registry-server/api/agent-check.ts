@@ -40,7 +40,8 @@ function reportAs(status: CheckStatus): Handler {
   }
 }
 
-const updateFields = object({ Status: text, Output: text, CheckID: text }, { ignoreUnknown: true })
+// What clients of later versions send is taken and has no effect.
+const updateFields = object({ Status: text, Output: text, CheckID: text, Namespace: text, Partition: text })
 
 export const updateCheck: Handler = async ({ agent }, { rest: id, body }) => {
   const { Status: status = '', Output: output = '' } = decodeBody(body, updateFields)

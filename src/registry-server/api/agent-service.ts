@@ -72,7 +72,7 @@ export const nodeMaintenance: Handler = async ({ agent }, request) => {
 
 function parseEnable({ query }: ApiRequest): boolean {
   const value = query.get('enable')
-  if (!value) throw new Refusal(400, 'Missing value for enable')
+  if (value === null) throw new Refusal(400, 'Missing value for enable')
   if (['1', 't', 'T', 'true', 'TRUE', 'True'].includes(value)) return true
   if (['0', 'f', 'F', 'false', 'FALSE', 'False'].includes(value)) return false
   throw new Refusal(400, `Invalid value for enable: ${JSON.stringify(value)}`)

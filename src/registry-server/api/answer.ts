@@ -9,6 +9,8 @@ export interface Answer {
   readonly body: string | Uint8Array
   /** Names and values in turn. */
   readonly headers: readonly string[]
+  /** Sends what comes, for as long as the client stays, in the place of a body; returns how to stop. */
+  readonly follow?: (send: (text: string) => void) => () => void
 }
 
 const json = ['Content-Type', 'application/json'] as const
@@ -46,12 +48,12 @@ export function readHeaders(index: bigint, consistency?: string): string[] {
   return headers
 }
 
-// Below this, compressing costs more than it saves.
 /** A text as it can be a header's value: UTF-8 bytes as Go sends them, and blanks for what would end the line. */
 export function headerText(text: string): string {
   return Buffer.from(text.replace(/[\p{Cc}]/gu, ' ')).toString('latin1')
 }
 
+// Below this, compressing costs more than it saves.
 const smallestGzipBytes = 256
 
 /** Whether a client takes gzip: it is named, and not with a weight of 0. */
@@ -60,7 +62,9 @@ export function wantsGzip(acceptEncoding: string | undefined): boolean {
   return acceptEncoding.split(',').some((coding) => /^\s*gzip\s*(?:;\s*q\s*=\s*(?:0\.0*[1-9]\d*|1(?:\.0*)?))?\s*$/i.test(coding))
 }
 
-export function sendAnswer(response: ServerResponse, { status, body, headers }: Answer, acceptsGzip = false): void {
+export function sendAnswer(response: ServerResponse, answer: Answer, acceptsGzip = false): void {
+  if (answer.follow) return sendFollowed(response, answer, answer.follow)
+  const { status, body, headers } = answer
   const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length
   if (!acceptsGzip || length < smallestGzipBytes || headers.includes('application/x-gzip')) {
     response.writeHead(status, [...headers, 'Vary', 'Accept-Encoding', 'Content-Length', String(length)])
@@ -73,4 +77,16 @@ export function sendAnswer(response: ServerResponse, { status, body, headers }: 
     response.writeHead(status, [...headers, ...coding])
     response.end(packed)
   })
+}
+
+// What a client that reads slowly may have waiting; what comes beyond it is dropped.
+const mostWaitingBytes = 1024 * 1024
+
+function sendFollowed(response: ServerResponse, { status, headers }: Answer, follow: NonNullable<Answer['follow']>): void {
+  response.writeHead(status, [...headers, 'Vary', 'Accept-Encoding'])
+  response.flushHeaders()
+  const stop = follow((text) => {
+    if (response.writableLength < mostWaitingBytes) response.write(text)
+  })
+  response.once('close', stop)
 }

@@ -14,7 +14,7 @@ const serviceShape = {
   Service: text,
   Tags: listOf(text),
   Address: text,
-  TaggedAddresses: mapOf(object({ Address: text, Port: integer })),
+  TaggedAddresses: mapOf(object({ Address: text, Port: integer }), 'map[string]structs.ServiceAddress'),
   Meta: mapOf(text),
   Port: integer,
   Weights: object({ Passing: integer, Warning: integer }),
@@ -33,7 +33,7 @@ const definitionShape = {
   Timeout: anything,
   DeregisterCriticalServiceAfter: anything,
   HTTP: text,
-  Header: mapOf(listOf(text)),
+  Header: mapOf(listOf(text), 'map[string][]string'),
   Method: text,
   Body: text,
   TLSSkipVerify: flag,
@@ -133,7 +133,13 @@ export function checkRow(node: string, given: GivenCheck): Unindexed<CheckRow> {
     serviceId,
     serviceName: '',
     serviceTags: [],
-    type: given.Type ?? '',
+    type: given.Type || typeOf(definition),
     ...(kept.length > 0 ? { definition: Object.fromEntries(kept) } : {}),
   }
+}
+
+/** A definition that says how often it is looked has a type of its own. */
+function typeOf({ Interval: interval, HTTP: http, TCP: tcp }: Decoded<typeof definitionShape> = {}): string {
+  if (!interval) return ''
+  return http ? 'http' : tcp ? 'tcp' : ''
 }

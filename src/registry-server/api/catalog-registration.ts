@@ -1,7 +1,7 @@
 import { Refusal } from '../refusal.ts'
 import { serfCheckId } from '../own-node.ts'
 import { findNode, isSameName } from '../store/catalog-reads.ts'
-import { putCheck, putNode, putService, removeCheck, removeNode, removeService } from '../store/catalog.ts'
+import { checkWithoutId, putCheck, putNode, putService, removeCheck, removeNode, removeService } from '../store/catalog.ts'
 import type { CheckRow } from '../store/rows.ts'
 import { nodeKey, type Transaction } from '../store/state.ts'
 import type { Store } from '../store/store.ts'
@@ -20,7 +20,7 @@ const registration = object(
     Datacenter: text,
     Service: serviceFields,
     Check: checkFields,
-    Checks: listOf(checkFields),
+    Checks: listOf(checkFields, 'structs.HealthChecks'),
     SkipNodeUpdate: flag,
     Token: text,
     WriteRequest: anything,
@@ -100,6 +100,7 @@ function ownCheck(node: string, given: GivenCheck): Omit<CheckRow, 'createIndex'
 }
 
 function insertCheck(transaction: Transaction, check: Omit<CheckRow, 'createIndex' | 'modifyIndex'>): void {
+  if (check.id === '') throw new Refusal(500, `failed inserting check: ${checkWithoutId} on node ${JSON.stringify(check.node)}`)
   const service = transaction.state.services.get(nodeKey(check.node, check.serviceId))
   if (check.serviceId !== '' && !service) {
     throw new Refusal(500, `failed inserting check: Missing service registration on node ${JSON.stringify(check.node)}`)

@@ -9,7 +9,7 @@ const shape = {
   Status: text,
   ScriptArgs: listOf(text),
   HTTP: text,
-  Header: mapOf(listOf(text)),
+  Header: mapOf(listOf(text), 'map[string][]string'),
   Method: text,
   Body: text,
   TCP: text,
@@ -132,6 +132,7 @@ function kindOf(given: GivenCheck): Pick<CheckDefinition, 'kind' | 'target'> {
   if (given.HTTP) return { kind: 'http', target: given.HTTP }
   if (given.TCP) return { kind: 'tcp', target: given.TCP }
   if (given.GRPC) return { kind: 'grpc', target: given.GRPC }
+  if (given.ScriptArgs?.length && given.DockerContainerID) return { kind: 'docker', target: given.DockerContainerID }
   if (given.ScriptArgs?.length) return { kind: 'script', target: '' }
   return { kind: 'alias', target: given.AliasService ?? '' }
 }

@@ -12,6 +12,8 @@ export interface ObjectOptions {
   readonly aliases?: Readonly<Record<string, string>>
   /** Whether unknown fields pass; by default they are refused. */
   readonly ignoreUnknown?: boolean
+  /** Lists of which a null is one without items, and not one that is not there. */
+  readonly emptyIfNull?: readonly string[]
   /** The name that Go's decoder has for the object, in its sentences. */
   readonly goName?: string
 }
@@ -37,7 +39,7 @@ export function decodeBody<T>(body: Buffer, decode: Decode<T>, options: BodyOpti
 /** An object whose field names are matched without case; null fields are fields that are not there. */
 export function object<S extends Shape>(
   shape: S,
-  { aliases = {}, ignoreUnknown = false, goName = '' }: ObjectOptions = {},
+  { aliases = {}, ignoreUnknown = false, emptyIfNull = [], goName = '' }: ObjectOptions = {},
 ): Decode<Decoded<S>> {
   const names = new Map([...Object.entries(aliases), ...Object.keys(shape).map((name) => [name.toLowerCase(), name] as const)])
   return (value, field) => {
@@ -54,6 +56,7 @@ export function object<S extends Shape>(
         throw new DecodeProblem(`json: unknown field ${JSON.stringify(given)}`)
       }
       if (inner !== null) decoded[name] = decode(inner, `${path}.${name}`)
+      else if (emptyIfNull.includes(name)) decoded[name] = []
     }
     return decoded as Decoded<S>
   }
@@ -111,7 +114,7 @@ export const durationNs: Decode<number> = (value, field) => {
 export const anything: Decode<unknown> = (value) => value
 
 /** `goType` is the name of the list's type in Go's sentences. */
-export function listOf<T>(item: Decode<T>, goType = 'slice'): Decode<readonly T[]> {
+export function listOf<T>(item: Decode<T>, goType = '[]string'): Decode<readonly T[]> {
   return (value, field) => {
     if (value === null) return []
     if (!Array.isArray(value)) throw mismatch(value, field, goType)
@@ -120,11 +123,11 @@ export function listOf<T>(item: Decode<T>, goType = 'slice'): Decode<readonly T[
 }
 
 /** Maps are kept as Go writes them: sorted by key. */
-export function mapOf<T>(item: Decode<T>): Decode<Readonly<Record<string, T>>> {
+export function mapOf<T>(item: Decode<T>, goType = 'map[string]string'): Decode<Readonly<Record<string, T>>> {
   return (value, field) => {
-    if (!isRecord(value)) throw mismatch(value, field, 'map')
+    if (!isRecord(value)) throw mismatch(value, field, goType)
     const entries = Object.entries(value).toSorted(([a], [b]) => compareBytes(a, b))
-    return Object.fromEntries(entries.map(([key, inner]) => [key, item(inner, `${field}.${key}`)]))
+    return Object.fromEntries(entries.map(([key, inner]) => [key, item(inner, field)]))
   }
 }
 
@@ -153,6 +156,8 @@ function parseJson(source: string, isExact: boolean): unknown {
       ? JSON.parse(source, exactly as (key: string, value: unknown) => unknown)
       : JSON.parse(source)
   } catch {
+    const first = firstValue(source)
+    if (first.length < source.trimEnd().length) return parseJson(first, isExact)
     // The reason is found again below, in the words that clients of Consul know.
     throw new DecodeProblem(isCutOff(source) ? 'unexpected EOF' : 'invalid character in JSON value')
   }
@@ -160,6 +165,17 @@ function parseJson(source: string, isExact: boolean): unknown {
 
 function exactly(_: string, value: unknown, { source }: { source?: string }): unknown {
   return typeof value === 'number' && source && /^-?\d+$/.test(source) && !Number.isSafeInteger(value) ? BigInt(source) : value
+}
+
+/** The list or object that a text begins with. Go's decoder reads one value, and does not look at what follows it. */
+function firstValue(source: string): string {
+  let depth = 0
+  for (const { 0: token, index } of source.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{}]/gs)) {
+    if (token === '{' || token === '[') depth++
+    else if (token === '}' || token === ']') depth--
+    if (depth <= 0) return token === '}' || token === ']' ? source.slice(0, index + 1) : source
+  }
+  return source
 }
 
 /** Whether a broken JSON text only lacks its end: a string, a list or an object is still open. */

@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { messageOf } from '../../errors.ts'
-import type { Logger } from '../../logging.ts'
 import { Refusal } from '../refusal.ts'
 import { refusalAnswer, sendAnswer, textAnswer, wantsGzip, type Answer } from './answer.ts'
 import { readBody, type ApiRequest } from './api-request.ts'
@@ -14,7 +13,9 @@ const noQuery = new URLSearchParams()
 const empty = (status: number): Answer => ({ status, body: '', headers: [] })
 
 /** Answers one HTTP request, whatever it is and whatever goes wrong. */
-export function dispatch(registry: Registry, logger: Logger, request: IncomingMessage, response: ServerResponse): void {
+export function dispatch(registry: Registry, request: IncomingMessage, response: ServerResponse): void {
+  const { logger } = registry.logs
+  if (logger.isLevelEnabled('debug')) tellOf(registry, request, response)
   const fail = (error: unknown): void => {
     if (response.headersSent || response.destroyed) return response.destroy() && undefined
     if (error instanceof Refusal) return sendAnswer(response, refusalAnswer(error))
@@ -38,7 +39,7 @@ function answerOf(registry: Registry, request: IncomingMessage, response: Server
   const path = decodePath(rawPath)
   // Consul: its first page does not look at the method.
   const method = path === '/' ? 'GET' : sent
-  if (path === null) return empty(400)
+  if (path === null) return /%(?![0-9a-fA-F]{2})/.test(rawPath) ? textAnswer(400, '400 Bad Request') : empty(400)
   if (!registry.access.allows(request, path, question < 0 ? '' : target.slice(question + 1)))
     return textAnswer(403, 'Permission denied')
   const redirect = redirectOf(path)
@@ -93,4 +94,18 @@ function moved(method: string, path: string, query: string): Answer {
 
 function allowed(route: Route): string {
   return ['OPTIONS', ...Object.keys(route)].join(',')
+}
+
+/** Logs a request when it has been answered; without its query, where a token may stand. */
+function tellOf({ clock, logs }: Registry, { method, url = '/' }: IncomingMessage, response: ServerResponse): void {
+  const path = url.split('?', 1)[0] ?? ''
+  const since = clock.monotonic()
+  response.once('finish', () => {
+    const { statusCode: status } = response
+    const durationMs = Math.round(clock.monotonic() - since)
+    logs.logger.debug(
+      { event: 'registry.request', method, path, status, durationMs },
+      `${method} ${path}: ${status} after ${durationMs} ms`,
+    )
+  })
 }

@@ -1,6 +1,7 @@
 import { Refusal } from '../refusal.ts'
 import { jsonAnswer } from './answer.ts'
-import { requireDc } from './read-options.ts'
+import { decodeBody, durationNs, object } from './decode.ts'
+import { parseUint64, requireDc } from './read-options.ts'
 import type { Handler } from './registry.ts'
 import { peerAddress, version } from './status.ts'
 
@@ -68,7 +69,19 @@ export const autopilotConfiguration: Handler = ({ datacenter }, { query, isPrett
 }
 
 /** There are no servers to look after, so what is set has no effect. */
-export const setAutopilotConfiguration: Handler = (_, { isPretty }) => jsonAnswer(true, isPretty)
+export const setAutopilotConfiguration: Handler = (_, { query, body, isPretty }) => {
+  decodeBody(body, autopilotFields, { refusal: 'Bad request: Error parsing autopilot config' })
+  const cas = query.get('cas')
+  if (cas !== null && parseUint64(cas) === null) {
+    throw new Refusal(
+      400,
+      `Bad request: Error parsing cas value: strconv.ParseUint: parsing ${JSON.stringify(cas)}: invalid syntax`,
+    )
+  }
+  return jsonAnswer(true, isPretty)
+}
+
+const autopilotFields = object({ LastContactThreshold: durationNs, ServerStabilizationTime: durationNs }, { ignoreUnknown: true })
 
 export const keyring: Handler = ({ agent, datacenter }) => {
   const reasons = [

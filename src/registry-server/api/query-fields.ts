@@ -107,6 +107,9 @@ export function queryView({ service, template, dnsTtl, ...query }: QueryRow): ob
 function requireService({ service, dnsTtl }: Pick<QueryRow, 'service' | 'dnsTtl'>): void {
   if (service.name === '') throw invalid('Must provide a Service name to query')
   if (service.failover.NearestN < 0) throw invalid(`Bad NearestN '${service.failover.NearestN}', must be >= 0`)
+  if (service.nodeMeta && Object.hasOwn(service.nodeMeta, '')) {
+    throw invalid(`Couldn't load metadata pair ('', '${service.nodeMeta['']}'): Key cannot be blank`)
+  }
   if (dnsTtl === '') return
   const ttlNs = parseGoDurationNs(dnsTtl)
   if (typeof ttlNs === 'string') throw invalid(`Bad DNS TTL '${dnsTtl}': ${ttlNs}`)

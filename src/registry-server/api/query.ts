@@ -27,8 +27,12 @@ export const getQuery: Handler = (registry, request) => {
   const { rest: id, query } = request
   parseReadOptions(query, registry.datacenter)
   requireQueryId(id)
-  if (!registry.store.state.queries.get(id)) return textAnswer(404, 'Query not found')
-  return readQueries(registry, request, () => [registry.store.state.queries.get(id)].filter((row) => row !== undefined))
+  const { queries } = registry.store.state
+  const find = (): readonly QueryRow[] | null => {
+    const row = queries.get(id)
+    return row === undefined ? null : [row]
+  }
+  return find() === null ? notFound : readQueries(registry, request, find)
 }
 
 export const updateQuery: Handler = async ({ store, datacenter }, request) => {
@@ -61,17 +65,21 @@ function onlyRead({ rest, method }: ApiRequest): Answer | null {
   return /\/(?:execute|explain)$/.test(rest) ? textAnswer(405, `method ${method} not allowed`, ['Allow', 'GET']) : null
 }
 
-function readQueries(registry: Registry, request: ApiRequest, find: () => readonly QueryRow[]): Answer | Promise<Answer> {
+const notFound = textAnswer(404, 'Query not found')
+
+function readQueries(registry: Registry, request: ApiRequest, find: () => readonly QueryRow[] | null): Answer | Promise<Answer> {
   const { store, blocked, datacenter } = registry
   const options = parseReadOptions(request.query, datacenter, { duringRead: true })
+  // A query may be deleted while somebody waits for it to change.
+  const answer = (index: bigint): Answer => {
+    const rows = find()
+    return rows === null ? notFound : jsonAnswer(rows.map(queryView), request.isPretty, readHeaders(index, options.consistency))
+  }
   return blocked.answer(request, options, {
     topics: ['queries'],
     read: () => {
       const index = store.state.index('queries')
-      return {
-        index,
-        answer: () => jsonAnswer(find().map(queryView), request.isPretty, readHeaders(index, options.consistency)),
-      }
+      return { index, answer: () => answer(index) }
     },
   })
 }

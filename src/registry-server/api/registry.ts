@@ -2,6 +2,7 @@ import type { Clock, Random } from '../../clock.ts'
 import type { Access } from '../access.ts'
 import type { Agent } from '../agent.ts'
 import type { Expiry } from '../expiry.ts'
+import type { LogFeed } from '../log-feed.ts'
 import type { Store } from '../store/store.ts'
 import type { AnswerCache } from './answer-cache.ts'
 import type { Answer } from './answer.ts'
@@ -16,6 +17,7 @@ export interface Registry {
   readonly blocked: BlockedQueries
   readonly access: Access
   readonly answers: AnswerCache
+  readonly logs: LogFeed
   readonly datacenter: string
   readonly clock: Clock
   readonly random: Random

@@ -13,11 +13,11 @@ const serviceFields = object(
     Address: text,
     Port: integer,
     Meta: mapOf(text),
-    TaggedAddresses: mapOf(object({ Address: text, Port: integer })),
+    TaggedAddresses: mapOf(object({ Address: text, Port: integer }), 'map[string]structs.ServiceAddress'),
     EnableTagOverride: flag,
     Weights: object({ Passing: integer, Warning: integer }),
     Check: serviceCheckFields,
-    Checks: listOf(serviceCheckFields),
+    Checks: listOf(serviceCheckFields, 'structs.CheckTypes'),
     Kind: text,
     // Taken and without effect: access control, the service mesh, and what clients of later versions send.
     Token: text,
@@ -31,6 +31,9 @@ const serviceFields = object(
   },
   { aliases: { tagged_addresses: 'TaggedAddresses', enable_tag_override: 'EnableTagOverride' } },
 )
+
+// RFC 2782: the weight of an SRV record has 16 bits.
+const greatestWeight = 65_535
 
 export interface ServiceRegistration {
   readonly service: NewService
@@ -46,6 +49,9 @@ export function parseServiceRegistration(body: Buffer): ServiceRegistration {
   const weights = { Passing: given.Weights?.Passing ?? 1, Warning: given.Weights?.Warning ?? 1 }
   if (weights.Passing < 1) throw new Refusal(400, 'Invalid Weights: Passing must be greater than 0')
   if (weights.Warning < 0) throw new Refusal(400, 'Invalid Weights: Warning must be greater or equal than 0')
+  if (Math.max(weights.Passing, weights.Warning) > greatestWeight) {
+    throw new Refusal(400, `Invalid Weights: DNS Weight must be between 0 and ${greatestWeight}`)
+  }
   requireMeta(meta)
   const id = given.ID || name
   const checks = [...(given.Check && !isEmptyCheck(given.Check) ? [given.Check] : []), ...(given.Checks ?? [])]

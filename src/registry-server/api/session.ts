@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { Refusal } from '../refusal.ts'
+import { serfCheckId } from '../own-node.ts'
 import { findNode } from '../store/catalog-reads.ts'
 import { requireSessionId } from '../store/kv.ts'
 import type { SessionRow } from '../store/rows.ts'
@@ -14,9 +15,11 @@ import type { Handler } from './registry.ts'
 const defaultLockDelayNs = 15e9
 const [shortestTtlNs, longestTtlNs] = [10e9, 86_400e9]
 
-/** A duration; a number below 1000 counts seconds and not ns (Consul: session create). */
-const lockDelay: Decode<number> = (value, field) =>
-  typeof value === 'number' && value < 1000 ? value * 1e9 : durationNs(value, field)
+/** A duration; what is below 1000 ns counts seconds, for clients that send a number of them (Consul: session create). */
+const lockDelay: Decode<number> = (value, field) => {
+  const ns = durationNs(value, field)
+  return ns < 1000 ? Math.trunc(ns) * 1e9 : ns
+}
 
 const sessionFields = object(
   {
@@ -27,10 +30,10 @@ const sessionFields = object(
     Behavior: text,
     NodeChecks: listOf(text),
     Checks: listOf(text),
-    ServiceChecks: listOf(object({ ID: text, Namespace: text }, { ignoreUnknown: true })),
+    ServiceChecks: listOf(object({ ID: text, Namespace: text }, { ignoreUnknown: true }), '[]structs.ServiceCheck'),
     ID: anything,
   },
-  { ignoreUnknown: true },
+  { ignoreUnknown: true, emptyIfNull: ['NodeChecks', 'Checks'] },
 )
 
 export const createSessionOf: Handler = async ({ store, agent, datacenter }, request) => {
@@ -100,9 +103,18 @@ function parseSession(body: Buffer, ownNode: string): NewSession {
     behavior: parseBehavior(given.Behavior ?? ''),
     ttl,
     ttlMs: ttlNs / 1e6,
-    nodeChecks: given.Checks ?? given.NodeChecks ?? ['serfHealth'],
+    ...checksOf(given.NodeChecks, given.Checks),
     serviceChecks: given.ServiceChecks?.map(({ ID = '', Namespace = '' }) => ({ ID, Namespace })) ?? null,
   }
+}
+
+/** Clients from before `NodeChecks` name `Checks`: these count beside the others. An empty list of either means none at all. */
+function checksOf(
+  nodeChecks: readonly string[] = [serfCheckId],
+  checks?: readonly string[],
+): Pick<NewSession, 'nodeChecks' | 'checks'> {
+  if (nodeChecks.length === 0 || checks?.length === 0) return { nodeChecks: [] }
+  return checks === undefined ? { nodeChecks } : { nodeChecks, checks }
 }
 
 function parseTtlNs(ttl: string): number {
@@ -131,6 +143,7 @@ function view(session: SessionRow): object {
     TTL: session.ttl,
     NodeChecks: session.nodeChecks,
     ServiceChecks: session.serviceChecks,
+    Checks: session.checks,
     CreateIndex: session.createIndex,
     ModifyIndex: session.modifyIndex,
   }

@@ -26,14 +26,17 @@ import {
 import { coordinateDatacenters, coordinateNode, coordinateNodes, updateCoordinate } from './coordinate.ts'
 import { fireEvent, listEvents } from './event.ts'
 import { healthChecks, healthConnect, healthIngress, healthNode, healthService, healthState } from './health.ts'
+import { agentMonitor } from './monitor.ts'
 import { deleteKv, getKv, putKv } from './kv.ts'
 import {
   applyConfigEntry,
+  authorize,
   checkIntention,
   configEntries,
   connectOff,
   connectOffToReads,
   deleteConfigEntry,
+  discoveryChain,
   gatewayServices,
   intentionMissing,
   intentions,
@@ -54,7 +57,7 @@ import { createSessionOf, destroySession, renewSession, sessionInfo, sessionList
 import { restoreSnapshot, saveSnapshot } from './snapshot.ts'
 import { root, statusLeader, statusPeers } from './status.ts'
 import { runTxn } from './txn.ts'
-import { uiNode, uiNodes, uiServices } from './ui.ts'
+import { uiGatewayServices, uiNode, uiNodes, uiServices } from './ui.ts'
 
 /** Bodies that may be larger than the others, or whose limit has a name of its own. */
 export const bodyLimits: ReadonlyMap<string, BodyLimit> = new Map([
@@ -106,13 +109,14 @@ export const routes: Readonly<Record<string, Route>> = {
   '/v1/health/node/': checked(namespaceThenRead, { GET: healthNode }),
   '/v1/agent/metrics': { GET: agentMetrics },
   '/v1/agent/host': { GET: agentHost },
+  '/v1/agent/monitor': { GET: agentMonitor },
   '/v1/agent/reload': { PUT: reloadAgent },
   '/v1/agent/leave': { PUT: leaveAgent },
   '/v1/agent/join/': { PUT: joinAgent },
   '/v1/agent/force-leave/': { PUT: forceLeave },
   '/v1/agent/health/service/id/': checked([namespace], { GET: serviceHealthById }),
   '/v1/agent/health/service/name/': checked([namespace], { GET: serviceHealthByName }),
-  '/v1/agent/connect/authorize': { POST: connectOff },
+  '/v1/agent/connect/authorize': { POST: authorize },
   '/v1/agent/connect/ca/roots': { GET: connectOff },
   '/v1/agent/connect/ca/leaf/': { GET: connectOff },
   '/v1/catalog/register': checked([namespace], { PUT: catalogRegister }),
@@ -139,8 +143,9 @@ export const routes: Readonly<Record<string, Route>> = {
   '/v1/connect/intentions/match': checked(read, { GET: matchIntentions }),
   '/v1/connect/intentions/check': checked(read, { GET: checkIntention }),
   '/v1/connect/intentions/': { GET: intentionMissing, PUT: connectOff, DELETE: connectOff },
-  '/v1/discovery-chain/': { ...checked(readThenNamespace, { GET: connectOffToReads }), POST: connectOffToReads },
+  '/v1/discovery-chain/': { ...checked(readThenNamespace, { GET: discoveryChain }), POST: discoveryChain },
   '/v1/internal/ui/services': checked(readThenNamespace, { GET: uiServices }),
+  '/v1/internal/ui/gateway-services-nodes/': checked(readThenNamespace, { GET: uiGatewayServices }),
   '/v1/internal/ui/nodes': checked(readThenNamespace, { GET: uiNodes }),
   '/v1/internal/ui/node/': checked(readThenNamespace, { GET: uiNode }),
   '/v1/operator/raft/configuration': checked(read, { GET: raftConfiguration }),

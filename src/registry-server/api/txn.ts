@@ -3,7 +3,7 @@ import { applyTxn, readTxn, type TxnOutcome } from '../store/txn.ts'
 import { jsonAnswer, type Answer } from './answer.ts'
 import { maxBodyBytes, type ApiRequest } from './api-request.ts'
 import { decodeBody } from './decode.ts'
-import { requireDc } from './read-options.ts'
+import { parseConsistency, requireDc } from './read-options.ts'
 import type { Handler } from './registry.ts'
 import { opsOf, txnFields, type GivenOp } from './txn-fields.ts'
 import { txnResultView } from './txn-views.ts'
@@ -14,6 +14,7 @@ const mostOps = 64
 /** Runs several operations on keys, nodes, services and checks: all of them, or none. */
 export const runTxn: Handler = async ({ store, datacenter }, request) => {
   const given = decodeBody(request.body, txnFields, { refusal: 'Failed to parse body', isExact: true })
+  parseConsistency(request.query)
   requireDc(request.query, datacenter)
   if (given.length > mostOps) {
     throw new Refusal(413, `Transaction contains too many operations (${given.length} > ${mostOps})`)

@@ -2,6 +2,7 @@ import { Refusal } from '../refusal.ts'
 import { findNode } from '../store/catalog-reads.ts'
 import type { CheckRow, NodeRow } from '../store/rows.ts'
 import { nodeKey, type State } from '../store/state.ts'
+import { jsonAnswer, readHeaders } from './answer.ts'
 import { cachedRead } from './catalog-query.ts'
 import { serviceFields } from './filter/fields.ts'
 import type { Filter } from './filter/filter.ts'
@@ -52,6 +53,12 @@ export const uiNode: Handler = (registry, request) => {
       return node ? nodeSummary(state, node) : null
     },
   })
+}
+
+/** Gateways of Consul's service mesh stand before no services here. */
+export const uiGatewayServices: Handler = (registry, { query, isPretty }) => {
+  requireDc(query, registry.datacenter)
+  return jsonAnswer([], isPretty, readHeaders(1n))
 }
 
 function summaryOf(state: State, name: string, isWanted: Filter): object | null {

@@ -31,6 +31,8 @@ const probes: Readonly<Record<Exclude<CheckDefinition['kind'], 'ttl' | 'alias'>,
   tcp: probeTcp,
   grpc: probeGrpc,
   script: probeScript,
+  // What is meant to run inside a container must not run outside of it.
+  docker: async () => ({ status: 'critical', output: 'Docker checks are not run by this registry' }),
 }
 
 const scriptsAreOff: Probe = async () => ({ status: 'critical', output: 'Scripts are disabled on this agent' })

@@ -4,6 +4,9 @@ import type { CheckRow, NodeRow, ServiceRow } from './rows.ts'
 import { endSession, endSessionsOfCheck } from './sessions.ts'
 import { nodeKey, serviceIndexName, type Transaction } from './state.ts'
 
+/** What Consul says of a check that has neither an id nor a name. */
+export const checkWithoutId = 'failed inserting check: object missing primary index'
+
 type Unindexed<Row> = Omit<Row, 'createIndex' | 'modifyIndex'>
 
 /** Registers a node or changes it; every service on it counts as changed. An identical registration changes nothing. */
@@ -49,6 +52,7 @@ export function removeService(transaction: Transaction, node: string, id: string
 /** Registers a check or reports its status. A check that turns critical ends the sessions that depend on it. */
 export function putCheck(transaction: Transaction, check: Unindexed<CheckRow>): void {
   const { checks, services } = transaction.state
+  if (check.id === '') throw new Refusal(500, checkWithoutId)
   const key = nodeKey(check.node, check.id)
   if (check.serviceId !== '' && !services.get(nodeKey(check.node, check.serviceId))) {
     throw new Refusal(500, 'Missing service registration')

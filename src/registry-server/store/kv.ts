@@ -104,8 +104,12 @@ export function unlockKey(transaction: Transaction, row: KvRow): void {
 
 /** Refuses what cannot be a session id, as Consul's UUID index does. */
 export function requireSessionId(id: string, duringRead = false): void {
-  if (id.length === 36) return
-  throw new Refusal(500, 'failed session lookup: index error: UUID must be 36 characters', { duringRead })
+  const wrong = /[^0-9a-f-]/i.exec(id)?.[0]
+  if (id.length === 36 && wrong === undefined) return
+  const code = wrong?.codePointAt(0)?.toString(16).toUpperCase().padStart(4, '0')
+  const problem =
+    id.length === 36 ? `Invalid UUID: encoding/hex: invalid byte: U+${code} '${wrong}'` : 'UUID must be 36 characters'
+  throw new Refusal(500, `failed session lookup: index error: ${problem}`, { duringRead })
 }
 
 function store(transaction: Transaction, entry: Omit<KvRow, 'createIndex' | 'modifyIndex'>): void {

@@ -82,7 +82,7 @@ export interface CheckRow {
 /** How the registry finds out the status of a check of its own node. */
 export interface CheckDefinition {
   readonly id: string
-  readonly kind: 'ttl' | 'http' | 'tcp' | 'grpc' | 'script' | 'alias'
+  readonly kind: 'ttl' | 'http' | 'tcp' | 'grpc' | 'script' | 'docker' | 'alias'
   /** URL (http), `host:port` (tcp), `host:port[/service]` (grpc), the id of a service or empty for its node (alias), else empty. */
   readonly target: string
   /** Program and arguments (script). */
@@ -117,6 +117,8 @@ export interface SessionRow {
   /** Wall time of the last renewal, ms: it tells what is left of the TTL after a restart. */
   readonly renewedAt?: number
   readonly nodeChecks: readonly string[]
+  /** Further checks, as clients name them that know no `NodeChecks`. */
+  readonly checks?: readonly string[]
   readonly serviceChecks: readonly { readonly ID: string; readonly Namespace: string }[] | null
   readonly createIndex: bigint
   readonly modifyIndex: bigint

@@ -4,6 +4,7 @@ import { removeQueriesOfSession } from './queries.ts'
 import type { SessionRow } from './rows.ts'
 import { nodeKey, type State, type Transaction } from './state.ts'
 
+type SessionChecks = Pick<SessionRow, 'nodeChecks' | 'checks' | 'serviceChecks'>
 export type NewSession = Omit<SessionRow, 'createIndex' | 'modifyIndex'>
 
 /** Creates a session, if its node and all its checks exist and none of them is critical. */
@@ -63,6 +64,6 @@ export function readSessions(state: State, filter: { readonly id?: string; reado
   return found ? [found] : []
 }
 
-function checksOf({ nodeChecks, serviceChecks }: Pick<SessionRow, 'nodeChecks' | 'serviceChecks'>): readonly string[] {
-  return [...nodeChecks, ...(serviceChecks ?? []).map(({ ID }) => ID)]
+function checksOf({ nodeChecks, checks = [], serviceChecks }: SessionChecks): readonly string[] {
+  return [...checks, ...nodeChecks, ...(serviceChecks ?? []).map(({ ID }) => ID)]
 }

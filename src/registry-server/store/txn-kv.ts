@@ -24,6 +24,8 @@ export function applyKv(transaction: Transaction, { verb, entry, index, session 
   const { kv, lockDelays } = transaction.state
   const { key } = entry
   const name = JSON.stringify(key)
+  // All may be deleted at once, but not read.
+  if (key === '' && verb !== 'delete-tree') throw failed('Must provide key')
   const written = (): readonly KvFound[] => [{ row: kv.get(key) as KvRow, withValue: false }]
   switch (verb) {
     case 'set':
