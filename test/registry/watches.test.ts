@@ -226,17 +226,68 @@ describe('closing', () => {
   })
 })
 
-describe('the limit of held watches', () => {
-  it('reads the 81st watch every two seconds instead of holding a connection for it', async () => {
-    const fake = await startScriptedRegistry((_, { query }) => (query.has('index') ? 'hang' : two))
-    cleanups.push(fake.close)
-    const registry = open(fake.address)
-    for (let nth = 0; nth < 80; nth++) registry.watchInstances(`s${nth}`, hear().listener)
+describe('a registry that hangs', () => {
+  it('holds up a read that is not held for 5 s, and the last value stays', async () => {
+    const fake = await scripted(['hang', two])
+    const clock = new ManualClock()
     const heard = hear()
-    registry.watchInstances('late', heard.listener)
-    await until('the first 80 are held', () => fake.seen.filter(({ query }) => query.has('index')).length === 80)
-    await until('the late one is read twice', () => fake.seen.filter(({ path }) => path.endsWith('/late')).length >= 2)
-    assert.ok(fake.seen.every(({ path, query }) => !path.endsWith('/late') || !query.has('index')))
-    assert.equal(heard.values.length, 1)
+    open(fake.address, clock).watchInstances('shop', heard.listener)
+    await until('the read has come', () => fake.seen.length === 1)
+    await clock.advance(5_000)
+    await until('the silence was told', () => heard.errors.length === 1)
+    assert.equal(heard.errors[0]?.code, 'registry_timeout')
+    await until('the second read was answered', async () => {
+      await clock.advance(60)
+      return heard.values.length === 1
+    })
+  })
+
+  it('and is heard again by any call has its held reads begun anew, within a second', async () => {
+    let isSilent = true
+    const fake = await startScriptedRegistry((_, { path, query }) => {
+      if (path.startsWith('/v1/kv/')) return isSilent ? 'hang' : { index: '1', body: '[]' }
+      return query.has('index') ? 'hang' : isSilent ? two : three
+    })
+    cleanups.push(fake.close)
+    const clock = new ManualClock()
+    const registry = open(fake.address, clock)
+    const heard = hear()
+    registry.watchInstances('shop', heard.listener)
+    await until('the second read is held', async () => {
+      await clock.advance(60)
+      return fake.seen.length === 2
+    })
+    for (let nth = 0; nth < 2; nth++) {
+      const call = assert.rejects(registry.kv.get('x'), { code: 'registry_timeout' })
+      await until('the call has come', () => fake.seen.length === 3 + nth)
+      await clock.advance(5_000)
+      await call
+    }
+    isSilent = false
+    await registry.kv.get('x')
+    await until('the change of meanwhile was told', async () => {
+      await clock.advance(20)
+      return heard.values.length === 2
+    })
+    assert.deepEqual(heard.values.at(-1), [1, 2, 3])
+    assert.equal(heard.errors.length, 0)
+  })
+})
+
+describe('an answer that is too long', () => {
+  it('is cut at the limit, told as such, and leaves the last value', async () => {
+    const long: Scripted = { index: '6', body: `[${' '.repeat(100_000)}]` }
+    const fake = await scripted([two, long, three])
+    const heard = hear()
+    const options = { address: fake.address, token: null, datacenter: null, clock: systemClock, random: () => 0 }
+    const registry = openConsulRegistry({ ...options, logger: silentLogger, maxBodyBytes: 50_000 })
+    cleanups.push(() => registry.close())
+    registry.watchInstances('shop', heard.listener)
+    await until('the registry is sensible again', () => heard.values.length === 2)
+    assert.match(heard.errors[0]?.message ?? '', /the answer is longer than 50000 bytes/)
+    assert.deepEqual(heard.values, [
+      [1, 2],
+      [1, 2, 3],
+    ])
   })
 })

@@ -4,6 +4,7 @@ import { pause, type Clock, type Random } from '../../clock.ts'
 import { GatewayError, messageOf } from '../../errors.ts'
 import type { Logger } from '../../logging.ts'
 import type { Watch, WatchListener } from '../registry.ts'
+import type { BellMember } from './change-bell.ts'
 import type { ConsulClient, ConsulReply } from './client.ts'
 import { protocolError } from './request-error.ts'
 
@@ -14,8 +15,8 @@ const DEADLINE_MS = WAIT_MS + WAIT_MS / 16 + 5_000
 const ERROR_BACKOFF = { baseMs: 200, maxMs: 10_000 }
 /** A registry that does not hold reads at all is asked this often. */
 const SPIN_BACKOFF = { baseMs: 200, maxMs: 2_000 }
-/** Where no connection can be held for a read, it is repeated about this often. */
-const POLL_MS = 2_000
+/** When a registry that was away is heard again, each read begins anew within this, ms: at a moment of its own. */
+const RETURN_WITHIN_MS = 1_000
 /** Between two answers that came at once: a prefix that changes all the time is read 20 times a second, no more. */
 const MIN_GAP_MS = 50
 
@@ -29,8 +30,14 @@ export interface BlockingQueryOptions<T> {
   readonly expect?: readonly number[]
   readonly decode: (reply: ConsulReply) => T
   readonly listener: WatchListener<T>
-  /** False: reads every two seconds instead of having the registry hold the read, so that no connection is kept. */
-  readonly held: boolean
+  /** What tells when to read, if the registry is not to hold the read; null: it is. */
+  readonly bell: BellMember | null
+}
+
+interface Answer<T> {
+  readonly index: bigint
+  /** Null: it is the last value. */
+  readonly read: { readonly value: T } | null
 }
 
 /**
@@ -40,6 +47,9 @@ export interface BlockingQueryOptions<T> {
 export class BlockingQuery<T> implements Watch {
   readonly #options: BlockingQueryOptions<T>
   readonly #closing = new AbortController()
+  /** Ends the wait under way, whatever for. */
+  #interruption = new AbortController()
+  #unlinkReturn: () => void = () => {}
   #freshSince: number | null = null
   #index = 0n
   #last: { readonly value: T } | null = null
@@ -55,11 +65,15 @@ export class BlockingQuery<T> implements Watch {
   }
 
   start(): this {
+    this.#unlinkReturn = this.#options.client.onReturn(() => this.#interruption.abort())
     void this.#loop()
     return this
   }
 
   close(): void {
+    this.#unlinkReturn()
+    this.#interruption.abort()
+    this.#options.bell?.leave()
     this.#closing.abort(new GatewayError('registry_unavailable', `the watch of ${this.#options.path} has been closed`))
   }
 
@@ -68,12 +82,17 @@ export class BlockingQuery<T> implements Watch {
   }
 
   async #loop(): Promise<void> {
-    const { clock } = this.#options
+    const { clock, random, bell } = this.#options
     while (!this.#isClosed) {
       const startedSince = clock.monotonic()
-      const delayMs = await this.#readOnce()
+      const done = await bell?.turn()
+      const delayMs = this.#isClosed ? 0 : await this.#readOnce()
+      done?.()
       const gapMs = MIN_GAP_MS - (clock.monotonic() - startedSince)
-      if (!this.#isClosed) await pause(clock, Math.max(delayMs, gapMs, 0), this.#closing.signal)
+      if (!this.#isClosed) await pause(clock, Math.max(delayMs, gapMs, 0), this.#interruption.signal)
+      if (this.#isClosed || !this.#interruption.signal.aborted) continue
+      this.#interruption = new AbortController()
+      await pause(clock, random() * RETURN_WITHIN_MS, this.#closing.signal)
     }
   }
 
@@ -81,42 +100,49 @@ export class BlockingQuery<T> implements Watch {
   async #readOnce(): Promise<number> {
     const { clock, random } = this.#options
     const startedSince = clock.monotonic()
+    const { signal } = this.#interruption
     try {
-      const { value, index } = await this.#read()
+      const read = await this.#read(signal)
       if (this.#isClosed) return 0
       this.#failures = 0
       this.#freshSince = clock.monotonic()
-      return this.#take(value, index, clock.monotonic() - startedSince)
+      return this.#take(read, clock.monotonic() - startedSince)
     } catch (error) {
-      if (this.#isClosed) return 0
       // What the index meant is unknown now (the registry may have been replaced): the next read must answer at once.
       this.#index = 0n
+      this.#options.bell?.again()
+      if (this.#isClosed || signal.aborted) return 0
       this.#tell(() => this.#options.listener.onError(error as GatewayError))
       return fullJitterMs(this.#failures++, random, ERROR_BACKOFF)
     }
   }
 
-  async #read(): Promise<{ value: T; index: bigint }> {
-    const { client, path, query, expect, decode, held } = this.#options
-    const isBlocking = this.#index > 0n
+  async #read(signal: AbortSignal): Promise<Answer<T>> {
+    const { client, path, query, expect, decode, bell } = this.#options
+    const isBlocking = this.#index > 0n && !bell
     const request = {
       method: 'GET' as const,
       path,
       query: { ...query, ...(isBlocking ? { index: String(this.#index), wait: `${WAIT_MS}ms` } : {}) },
-      signal: this.#closing.signal,
-      watch: held,
+      signal,
+      watch: true,
       ...(isBlocking ? { deadlineMs: DEADLINE_MS } : {}),
       ...(expect ? { expect } : {}),
     }
-    return client.send(request, (reply) => ({ index: indexOf(reply), value: decode(reply) }))
+    return client.send(request, (reply) => {
+      const index = indexOf(reply)
+      // The registry's own promise (Consul: blocking queries): with the same index nothing has changed, so nothing is parsed.
+      return { index, read: bell && index === this.#index ? null : { value: decode(reply) } }
+    })
   }
 
-  #take(value: T, index: bigint, tookMs: number): number {
-    if (!this.#options.held) {
-      this.#tellIfNew(value)
-      return POLL_MS * (0.75 + 0.5 * this.#options.random())
-    }
+  #take({ index, read }: Answer<T>, tookMs: number): number {
     const asked = this.#index
+    if (this.#options.bell) {
+      this.#index = index
+      if (read && this.#tellIfNew(read.value)) this.#options.bell.noteChange()
+      return 0
+    }
     if (index < asked) {
       // Consul: an index that goes backwards means a restored or new registry; start over.
       this.#index = 0n
@@ -125,14 +151,15 @@ export class BlockingQuery<T> implements Watch {
     this.#index = index
     if (index === asked) return this.#spinDelayMs(tookMs)
     this.#spins = 0
-    this.#tellIfNew(value)
+    if (read) this.#tellIfNew(read.value)
     return 0
   }
 
-  #tellIfNew(value: T): void {
-    if (this.#last && isDeepStrictEqual(this.#last.value, value)) return
+  #tellIfNew(value: T): boolean {
+    if (this.#last && isDeepStrictEqual(this.#last.value, value)) return false
     this.#last = { value }
     this.#tell(() => this.#options.listener.onValue(value))
+    return true
   }
 
   /** An unchanged index after the wait is how a quiet read ends; the same at once is a registry that does not hold reads. */

@@ -7,11 +7,19 @@ import { GatewayError } from '../../errors.ts'
 import type { RegistryContact } from '../registry.ts'
 import { describe, protocolError, refusal, requestError, type RequestName } from './request-error.ts'
 
-/** The real Consul closes connections above 200 per client address (`http_max_conns_per_client`); two gateways on one machine share them. */
-export const MAX_WATCHES = 80
+/**
+ * The real Consul closes connections above 200 per client address (`http_max_conns_per_client`), and two gateways on one machine share them:
+ * so many are for watches, the rest is for calls.
+ */
+const WATCH_CONNECTIONS = 80
+/** Of these, so many may be held for the instances of one service each; the others are for KV, the lock, and for the `ChangeBell`. */
+export const MAX_HELD_SERVICES = 64
 const CALL_CONNECTIONS = 16
 const CALL_DEADLINE_MS = 5_000
+/** The longest answer that is read: a service of 50,000 instances has 40 MB. It is there so that a broken registry cannot fill the memory. */
 const MAX_BODY_BYTES = 64 * 1024 * 1024
+/** A registry that failed for less than this was not away, ms. */
+const AWAY_MS = 2_000
 
 export interface ConsulClientOptions {
   /** `http://host:port`. */
@@ -21,6 +29,8 @@ export interface ConsulClientOptions {
   /** Over https: the one certificate that is taken, PEM, whatever name it carries; null or absent: any that the system trusts. */
   readonly pinnedCertificate?: Buffer | null
   readonly clock: Clock
+  /** Default 64 MiB. */
+  readonly maxBodyBytes?: number
 }
 
 export interface ConsulRequest {
@@ -68,22 +78,26 @@ export class ConsulClient {
   readonly #calls: Pool
   readonly #watches: Pool
   readonly #closing = new AbortController()
+  readonly #maxBodyBytes: number
+  readonly #returnListeners = new Set<() => void>()
+  #failingSince: number | null = null
   #freshSince: number | null = null
   #lastError: GatewayError | null = null
 
   constructor(options: ConsulClientOptions) {
     this.#options = options
+    this.#maxBodyBytes = options.maxBodyBytes ?? MAX_BODY_BYTES
     this.#base = new URL(options.address)
     const shared: Pool.Options = {
       pipelining: 1,
       headersTimeout: 0,
       bodyTimeout: 0,
-      maxResponseSize: MAX_BODY_BYTES,
+      maxResponseSize: this.#maxBodyBytes,
       connect: { timeout: CALL_DEADLINE_MS, ...pinned(options.pinnedCertificate ?? null) },
       allowH2: false,
     }
     this.#calls = new Pool(this.#base.origin, { ...shared, connections: CALL_CONNECTIONS })
-    this.#watches = new Pool(this.#base.origin, { ...shared, connections: MAX_WATCHES })
+    this.#watches = new Pool(this.#base.origin, { ...shared, connections: WATCH_CONNECTIONS })
   }
 
   get contact(): RegistryContact {
@@ -96,20 +110,42 @@ export class ConsulClient {
       const reply = await this.#exchange(request)
       if (!(request.expect ?? [200]).includes(reply.status)) throw refusal(reply.status, reply.body, reply.name)
       const value = decoded(reply, decode)
-      this.#freshSince = this.#options.clock.monotonic()
-      this.#lastError = null
+      this.#noteSuccess()
       return value
     } catch (error) {
-      const failure = requestError(error, this.#name(request), MAX_BODY_BYTES)
-      if (!this.#closing.signal.aborted && !request.signal?.aborted) this.#lastError = failure
+      const failure = requestError(error, this.#name(request), this.#maxBodyBytes)
+      if (!this.#closing.signal.aborted && !request.signal?.aborted) this.#noteFailure(failure)
       throw failure
     }
+  }
+
+  /**
+   * Calls `onReturn` when the registry answers after it was away: a read that it holds may hang on a connection that is dead, which nobody
+   * would notice for a minute. Gives what ends that.
+   */
+  onReturn(onReturn: () => void): () => void {
+    this.#returnListeners.add(onReturn)
+    return () => void this.#returnListeners.delete(onReturn)
   }
 
   /** Cuts everything under way; later requests are refused. */
   async close(): Promise<void> {
     this.#closing.abort(new GatewayError('registry_unavailable', `registry ${this.#base.origin}: the client has been closed`))
     await Promise.all([this.#calls.destroy(), this.#watches.destroy()])
+  }
+
+  #noteSuccess(): void {
+    const now = this.#options.clock.monotonic()
+    const wasAway = this.#failingSince !== null && now - this.#failingSince >= AWAY_MS
+    this.#freshSince = now
+    this.#lastError = null
+    this.#failingSince = null
+    if (wasAway) for (const onReturn of this.#returnListeners) onReturn()
+  }
+
+  #noteFailure(failure: GatewayError): void {
+    this.#lastError = failure
+    this.#failingSince ??= this.#options.clock.monotonic()
   }
 
   async #exchange(request: ConsulRequest): Promise<ConsulReply> {

@@ -3,7 +3,8 @@ import { GatewayError } from '../../errors.ts'
 import type { Logger } from '../../logging.ts'
 import type { Registry, Session, SessionOptions, Watch, WatchListener } from '../registry.ts'
 import { BlockingQuery } from './blocking-query.ts'
-import { ConsulClient, MAX_WATCHES, type ConsulReply } from './client.ts'
+import { ChangeBell, type BellMember } from './change-bell.ts'
+import { ConsulClient, MAX_HELD_SERVICES, type ConsulReply } from './client.ts'
 import { decodeInstances, decodeServices, instancesPath, readCriticalInstances, readOwnNodeMeta } from './instances.ts'
 import { ConsulKv, decodeEntries, kvPath, kvStatuses } from './kv.ts'
 import { deregister, register, removeInstance, reportHealth } from './registration.ts'
@@ -16,6 +17,7 @@ export interface ConsulRegistryOptions {
   readonly datacenter: string | null
   /** See {@link ConsulClientOptions}. */
   readonly pinnedCertificate?: Buffer | null
+  readonly maxBodyBytes?: number
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -29,8 +31,6 @@ interface ReadOptions<T> {
   readonly listener: WatchListener<T>
 }
 
-const watchLimitText = `more than ${MAX_WATCHES} watches: this one reads every two seconds, since Consul limits the connections of a client`
-
 /** Opens a client of Consul's HTTP API, the real one's or the embedded registry's. It does no I/O by itself. Closed by the caller. */
 export function openConsulRegistry(options: ConsulRegistryOptions): Registry {
   const { clock, random, logger } = options
@@ -39,10 +39,8 @@ export function openConsulRegistry(options: ConsulRegistryOptions): Registry {
   const watches = new Set<Watch>()
   let closed = false
 
-  const watch = <T>(read: ReadOptions<T>): Watch => {
-    const held = watches.size < MAX_WATCHES
-    if (!held) logger.warn({ event: 'registry.watch_limit', path: read.path, limit: MAX_WATCHES }, watchLimitText)
-    const query = new BlockingQuery({ client, clock, random, logger, held, ...read })
+  const watch = <T>(read: ReadOptions<T>, bell: BellMember | null = null): Watch => {
+    const query = new BlockingQuery({ client, clock, random, logger, bell, ...read })
     const opened: Watch = {
       get freshSince() {
         return query.freshSince
@@ -57,6 +55,30 @@ export function openConsulRegistry(options: ConsulRegistryOptions): Registry {
     return opened
   }
 
+  // The first services have a read held for each; the bell that tells the others when to read is opened with the first of these.
+  let bell: ChangeBell | null = null
+  let heldServices = 0
+  const watchInstances: Registry['watchInstances'] = (service, listener) => {
+    const read = { path: instancesPath(service), decode: decodeInstances, listener }
+    if (heldServices >= MAX_HELD_SERVICES) {
+      bell ??= new ChangeBell({ clock, random, open: (path, decode, on) => watch({ path, decode, listener: on }) })
+      return watch(read, bell.join(service))
+    }
+    heldServices++
+    const opened = watch(read)
+    let isOpen = true
+    return {
+      get freshSince() {
+        return opened.freshSince
+      },
+      close: () => {
+        if (isOpen) heldServices--
+        isOpen = false
+        opened.close()
+      },
+    }
+  }
+
   const openSession = async (sessionOptions: SessionOptions): Promise<Session> => {
     const session = await openConsulSession(sessionOptions, { client, clock, random, onEnd: (ended) => sessions.delete(ended) })
     sessions.add(session)
@@ -69,7 +91,7 @@ export function openConsulRegistry(options: ConsulRegistryOptions): Registry {
     get contact() {
       return client.contact
     },
-    watchInstances: (service, listener) => watch({ path: instancesPath(service), decode: decodeInstances, listener }),
+    watchInstances,
     watchServices: (listener) => watch({ path: '/v1/catalog/services', decode: decodeServices, listener }),
     watchPrefix: (prefix, listener) =>
       watch({ path: kvPath(prefix), query: { recurse: '' }, expect: kvStatuses, decode: decodeEntries, listener }),
@@ -83,6 +105,7 @@ export function openConsulRegistry(options: ConsulRegistryOptions): Registry {
     criticalInstances: () => readCriticalInstances(client),
     close: async () => {
       closed = true
+      bell?.close()
       for (const opened of watches) opened.close()
       await Promise.all([...sessions].map((session) => session.close()))
       await client.close()
