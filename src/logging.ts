@@ -1,6 +1,7 @@
 import type { EventEmitter } from 'node:events'
 import { destination, pino, type DestinationStream, type Logger } from 'pino'
 import { build as prettyStream } from 'pino-pretty'
+import { systemClock } from './clock.ts'
 
 export type { Logger }
 
@@ -10,10 +11,13 @@ export interface LogOptions {
   readonly format: 'auto' | 'json' | 'text'
 }
 
-/** A logger on stdout. `flush` writes what is buffered, and is called before the process ends. */
+/** A logger on stdout. One of the two is called before the process ends. */
 export interface OpenLogger {
   readonly logger: Logger
+  /** Writes what is buffered at once, for an end that cannot wait: what is on its way to stdout just then may come behind it. */
   readonly flush: () => void
+  /** Resolves when everything has been written, in order, or when stdout has taken nothing for a second. */
+  readonly flushed: () => Promise<void>
 }
 
 /** One write per so many bytes: a write per line would cost as much CPU as the request that it tells of. */
@@ -25,6 +29,9 @@ const FLUSH_EVERY_MS = 50
 /** If nobody reads stdout, lines beyond this are dropped, bytes: a gateway does not run out of memory for its log. */
 const BACKLOG_BYTES = 16 * 1024 * 1024
 
+/** How long the end of the process waits for a reader of stdout, ms. */
+const FLUSH_WAIT_MS = 1_000
+
 /** Opens the process's logger. Errors of stdout (a closed pipe) are dropped: a gateway does not stop for want of a reader. */
 export function openLogger({ level, format }: LogOptions): OpenLogger {
   const text = format === 'text' || (format === 'auto' && process.stdout.isTTY)
@@ -33,7 +40,17 @@ export function openLogger({ level, format }: LogOptions): OpenLogger {
     : destination({ dest: 1, sync: false, minLength: BATCH_BYTES, periodicFlush: FLUSH_EVERY_MS, maxLength: BACKLOG_BYTES })
   const emitter: EventEmitter = stream
   emitter.on('error', () => {})
-  return { logger: createLogger(level, stream), flush: () => ('flushSync' in stream ? stream.flushSync() : undefined) }
+  const logger = createLogger(level, stream)
+  if (!('flushSync' in stream)) return { logger, flush: () => {}, flushed: () => Promise.resolve() }
+  const flushed = (): Promise<void> =>
+    new Promise((resolve) => {
+      const limit = systemClock.after(FLUSH_WAIT_MS, resolve)
+      stream.flush(() => {
+        limit.cancel()
+        resolve()
+      })
+    })
+  return { logger, flush: () => stream.flushSync(), flushed }
 }
 
 /** A logger on any stream, with secrets of requests taken out. */

@@ -13,7 +13,7 @@ export interface Stoppable {
  * Waits for SIGTERM or SIGINT, stops and resolves with the exit code; a second signal ends the process at once. A bug that nobody caught is
  * logged and ends the process with 70: what it has left behind cannot be trusted.
  */
-export function untilStopped(running: Stoppable, { logger, flush }: OpenLogger): Promise<number> {
+export function untilStopped(running: Stoppable, { logger, flush, flushed }: OpenLogger): Promise<number> {
   const onBug = (error: unknown): void => {
     logger.fatal(
       { event: 'process.bug', error: messageOf(error), stack: error instanceof Error ? error.stack : undefined },
@@ -24,10 +24,7 @@ export function untilStopped(running: Stoppable, { logger, flush }: OpenLogger):
   }
   return new Promise((resolve) => {
     let stopping = false
-    const end = (code: number): void => {
-      flush()
-      resolve(code)
-    }
+    const end = (code: number): void => void flushed().then(() => resolve(code))
     const onSignal = (signal: NodeJS.Signals): void => {
       if (stopping) {
         logger.warn({ event: 'process.forced', signal }, 'second signal: ending at once')
