@@ -3,6 +3,7 @@ import { systemClock as clock, systemRandom as random } from '../src/clock.ts'
 import { Gateway } from '../src/dataplane/gateway.ts'
 import { startListener } from '../src/dataplane/listener/listener.ts'
 import { compileRouter } from '../src/dataplane/router/router.ts'
+import { Split } from '../src/dataplane/split.ts'
 import { Upstream } from '../src/dataplane/upstream/upstream.ts'
 import { createLogger } from '../src/logging.ts'
 import { upstreamPolicy } from '../test/support/upstream-policy.ts'
@@ -15,9 +16,8 @@ upstream.setMembers(
   instances.map((at) => ({ id: `i-${at}`, address: { host: '127.0.0.1', port: at }, weight: 1, exclusion: null })),
 )
 const gateway = new Gateway({ clock, random, logger, accessLog: false })
-const routes = [
-  { name: 'all', match: { path: '/*' }, filters: [], to: [{ upstream, picker: upstream, weight: 1, policy, sticky: null }] },
-]
+const to = [{ name: 'bench', upstream, picker: upstream, weight: 1, policy }]
+const routes = [{ name: 'all', match: { path: '/*' }, filters: [], to, split: new Split(to) }]
 gateway.snapshot = { generation: 1, routes, router: compileRouter(routes) }
 await startListener({
   name: 'listeners.bench',

@@ -39,7 +39,8 @@ The registry is on board, on 127.0.0.1:8500; the admin API is on 127.0.0.1:8081.
 ## In KV
 
 \`PREFIX/routes/NAME\`, \`PREFIX/upstreams/NAME\` and \`PREFIX/tasks/NAME\` each hold one object of the same shape as in the file, without \`name\`, as
-YAML or JSON; a route may also be one line (\`/api/* -> shop\`).
+YAML or JSON; a route may also be one line (\`/api/* -> shop\`). \`PREFIX/splits/ROUTE\` says who gets the traffic of a route: a destination, or a weight for each
+([recipes](traffic.md)).
 
 \`\`\`sh
 curl -X PUT http://127.0.0.1:8500/v1/kv/gateway/routes/shop -d '{ "match": { "path": "/shop/*" }, "to": "shop" }'

@@ -47,6 +47,13 @@ function upstreamSources(upstreams: UpstreamTable): readonly MetricSource[] {
       samples: () => [...upstreams.rows].flatMap(({ upstream }) => failureSamples(upstream.name, upstream.stats.failures)),
     },
     {
+      name: 'meshgate_upstream_mirrored_total',
+      help: 'Copies of requests to other upstreams, by what became of them',
+      kind: 'counter',
+      labelNames: ['upstream', 'outcome'],
+      samples: () => [...upstreams.rows].flatMap(({ upstream }) => mirroredSamples(upstream)),
+    },
+    {
       name: 'meshgate_upstream_instances',
       help: 'Instances by whether they get traffic',
       kind: 'gauge',
@@ -94,6 +101,14 @@ function perUpstream(upstreams: UpstreamTable, value: (row: UpstreamRow) => numb
 
 function failureSamples(upstream: string, failures: ReadonlyMap<string, number>): readonly Sample[] {
   return [...failures].map(([code, value]) => ({ labels: { upstream, code }, value }))
+}
+
+const mirrorOutcomes = ['sent', 'failed', 'skipped'] as const
+
+/** Nothing for an upstream that has never been sent a copy. */
+function mirroredSamples({ name, mirrored }: UpstreamRow['upstream']): readonly Sample[] {
+  if (mirrorOutcomes.every((outcome) => mirrored[outcome] === 0)) return []
+  return mirrorOutcomes.map((outcome) => ({ labels: { upstream: name, outcome }, value: mirrored[outcome] }))
 }
 
 function memberSamples(upstream: string, { all, eligible }: UpstreamRow['upstream']['members']): readonly Sample[] {

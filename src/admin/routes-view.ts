@@ -12,11 +12,15 @@ export interface RoutesView {
     /** How many. */
     readonly filters: number
     readonly to: readonly ({
+      /** What a split calls it. */
+      readonly name: string
       readonly upstream: string
       /** Tags or meta of the instances; null: all of them. */
       readonly where: Where | null
       readonly weight: number
     } & AttemptPolicy)[]
+    /** The upstream that gets copies; null: none does. */
+    readonly mirror: string | null
     /** Whether clients stay with their instance. */
     readonly sticky: boolean
   }[]
@@ -24,11 +28,12 @@ export interface RoutesView {
 
 /** The routes that serve. */
 export function routesView(snapshot: Snapshot): RoutesView {
-  const routes = snapshot.routes.map(({ name, match, filters, to, sticky }) => ({
+  const routes = snapshot.routes.map(({ name, match, filters, to, mirror, sticky }) => ({
     name,
     match,
     filters: filters.length,
-    to: to.map(({ upstream, where = null, weight, policy: { timeouts, retry, deadline } }) => ({
+    to: to.map(({ name: destination, upstream, where = null, weight, policy: { timeouts, retry, deadline } }) => ({
+      name: destination,
       upstream: upstream.name,
       where,
       weight,
@@ -36,6 +41,7 @@ export function routesView(snapshot: Snapshot): RoutesView {
       retry,
       deadline,
     })),
+    mirror: mirror?.target.upstream.name ?? null,
     sticky: sticky !== undefined,
   }))
   return { generation: snapshot.generation, routes }

@@ -5,6 +5,7 @@ import type { FileDocument } from './file.ts'
 import { preferenceWarnings, whereWarnings } from './no-effect.ts'
 import { formatPlace, type ConfigProblem } from './problem.ts'
 import { resolveUpstream } from './resolve-upstream.ts'
+import { splitProblems, splitsOf, withSplits } from './splits.ts'
 import type { EntryKind, Written, WrittenByKind } from './written.ts'
 
 /** The file and the entries of KV put together. */
@@ -29,7 +30,14 @@ export function assemble(file: FileDocument, entries: readonly ConfigEntry[]): A
   const fileProblems = tieProblems(placedRoutes(file, [])).map(({ problem }) => problem)
   let accepted = entries
   for (;;) {
-    const refused = refusedEntries(placedRoutes(file, accepted))
+    const routes = placedRoutes(file, accepted)
+    const refused = new Map([
+      ...refusedEntries(routes),
+      ...splitProblems(
+        routes.map(({ value }) => value),
+        splitsOf(accepted),
+      ),
+    ])
     if (refused.size === 0) break
     for (const [source, problem] of refused) entryProblems.set(source, [problem])
     accepted = accepted.filter(({ source }) => !refused.has(source))
@@ -47,7 +55,10 @@ export function assemble(file: FileDocument, entries: readonly ConfigEntry[]): A
 
 function hotConfig(file: FileDocument, entries: readonly ConfigEntry[]): HotConfig {
   return {
-    routes: merged('route', file.routes, entries).map(({ value }) => value),
+    routes: withSplits(
+      placedRoutes(file, entries).map(({ value }) => value),
+      splitsOf(entries),
+    ),
     upstreams: merged('upstream', file.upstreams, entries).map(({ value: { name, settings } }) =>
       resolveUpstream(name, settings, file.defaults),
     ),
@@ -100,7 +111,7 @@ function shadowWarnings(routes: readonly Placed[]): readonly ConfigProblem[] {
 }
 
 function overrideWarnings(file: FileDocument, entries: readonly ConfigEntry[]): readonly ConfigProblem[] {
-  const written = { route: file.routes, upstream: file.upstreams, task: file.tasks }
+  const written = { route: file.routes, upstream: file.upstreams, task: file.tasks, split: [] }
   return entries.flatMap(({ kind, value, place }) => {
     const parts: readonly Written<{ readonly name: string }>[] = written[kind]
     const other = parts.find((part) => part.value.name === value.name)

@@ -1,6 +1,8 @@
 import type { Address } from '../address.ts'
 import type { FilterSpec } from '../dataplane/filters/filter.ts'
 import type { RouteMatch } from '../dataplane/router/route-match.ts'
+import type { SplitPolicy } from '../dataplane/split.ts'
+import type { MirrorPolicy } from '../dataplane/upstream/mirror.ts'
 import type { DeadlinePolicy, RetryPolicy, Timeouts, UpstreamPolicy } from '../dataplane/upstream/policy.ts'
 import type { StickyPolicy } from '../dataplane/upstream/sticky.ts'
 import type { HealthPolicy } from '../health/policy.ts'
@@ -67,6 +69,8 @@ export interface AttemptOverrides {
 export interface RouteShare {
   readonly upstream: string
   readonly weight: number
+  /** What `split.force` and KV call it; absent: the name of the upstream. */
+  readonly name?: string | undefined
   /** Only instances with these tags or meta; absent: all. */
   readonly where?: Readonly<Record<string, string>> | undefined
 }
@@ -76,7 +80,24 @@ export interface RouteConfig extends AttemptOverrides {
   readonly match: RouteMatch
   readonly filters: readonly FilterSpec[]
   readonly to: readonly RouteShare[]
+  readonly split?: SplitPolicy | undefined
+  readonly mirror?: RouteMirror | undefined
   readonly sticky?: StickyPolicy | undefined
+}
+
+/** Where copies of a route's requests go. */
+export interface RouteMirror {
+  readonly upstream: string
+  readonly where?: Readonly<Record<string, string>> | undefined
+  readonly policy: MirrorPolicy
+}
+
+/** Who gets the traffic of a route, in place of the weights that the route has. */
+export interface SplitWeights {
+  /** Of the route. */
+  readonly name: string
+  /** By destination; one that is not here gets nothing. */
+  readonly weights: Readonly<Record<string, number>>
 }
 
 /** A fixed address with what the registry would tell of it. */

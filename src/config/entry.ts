@@ -3,6 +3,7 @@ import { withLineBreakHint } from './lost-line-breaks.ts'
 import { ConfigError } from './problem.ts'
 import { routeEntry } from './schema/route.ts'
 import { nameProblem } from './schema/scalars.ts'
+import { splitEntry } from './schema/split.ts'
 import { taskEntry } from './schema/task.ts'
 import { upstream } from './schema/upstream.ts'
 import { validate } from './validate.ts'
@@ -22,6 +23,7 @@ export type ConfigEntry = {
 const whenEmpty: Readonly<Record<EntryKind, string>> = {
   route: 'is empty: write { match: { path: /shop/* }, to: shop }, or delete the key',
   upstream: 'is empty: write { balance: least-requests }, or delete the key',
+  split: 'is empty: write green, or { blue: 90, green: 10 }, or delete the key',
   task: 'is empty: write { cron: "0 3 * * *", call: GET http://reports/run }, or delete the key',
 }
 
@@ -60,6 +62,7 @@ function parseNamed(
   })
   const common = { source: sourceName, place: source.placeOf([]) }
   if (kind === 'upstream') return { kind, ...common, value: { name, settings: validate(upstream, source) } }
+  if (kind === 'split') return { kind, ...common, value: { name, weights: validate(splitEntry, source) } }
   if (kind === 'route') {
     const route = validate(routeEntry, source)
     refuseOtherName(typeof source.value === 'string' ? undefined : route.name, name, source)

@@ -1,5 +1,5 @@
 import type { FilterSpec } from '../dataplane/filters/filter.ts'
-import type { RouteConfig, TaskConfig } from './config.ts'
+import type { RouteConfig, SplitWeights, TaskConfig } from './config.ts'
 import type { ConfigPlace } from './problem.ts'
 import type { WrittenRoute } from './schema/route.ts'
 import type { UpstreamDeclaration } from './schema/upstream.ts'
@@ -20,13 +20,19 @@ export interface WrittenByKind {
   readonly route: RouteConfig
   readonly upstream: DeclaredUpstream
   readonly task: TaskConfig
+  /** Only in KV. */
+  readonly split: SplitWeights
 }
 
 export type EntryKind = keyof WrittenByKind
 
 /** A route as it runs, of a valid written one. `raw` is the same route as plain data: the options of filters go on as they were written. */
-export function routeOf(name: string, { match, to, sticky, timeouts, retry }: WrittenRoute, raw: unknown): RouteConfig {
-  return { name, match: match ?? {}, filters: filtersOf(raw), to, sticky, timeouts, retry }
+export function routeOf(
+  name: string,
+  { match, to, split, mirror, sticky, timeouts, retry }: WrittenRoute,
+  raw: unknown,
+): RouteConfig {
+  return { name, match: match ?? {}, filters: filtersOf(raw), to, split, mirror, sticky, timeouts, retry }
 }
 
 // The schema of a filter is applied once more where the filter is made: what it makes of the options need not pass it a second time.

@@ -114,7 +114,7 @@ export class UpstreamTable {
 /** Declared upstreams, and those that routes name without declaring them. */
 function configuredBy(hot: HotConfig): ReadonlyMap<string, UpstreamConfig> {
   const found = new Map(hot.upstreams.map((config) => [config.name, config]))
-  for (const { upstream: name } of hot.routes.flatMap((route) => route.to)) {
+  for (const { upstream: name } of hot.routes.flatMap(({ to, mirror }) => [...to, ...(mirror ? [mirror] : [])])) {
     if (!found.has(name)) found.set(name, hot.defaultUpstream(name))
   }
   return found

@@ -38,11 +38,10 @@ interface Passage {
   readonly upstream: Upstream | null
 }
 
-/** An exchange of a route with filters, and where it goes if none of them replies. */
+/** An exchange of a route with filters, on its way through them. */
 interface Course {
   readonly passage: Passage
-  readonly destination: Destination
-  readonly sticky: Sticky | undefined
+  readonly route: Route
 }
 
 /** Carries exchanges to upstreams. It reads the snapshot once per exchange; whoever changes config gives it the next one whole. */
@@ -75,9 +74,7 @@ export class Gateway {
     if (!route)
       return this.#fail({ exchange, route: null, filters: [], upstream: null }, { code: 'no_route', detail: 'no route matches' })
     if (route.filters.length > 0) return this.#serveFiltered(exchange, route)
-    const destination = this.#choose(route, exchange)
-    const { upstream } = destination
-    this.#forward({ exchange, route: route.name, filters: route.filters, upstream }, destination, route.sticky)
+    this.#send(exchange, route)
   }
 
   /** Serves a call by a service's name, from the mesh or from a task; it stands in logs and metrics under `origin`. */
@@ -115,9 +112,7 @@ export class Gateway {
   /** Within this turn, unless a filter waits for something: a promise per exchange costs more than most filters do. */
   #serveFiltered(received: Exchange, route: Route): void {
     try {
-      const destination = this.#choose(route, received)
-      const passage: Passage = { exchange: received, route: route.name, filters: route.filters, upstream: destination.upstream }
-      this.#filter({ passage, destination, sticky: route.sticky })
+      this.#filter({ passage: { exchange: received, route: route.name, filters: route.filters, upstream: null }, route })
     } catch (error) {
       this.#answerBug(received, error)
     }
@@ -148,7 +143,7 @@ export class Gateway {
     this.#afterFilters(course, reply)
   }
 
-  #afterFilters({ passage, destination, sticky }: Course, reply: LocalReply | undefined): void {
+  #afterFilters({ passage, route }: Course, reply: LocalReply | undefined): void {
     let exchange: Exchange
     try {
       if (reply) return this.#replyLocally(passage, reply)
@@ -156,35 +151,39 @@ export class Gateway {
     } catch (error) {
       return this.#fail(passage, filterFailure(error))
     }
-    this.#forward(exchange === passage.exchange ? passage : { ...passage, exchange }, destination, sticky)
+    this.#send(exchange, route)
   }
 
-  #choose({ to, sticky }: Route, exchange: Exchange): Destination {
-    if (!sticky) return this.#draw(to)
-    return sticky.find(exchange, to) ?? sticky.watch(this.#draw(to))
+  /** Filters have had their say by now: they may have written what a destination is chosen by. */
+  #send(exchange: Exchange, route: Route): void {
+    const { name, filters, mirror, sticky } = route
+    const destination = this.#choose(route, exchange)
+    const passage = { exchange, route: name, filters, upstream: destination.upstream }
+    const copy = mirror?.copyOf(exchange, this.#deps.random)
+    if (!copy) return void this.#forward(passage, destination, sticky)
+    const headers = this.#forward({ ...passage, exchange: copy.exchange }, destination, sticky)
+    copy.send(headers, { clock: this.#deps.clock, deadlines: this.#deadlines })
   }
 
-  #draw(to: readonly Destination[]): Destination {
-    const only = to[0]
-    if (only && to.length === 1) return only
-    const total = to.reduce((sum, { weight }) => sum + weight, 0)
-    let at = this.#deps.random() * total
-    for (const destination of to) {
-      at -= destination.weight
-      if (at < 0) return destination
-    }
-    if (!only) throw new Error('a route without destination was compiled')
-    return only
+  #choose({ split, sticky }: Route, exchange: Exchange): Destination {
+    const open = split.open(exchange)
+    const known = sticky?.find(exchange, open)
+    if (known) return known
+    const chosen = split.choose(open, exchange, this.#deps.random)
+    return sticky ? sticky.watch(chosen) : chosen
   }
 
-  #forward(passage: Passage, destination: Omit<Destination, 'weight'>, sticky?: Sticky): void {
+  /** Returns the fields that the upstream gets. */
+  #forward(passage: Passage, destination: Omit<Destination, 'name' | 'weight'>, sticky?: Sticky): HeaderList {
     const { exchange } = passage
     const { upstream, picker, policy } = destination
     const { clock } = this.#deps
     const onDone = (outcome: Outcome): void => this.#done(passage, outcome)
     const headers = this.#upstreamHeaders(exchange)
-    if (exchange.tunnel)
-      return startTunnelling({ exchange, tunnel: exchange.tunnel, upstream, picker, policy, clock, headers, onDone })
+    if (exchange.tunnel) {
+      startTunnelling({ exchange, tunnel: exchange.tunnel, upstream, picker, policy, clock, headers, onDone })
+      return headers
+    }
     const outgoing = ({ status, headers: received }: ResponseHead): ResponseHead => {
       const head = { status, headers: withoutHopByHop(received) }
       const cookie = sticky?.cookieFor(destination)
@@ -203,6 +202,7 @@ export class Gateway {
       outgoing,
       onDone,
     }).start()
+    return headers
   }
 
   #upstreamHeaders({ request, trusted }: Exchange): HeaderList {

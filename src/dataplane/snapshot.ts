@@ -1,6 +1,8 @@
 import type { Filter } from './filters/filter.ts'
 import type { RouteMatch } from './router/route-match.ts'
 import type { Router } from './router/router.ts'
+import type { Split } from './split.ts'
+import type { Mirror } from './upstream/mirror.ts'
 import type { Picker } from './upstream/picker.ts'
 import type { AttemptPolicy } from './upstream/policy.ts'
 import type { Sticky } from './upstream/sticky.ts'
@@ -9,12 +11,14 @@ import type { Where } from './upstream/where.ts'
 
 /** Where a share of a route's traffic goes. */
 export interface Destination {
+  /** What a split calls it. */
+  readonly name: string
   readonly upstream: Upstream
   /** The upstream, or a part of it. */
   readonly picker: Picker
   /** What the part has; absent: all. */
   readonly where?: Where | undefined
-  /** > 0 */
+  /** ≥ 0; not all of a route's are 0. */
   readonly weight: number
   /** Effective values: route over upstream over defaults. */
   readonly policy: AttemptPolicy
@@ -26,6 +30,10 @@ export interface Route {
   readonly filters: readonly Filter[]
   /** At least one. */
   readonly to: readonly Destination[]
+  /** Over `to`. */
+  readonly split: Split<Destination>
+  /** Set if requests are copied to another upstream. */
+  readonly mirror?: Mirror | undefined
   /** Set if clients stay with the instance that served them first. */
   readonly sticky?: Sticky | undefined
 }

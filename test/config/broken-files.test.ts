@@ -86,7 +86,7 @@ const expected: Readonly<Record<string, readonly string[]>> = {
     `7:9 routes[0].filters[2]: names nothing to do: write one of ${Object.keys(filterTable).join(', ')}`,
   ],
   'unknown-key.yaml': ['4:38 routes[0].match.pth: unknown key, did you mean "path"?'],
-  'weight-zero.yaml': ['3:92 routes[0].to[1].weight: must be at least 1: leave the destination out if it is to get nothing'],
+  'weight-zero.yaml': ['3:71 routes[0].to[0].weight: nobody gets any traffic: give one of them a weight above 0'],
   'wrong-type.yaml': [
     '4:26 routes[0].match.query.v: expected text, found a number: put it in quotes, or give it its unit',
     '4:40 routes[0].match.methods: expected a list, found text: write [GET, POST]',

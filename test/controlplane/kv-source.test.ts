@@ -36,7 +36,7 @@ describe('the config in KV', () => {
     assert.notEqual(followed.freshSince, null)
   })
 
-  it('comes from three folders, the longest unchanged first', async () => {
+  it('comes from its folders, the longest unchanged first', async () => {
     await write('g1/tasks/t', 'a task')
     await write('g1/routes/b', 'second')
     await write('g1/upstreams/u', 'an upstream')

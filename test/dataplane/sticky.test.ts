@@ -4,6 +4,7 @@ import { request } from 'undici'
 import { Sticky, type StickyPolicy } from '../../src/dataplane/upstream/sticky.ts'
 import { Subset } from '../../src/dataplane/upstream/subset.ts'
 import type { Upstream } from '../../src/dataplane/upstream/upstream.ts'
+import { dividedOver } from '../support/data-plane.ts'
 import { dataPlaneFixture } from '../support/data-plane-fixture.ts'
 import { startInstance, type TestInstance } from '../support/instance.ts'
 
@@ -34,13 +35,14 @@ async function start(instances: Readonly<Record<string, TestInstance>>, policy: 
   const { snapshot } = plane.gateway
   const sticky = new Sticky({ cookie: 'uid', key: 'a secret of the test', maxAgeMs: null, ...policy })
   const use = (to: readonly { readonly where?: Record<string, string>; readonly weight: number }[]): void => {
-    const targets = to.map(({ where, weight }) => ({
+    const targets = to.map(({ where, weight }, at) => ({
+      name: `part ${at}`,
       upstream,
       picker: where ? new Subset(upstream, where) : upstream,
       weight,
       policy: upstream.policy,
     }))
-    const routes = snapshot.routes.map((route) => ({ ...route, sticky, to: targets }))
+    const routes = snapshot.routes.map((route) => ({ ...route, sticky, ...dividedOver(targets) }))
     plane.gateway.snapshot = { ...snapshot, routes, router: { find: () => routes[0] ?? null } }
   }
   use([{ weight: 1 }])

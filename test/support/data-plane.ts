@@ -8,7 +8,8 @@ import { startListener, type Listener } from '../../src/dataplane/listener/liste
 import type { ProxyStatusLevel } from '../../src/dataplane/exchange.ts'
 import type { RouteMatch } from '../../src/dataplane/router/route-match.ts'
 import { compileRouter } from '../../src/dataplane/router/router.ts'
-import type { Route } from '../../src/dataplane/snapshot.ts'
+import type { Destination, Route } from '../../src/dataplane/snapshot.ts'
+import { Split, type SplitPolicy } from '../../src/dataplane/split.ts'
 import { Upstream } from '../../src/dataplane/upstream/upstream.ts'
 import { upstreamPolicy, type PolicyParts } from './upstream-policy.ts'
 
@@ -119,12 +120,19 @@ function routesOf(options: DataPlaneOptions, upstreams: ReadonlyMap<string, Upst
     name,
     match,
     filters,
-    to: Object.entries(to).map(([upstreamName, weight]) => {
-      const upstream = upstreams.get(upstreamName)
-      if (!upstream) throw new Error(`the test names no upstream "${upstreamName}"`)
-      return { upstream, picker: upstream, weight, policy: upstream.policy }
-    }),
+    ...dividedOver(
+      Object.entries(to).map(([upstreamName, weight]) => {
+        const upstream = upstreams.get(upstreamName)
+        if (!upstream) throw new Error(`the test names no upstream "${upstreamName}"`)
+        return { name: upstreamName, upstream, picker: upstream, weight, policy: upstream.policy }
+      }),
+    ),
   }))
+}
+
+/** The part of a route that says where its traffic goes. */
+export function dividedOver(to: readonly Destination[], policy?: SplitPolicy): Pick<Route, 'to' | 'split'> {
+  return { to, split: new Split(to, policy) }
 }
 
 function membersOf(ports: readonly number[]) {

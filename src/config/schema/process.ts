@@ -25,7 +25,7 @@ export const kv = z
       .meta(
         about({
           description:
-            'Folder of our keys in KV: `PREFIX/routes/NAME`, `PREFIX/upstreams/NAME` and `PREFIX/tasks/NAME` are followed.',
+            'Folder of our keys in KV: `PREFIX/routes/NAME`, `PREFIX/upstreams/NAME`, `PREFIX/tasks/NAME` and `PREFIX/splits/ROUTE` are followed.',
           default: 'gateway',
         }),
       ),

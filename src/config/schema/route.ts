@@ -2,13 +2,13 @@ import { z } from 'zod'
 import { filterTable } from '../../dataplane/filters/table.ts'
 import { parseHostPattern } from '../../dataplane/router/host-pattern.ts'
 import { parsePathPattern } from '../../dataplane/router/path-pattern.ts'
-import type { RouteShare } from '../config.ts'
 import type { StickyPolicy } from '../../dataplane/upstream/sticky.ts'
 import { deadline, retry, timeouts } from './attempts.ts'
 import { exactlyOneOf, optionsByKind } from './kinds.ts'
-import { about, count, duration, fieldName, name, nameProblem, refuseRepeated, token } from './scalars.ts'
+import { mirror } from './mirror.ts'
+import { about, count, duration, fieldName, name, nameProblem, token } from './scalars.ts'
 import { parseShortRoute } from './short-route.ts'
-import { where } from './where.ts'
+import { split, to } from './split.ts'
 
 /** Taken by the metrics for requests without a route, calls by name, and tasks. */
 const reservedNames: readonly string[] = ['none', 'mesh', 'task']
@@ -72,38 +72,6 @@ const filter = z
     maxProperties: 1,
   })
 
-const upstreamName = name({ description: 'An upstream, or a service of the registry.', example: 'shop' })
-
-const share = z
-  .strictObject({
-    upstream: upstreamName,
-    weight: z
-      .int()
-      .min(1, 'must be at least 1: leave the destination out if it is to get nothing')
-      .max(1_000_000)
-      .meta(about({ description: 'Its part of the traffic, in relation to the others.', default: 1 }))
-      .optional(),
-    where: where.optional(),
-  })
-  .transform(({ upstream, weight, where }): RouteShare => ({ upstream, weight: weight ?? 1, ...(where && { where }) }))
-  .meta(about({ description: 'One part of the traffic.', example: { upstream: 'shop', weight: 1 } }))
-
-const shares = z
-  .array(share)
-  .min(1, 'names no upstream: write [{ upstream: shop }]')
-  .superRefine((all, context) =>
-    refuseRepeated(
-      all,
-      ({ upstream, where }) => (where ? `${upstream} where ${JSON.stringify(where)}` : upstream),
-      context,
-      (at) => [at, 'upstream'],
-    ),
-  )
-
-const to = z
-  .union([upstreamName.transform((upstream) => [{ upstream, weight: 1 }]), shares])
-  .meta(about({ description: 'The upstream, or a split over several by weight.', example: 'shop' }))
-
 const sticky = z
   .strictObject({
     cookie: z
@@ -158,6 +126,8 @@ const longRoute = {
       }),
     ),
   to,
+  split: split.optional(),
+  mirror: mirror.optional(),
   sticky: sticky.optional(),
   timeouts: timeouts.optional(),
   retry: retry.optional(),
@@ -179,6 +149,8 @@ const shortRoute = z
           match: parsed.match,
           filters: undefined,
           to: [{ upstream: parsed.upstream, weight: 1 }],
+          split: undefined,
+          mirror: undefined,
           sticky: undefined,
           timeouts: undefined,
           retry: undefined,

@@ -2,7 +2,7 @@ import type { GatewayError } from '../../errors.ts'
 import type { KvEntry, Registry } from '../../registry/registry.ts'
 
 /** The folders of hot config below the KV prefix, and what a key in each holds. */
-export const kvFolders = { routes: 'route', upstreams: 'upstream', tasks: 'task' } as const
+export const kvFolders = { routes: 'route', upstreams: 'upstream', tasks: 'task', splits: 'split' } as const
 
 export type KvFolder = keyof typeof kvFolders
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { HASH_SEED, hashText, scoreOf } from '../rendezvous.ts'
 import { compileRequestKey, requestKeyText } from '../request-key.ts'
 import type { BalancerKind, Candidate } from './balancer.ts'
 import { drawByWeight, totalWeight } from './draw.ts'
@@ -22,9 +23,8 @@ const options = z
   })
 
 /**
- * Rendezvous hashing: every endpoint has a score for the key and the highest wins, so that one that comes or goes moves only the keys that
- * it wins or had won. With bounded load: who is full is passed over for the next one.
- * Sources: Thaler and Ravishankar 1998; weights by the logarithmic method; Mirrokni et al., "Consistent Hashing with Bounded Loads".
+ * Rendezvous hashing over the endpoints, with bounded load: who is full is passed over for the next one.
+ * Source: Mirrokni et al., "Consistent Hashing with Bounded Loads".
  */
 export const consistentHash: BalancerKind<z.infer<typeof options>> = {
   options,
@@ -34,14 +34,14 @@ export const consistentHash: BalancerKind<z.infer<typeof options>> = {
       pick: <C extends Candidate>(eligible: readonly C[], asker: Parameters<typeof keyOf>[0]): C | null => {
         const key = keyOf(asker)
         if (key === undefined) return drawByWeight(eligible, random)
-        const seed = hash(0x811c9dc5, key)
+        const seed = hashText(HASH_SEED, key)
         const perWeight = (LOAD_BOUND * (1 + attemptsUnderWay(eligible))) / totalWeight(eligible)
         let best: C | null = null
         let bestScore = -1
         for (const candidate of eligible) {
           const { endpoint, weight } = candidate
           if (endpoint.inFlight >= Math.ceil(perWeight * weight)) continue
-          const score = scoreOf(hash(seed, endpoint.key), weight)
+          const score = scoreOf(hashText(seed, endpoint.key), weight)
           if (score <= bestScore) continue
           best = candidate
           bestScore = score
@@ -56,18 +56,4 @@ function attemptsUnderWay(eligible: readonly Candidate[]): number {
   let sum = 0
   for (const { endpoint } of eligible) sum += endpoint.inFlight
   return sum
-}
-
-/** Exponentially distributed by weight, so that each wins its share of the keys. */
-function scoreOf(hashed: number, weight: number): number {
-  return weight / -Math.log((hashed + 0.5) / 2 ** 32)
-}
-
-/** FNV-1a over the text, from a seed, mixed as in Murmur 3, so that texts that differ in their last digit are far apart. */
-function hash(seed: number, text: string): number {
-  let value = seed
-  for (let at = 0; at < text.length; at++) value = Math.imul(value ^ text.charCodeAt(at), 0x01000193)
-  value = Math.imul(value ^ (value >>> 16), 0x85ebca6b)
-  value = Math.imul(value ^ (value >>> 13), 0xc2b2ae35)
-  return (value ^ (value >>> 16)) >>> 0
 }

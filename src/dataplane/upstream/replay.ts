@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream'
 import type { RequestBody } from '../exchange.ts'
 
 /** Bodies up to this size are kept for a second attempt, bytes. */
-const REPLAYABLE_BYTES = 64 * 1024
+export const REPLAYABLE_BYTES = 64 * 1024
 
 /** RFC 9110 §9.2.2: repeating these changes nothing more than doing them once. */
 const idempotentMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE'])

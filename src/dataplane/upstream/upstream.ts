@@ -45,10 +45,21 @@ export interface UpstreamStats {
   readonly failures: Map<string, number>
 }
 
+/** What became of copies that other routes' requests sent here. */
+export interface MirroredStats {
+  sent: number
+  /** Not answered in time, or with 5xx. */
+  failed: number
+  /** Left out: too many under way, too large a body, no instance. */
+  skipped: number
+  inFlight: number
+}
+
 /** A service as we call it: its members, its balancer, its policy. What requests read are references that are replaced whole. */
 export class Upstream implements Picker {
   readonly name: string
   readonly stats: UpstreamStats = { attempts: 0, retries: 0, ejections: 0, failures: new Map() }
+  readonly mirrored: MirroredStats = { sent: 0, failed: 0, skipped: 0, inFlight: 0 }
   /** Called with the endpoint's key when an attempt could not connect or was cut: the prober looks at once. */
   onTrouble: ((endpointKey: string) => void) | null = null
   /** Called with the endpoint's key and the time in ms when an endpoint is taken out for failing requests. */
