@@ -105,9 +105,7 @@ function failureSamples(upstream: string, failures: ReadonlyMap<string, number>)
 
 const mirrorOutcomes = ['sent', 'failed', 'skipped'] as const
 
-/** Nothing for an upstream that has never been sent a copy. */
 function mirroredSamples({ name, mirrored }: UpstreamRow['upstream']): readonly Sample[] {
-  if (mirrorOutcomes.every((outcome) => mirrored[outcome] === 0)) return []
   return mirrorOutcomes.map((outcome) => ({ labels: { upstream: name, outcome }, value: mirrored[outcome] }))
 }
 

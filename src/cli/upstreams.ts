@@ -12,15 +12,27 @@ export const upstreamsCommand: Command = {
 
 One line per instance: whether it gets traffic, what the registry and our own probe say, and for how long.
 
-${adminOptionsHelp}`,
+${adminOptionsHelp}
+  --history           when instances began and ceased to get traffic, and why`,
   run: async (args, io) => {
-    const { admin, json } = parseAdminArgs(args)
+    const wantsHistory = args.includes('--history')
+    const { admin, json } = parseAdminArgs(args.filter((arg) => arg !== '--history'))
     const upstreams = await askAdmin<readonly UpstreamView[]>(admin, '/upstreams', 'length')
     const header = ['UPSTREAM', 'INSTANCE', 'ADDRESS', 'TRAFFIC', 'REGISTRY', 'PROBE', 'SINCE', 'DETAIL']
     if (json) io.out(`${JSON.stringify(upstreams)}\n`)
+    else if (wantsHistory)
+      io.out(tableText(['AT', 'UPSTREAM', 'INSTANCE', 'ADDRESS', 'BECAME', 'REASON'], historyRows(upstreams)))
     else io.out(tableText(header, upstreams.flatMap(upstreamRows)))
     return exitCode.ok
   },
+}
+
+/** The latest first, of all instances together. */
+function historyRows(upstreams: readonly UpstreamView[]): readonly (readonly string[])[] {
+  const rows = upstreams.flatMap(({ name, instances }) =>
+    instances.flatMap(({ id, address, history }) => history.map(({ at, to, reason }) => [at, name, id, address, to, reason])),
+  )
+  return rows.toSorted(([a = ''], [b = '']) => (a < b ? 1 : a > b ? -1 : 0))
 }
 
 function upstreamRows({ name, known, registryError, instances }: UpstreamView): readonly (readonly string[])[] {

@@ -48,6 +48,7 @@ export const builtIn: {
   health: {
     probe: { kind: 'tcp', options: {} },
     everyMs: 2_000,
+    everyUnhealthyMs: null,
     jitterRatio: 0.2,
     timeoutMs: 1_000,
     healthy: 2,

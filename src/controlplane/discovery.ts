@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { formatAddress, type Address } from '../address.ts'
 import type { Clock, Random } from '../clock.ts'
 import type { BrakePolicy, UpstreamConfig, ZoneConfig } from '../config/config.ts'
-import type { Exclusion, MemberUpdate } from '../dataplane/upstream/members.ts'
+import type { Exclusion, Member, MemberUpdate } from '../dataplane/upstream/members.ts'
 import type { Upstream } from '../dataplane/upstream/upstream.ts'
 import { formatDurationMs } from '../durations.ts'
 import type { GatewayError } from '../errors.ts'
@@ -13,6 +13,7 @@ import type { Logger } from '../logging.ts'
 import type { RegistryStatus } from '../registry/registry.ts'
 import { InstanceList } from './instance-list.ts'
 import { isCallable, zoneOf, type Listed } from './listed.ts'
+import { InstanceHistory, type Transition } from './instance-history.ts'
 import type { OwnNode } from './own-node.ts'
 import type { ServiceWatches } from './service-watches.ts'
 
@@ -41,6 +42,8 @@ export interface InstanceView {
   readonly registry: RegistryStatus | 'static'
   /** The registry has dropped it, with too many others at once or just after an outage: it stays until our own probes agree. */
   readonly held: boolean
+  /** When it began and ceased to get traffic, the latest first. */
+  readonly history: readonly Transition[]
   readonly probe: { readonly state: string; readonly detail: string; readonly sinceMs: number }
 }
 
@@ -55,6 +58,7 @@ export class Discovery {
   readonly #checkers = new Map<string, Checker>()
   #health: HealthPolicy
   #zone: ZoneConfig | null
+  readonly #history: InstanceHistory
   #forgetNode: () => void = () => {}
   #published: readonly MemberUpdate[] | null = null
   readonly #waiting = new Set<() => void>()
@@ -64,6 +68,7 @@ export class Discovery {
     this.#deps = deps
     this.#health = config.health
     this.#zone = config.zone
+    this.#history = new InstanceHistory(deps.clock)
     const { watches, clock, logger } = deps
     const verdict = {
       isEligible: (instance: Listed) => isCallable(instance) && this.#exclusionOf(instance) === null,
@@ -75,6 +80,7 @@ export class Discovery {
   start(): this {
     this.#followNode()
     this.#upstream.onTrouble = (endpointKey) => this.#checkers.get(endpointKey)?.probeNow()
+    this.#upstream.onMembers = ({ all }) => this.#history.follow(all, (member) => this.#reasonOf(member))
     this.#upstream.onEjection = (address, forMs) =>
       this.#deps.logger.warn(
         { event: 'endpoint.ejected', upstream: this.#upstream.name, address, forMs },
@@ -158,6 +164,7 @@ export class Discovery {
         exclusion,
         ejectedForMs: ejectedForMs === null ? null : Math.round(ejectedForMs),
         registry: listed.status,
+        history: this.#history.of(listed.id, formatAddress(listed.address)),
         held: listed.held,
         probe: {
           state: checker?.state ?? 'unknown',
@@ -230,6 +237,12 @@ export class Discovery {
     if (state === 'unknown') return 'unprobed'
     if (state === 'unhealthy') return 'probe_failing'
     return weight > 0 ? null : 'weight_zero'
+  }
+
+  #reasonOf({ exclusion, endpoint }: Member): string {
+    const forMs = exclusion === 'ejected' ? this.#upstream.ejectedForMs(endpoint.key) : null
+    if (forMs !== null) return `failed too many requests: out for ${formatDurationMs(Math.round(forMs))}`
+    return this.#checkers.get(endpoint.key)?.detail ?? ''
   }
 
   #probeReason(address: Address): string {

@@ -60,6 +60,7 @@ export function startChecker(options: CheckerOptions): Checker {
     if (!health.hasPassed) probeEarly()
     if (health.verdict === before) return
     since = clock.monotonic()
+    if (policy.everyUnhealthyMs !== null) reschedule()
     options.onChange(health.verdict, detail)
   }
 
@@ -99,12 +100,21 @@ export function startChecker(options: CheckerOptions): Checker {
     early = clock.after(delayMs, probeNow)
   }
 
+  const intervalMs = (): number => (health.verdict === 'unhealthy' ? policy.everyUnhealthyMs : null) ?? policy.everyMs
+
+  const reschedule = (): void => {
+    scheduled?.cancel()
+    plannedAt = startedAt
+    schedule()
+  }
+
   // From the planned time and not from now, so that late timers and jitter do not add up to a slower rhythm.
-  const schedule = (): void => {
+  const schedule = (jitterRatio = policy.jitterRatio): void => {
     const now = clock.monotonic()
-    plannedAt += policy.everyMs
-    if (plannedAt <= now) plannedAt = now + policy.everyMs
-    const jitterMs = policy.everyMs * policy.jitterRatio * (2 * random() - 1)
+    const everyMs = intervalMs()
+    plannedAt += everyMs
+    if (plannedAt <= now) plannedAt = now + everyMs
+    const jitterMs = everyMs * jitterRatio * (2 * random() - 1)
     scheduled = clock.after(Math.max(0, plannedAt + jitterMs - now), () => {
       schedule()
       probeNow()
@@ -112,7 +122,9 @@ export function startChecker(options: CheckerOptions): Checker {
   }
 
   void start()
-  schedule()
+  // Endpoints that appear together are looked at together once; from then on each has a place of its own in the interval.
+  if (policy.jitterRatio > 0) plannedAt -= random() * policy.everyMs
+  schedule(0)
 
   return {
     get state() {
@@ -127,13 +139,9 @@ export function startChecker(options: CheckerOptions): Checker {
     probeNow,
     setPolicy: (nextPolicy, nextProbe) => {
       if (closed) return
-      const [sameProbe, sameRhythm] = [isDeepStrictEqual(policy.probe, nextPolicy.probe), policy.everyMs === nextPolicy.everyMs]
+      const [sameProbe, before] = [isDeepStrictEqual(policy.probe, nextPolicy.probe), intervalMs()]
       policy = nextPolicy
-      if (!sameRhythm) {
-        scheduled?.cancel()
-        plannedAt = startedAt
-        schedule()
-      }
+      if (intervalMs() !== before) reschedule()
       if (sameProbe) return
       probe = nextProbe
       health = { ...health, against: 0 }

@@ -3,6 +3,8 @@ export interface HealthPolicy {
   readonly probe: { readonly kind: string; readonly options: unknown }
   /** From the planned start of one probe to the next, ms. */
   readonly everyMs: number
+  /** The same while the endpoint is unhealthy, ms; null: no other. */
+  readonly everyUnhealthyMs: number | null
   /** Each interval is varied by up to ± this share, 0 … 0.5. */
   readonly jitterRatio: number
   readonly timeoutMs: number

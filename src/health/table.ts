@@ -1,3 +1,4 @@
+import { grpcProbe } from './grpc-probe.ts'
 import { httpProbe } from './http-probe.ts'
 import type { HealthPolicy } from './policy.ts'
 import type { Probe, ProbeKind } from './probe.ts'
@@ -7,6 +8,7 @@ import { tcpProbe } from './tcp-probe.ts'
 export const probeTable: Readonly<Record<string, ProbeKind<unknown>>> = {
   http: httpProbe,
   tcp: tcpProbe,
+  grpc: grpcProbe,
 }
 
 type ProbeSpec = HealthPolicy['probe']

@@ -49,6 +49,17 @@ describe('commands that ask a running gateway', () => {
     await target.kill()
   })
 
+  it('tell with --history when each instance began and ceased to get traffic', async () => {
+    const { code, out } = await meshgate('upstreams', '--admin', at, '--history')
+    assert.equal(code, 0)
+    const [header, ...told] = rows(out)
+    assert.deepEqual(header, ['AT', 'UPSTREAM', 'INSTANCE', 'ADDRESS', 'BECAME', 'REASON'])
+    const changes = told.map(([, upstream, id, address, became]) => [upstream, id, address, became])
+    assert.deepEqual(changes[0], ['hello', 'good', `127.0.0.1:${target.port}`, 'eligible'])
+    assert.ok(told.some(([, , id, , became]) => id === 'ill' && became === 'registry_critical'))
+    assert.ok(told.every(([when = '']) => !Number.isNaN(Date.parse(when))))
+  })
+
   it('print one JSON document with --json: what the admin API says', async () => {
     for (const name of ['ready', 'routes', 'upstreams', 'tasks']) {
       const { code, out, err } = await meshgate(name, '--admin', at, '--json')

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { probeTable } from '../../src/health/table.ts'
 import { dnsDefaults } from '../../src/registry-server/dns/options.ts'
 import { assemble } from '../../src/config/assemble.ts'
 import type { HotConfig, UpstreamConfig } from '../../src/config/config.ts'
@@ -84,6 +85,7 @@ describe('the smallest file', () => {
       health: {
         probe: { kind: 'tcp', options: {} },
         everyMs: 2_000,
+        everyUnhealthyMs: null,
         jitterRatio: 0.2,
         timeoutMs: 1_000,
         healthy: 2,
@@ -113,8 +115,9 @@ routes:
     assert.deepEqual(policy.timeouts, { connectMs: 2_000, responseMs: 30_000, idleMs: 60_000, tryMs: 0, totalMs: 0 })
     assert.deepEqual(policy.balance, { kind: 'weighted', options: {} })
     assert.deepEqual(health, {
-      probe: { kind: 'http', options: { path: '/up', host: null, status: [200, 299] } },
+      probe: { kind: 'http', options: probeTable['http']?.options.parse('/up') },
       everyMs: 9_000,
+      everyUnhealthyMs: null,
       jitterRatio: 0.2,
       timeoutMs: 1_000,
       healthy: 2,

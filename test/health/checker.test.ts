@@ -9,6 +9,7 @@ const target = { host: '127.0.0.1', port: 1 }
 const base: HealthPolicy = {
   probe: { kind: 'tcp', options: {} },
   everyMs: 1_000,
+  everyUnhealthyMs: null,
   jitterRatio: 0,
   timeoutMs: 500,
   healthy: 2,
@@ -107,14 +108,15 @@ test('only changes of the verdict are told, with the time of the last one', asyn
 })
 
 test('jitter varies each interval around the planned time and does not add up', async () => {
-  const draws = [0, 1, 0, 1, 0.5]
+  // The first draw is the place in the interval.
+  const draws = [0, 0.5, 1, 0, 1, 0.5]
   const { clock, checker, startedAt, answerAll, answer } = rig({ jitterRatio: 0.2 }, () => draws.shift() ?? 0.5)
   answerAll(true)
   await answer(true)
   await clock.advance(5_000)
   assert.deepEqual(
     startedAt.map((at) => Math.round(at)),
-    [0, 800, 2_200, 2_800, 4_200, 5_000],
+    [0, 1_000, 2_200, 2_800, 4_200, 5_000],
   )
   checker.close()
 })
@@ -249,4 +251,18 @@ test('after close no timer is armed, no probe starts and nothing is told', async
   assert.deepEqual(changes, [])
   assert.deepEqual(startedAt, [0])
   assert.equal(clock.pending, 0)
+})
+
+test('while it is unhealthy, an endpoint is probed at an interval of its own, from the change on', async () => {
+  const { checker, clock, startedAt, answer, answerAll } = rig({ everyUnhealthyMs: 250, healthy: 1, unhealthy: 1 })
+  await answer(true)
+  answerAll(true)
+  await clock.advance(1_000)
+  answerAll(false)
+  await clock.advance(1_800)
+  assert.deepEqual(startedAt, [0, 1_000, 2_000, 2_250, 2_500, 2_750])
+  answerAll(true)
+  await clock.advance(2_000)
+  assert.deepEqual(startedAt.slice(6), [3_000, 4_000])
+  checker.close()
 })

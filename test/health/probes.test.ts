@@ -4,6 +4,7 @@ import { createServer, type Socket } from 'node:net'
 import { after, before, describe, test } from 'node:test'
 import type { ProbeResult } from '../../src/health/probe.ts'
 import { createProbe, probeTable } from '../../src/health/table.ts'
+import { startGrpcHealth } from '../support/grpc-health.ts'
 import { startInstance, type Answer } from '../support/instance.ts'
 import { freePorts } from '../support/meshgate-process.ts'
 import { until } from '../support/until.ts'
@@ -45,7 +46,14 @@ function refused(value: unknown): string {
 }
 
 /** A value for each kind of the table that its schema accepts. */
-const validValues: Record<string, unknown> = { http: '/healthz', tcp: {} }
+const validValues: Record<string, unknown> = { http: '/healthz', tcp: {}, grpc: {} }
+
+/** An instance that answers each kind. */
+async function startGood(kind: string): Promise<{ readonly port: number; close(): Promise<void> }> {
+  if (kind === 'grpc') return startGrpcHealth({ '': 1 })
+  const { port, kill } = await startInstance('good')
+  return { port, close: kill }
+}
 
 for (const kind of Object.keys(probeTable)) {
   describe(`every kind of probe: ${kind}`, () => {
@@ -59,9 +67,9 @@ for (const kind of Object.keys(probeTable)) {
     })
 
     test('passes at an instance that answers', async () => {
-      const instance = await startInstance('good')
+      const instance = await startGood(kind)
       assert.equal((await probe(kind, instance.port, { value })).ok, true)
-      await instance.kill()
+      await instance.close()
     })
 
     test('ends when its signal aborts and leaves no connection', async () => {

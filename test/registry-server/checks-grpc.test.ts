@@ -5,7 +5,7 @@ import { createSecureServer, createServer, type Http2Server, type ServerHttp2Str
 import { test, type TestContext } from 'node:test'
 import { systemClock } from '../../src/clock.ts'
 import { probeGrpc } from '../../src/registry-server/checks/grpc-check.ts'
-import { requestMessage, servingStatusOf } from '../../src/registry-server/checks/grpc-health-message.ts'
+import { requestMessage, servingStatusOf } from '../../src/grpc-health-message.ts'
 import { selfSigned } from '../support/self-signed.ts'
 import { checkDefinition } from './check-definition.ts'
 

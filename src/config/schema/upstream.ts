@@ -22,8 +22,14 @@ const health = z
       default: formatDurationMs(fallback.everyMs),
       minMs: 100,
     }).optional(),
+    everyUnhealthy: duration({
+      description: 'The same while the instance fails: shorter to have it back sooner, longer to spare it. Default: as `every`.',
+      example: '1s',
+      minMs: 100,
+    }).optional(),
     jitter: percent({
-      description: 'Each interval varies by up to so much, so that probes do not come in waves.',
+      description:
+        'Each interval varies by up to so much, and the first one is of any length, so that probes do not come in waves. 0%: exact intervals.',
       default: '20%',
       max: 50,
     }).optional(),
@@ -46,9 +52,10 @@ const health = z
     }).optional(),
   })
   .superRefine((set, context) => void oneOf(probeTable, set, context))
-  .transform(({ every, jitter, timeout, healthy, unhealthy, ...kinds }) => ({
+  .transform(({ every, everyUnhealthy, jitter, timeout, healthy, unhealthy, ...kinds }) => ({
     probe: oneOf(probeTable, kinds, null),
     everyMs: every,
+    everyUnhealthyMs: everyUnhealthy,
     jitterRatio: jitter,
     timeoutMs: timeout,
     healthy,

@@ -1,5 +1,5 @@
 import { normalisePath } from '../http/path-normal-form.ts'
-import { regexRisk } from './regex-risk.ts'
+import { regexRisk } from '../../regex-risk.ts'
 
 /** What a route's `path` takes. Literal text is in the normal form of targets, so the two can be compared. */
 export type PathPattern =

@@ -64,6 +64,8 @@ export class Upstream implements Picker {
   onTrouble: ((endpointKey: string) => void) | null = null
   /** Called with the endpoint's key and the time in ms when an endpoint is taken out for failing requests. */
   onEjection: ((endpointKey: string, forMs: number) => void) | null = null
+  /** Called when the members have been replaced: the registry, a probe, an ejection or time has changed something. */
+  onMembers: ((members: Members) => void) | null = null
   /** What retries may still be made. */
   readonly budget = new RetryBudget()
   readonly #deps: UpstreamDeps
@@ -182,6 +184,7 @@ export class Upstream implements Picker {
     const now = this.#deps.clock.monotonic()
     const { members, nextAt } = this.#eligibility.judge(this.#listed, this.#policy, now)
     this.#members = members
+    this.onMembers?.(members)
     this.#nextChange?.cancel()
     const waits = nextAt !== Infinity && !this.#isClosed
     this.#nextChange = waits ? this.#deps.clock.after(nextAt - now, () => this.#publish()) : null

@@ -1,9 +1,10 @@
 import { STATUS_CODES } from 'node:http'
-import { connect, constants, type ClientHttp2Session, type ClientHttp2Stream, type IncomingHttpHeaders } from 'node:http2'
+import { connect, constants, type ClientHttp2Session, type IncomingHttpHeaders } from 'node:http2'
 import { messageOf } from '../../errors.ts'
+import { healthCheckPath, requestMessage, servingStatusOf } from '../../grpc-health-message.ts'
+import { callUnary } from '../../grpc-unary.ts'
 import type { CheckDefinition } from '../store/rows.ts'
 import { requestProblem } from './dial-problem.ts'
-import { requestMessage, servingStatusOf } from './grpc-health-message.ts'
 import type { Probe, ProbeResult } from './interval-check.ts'
 
 const serving = 1
@@ -53,36 +54,18 @@ function open({ target, useTls, tlsSkipVerify }: CheckDefinition): ClientHttp2Se
 }
 
 /** Sends the one call and tells what is wrong with its answer, or null for nothing. */
-function ask(session: ClientHttp2Session, definition: CheckDefinition, end: (problem: string | null) => void): void {
-  const stream = session.request({
-    [constants.HTTP2_HEADER_METHOD]: 'POST',
-    [constants.HTTP2_HEADER_PATH]: '/grpc.health.v1.Health/Check',
-    'content-type': 'application/grpc',
-    'user-agent': 'Consul Health Check',
-    te: 'trailers',
+function ask(session: ClientHttp2Session, { target }: CheckDefinition, end: (problem: string | null) => void): void {
+  const message = requestMessage(serviceOf(target))
+  const call = { path: healthCheckPath, message, userAgent: 'Consul Health Check', mostBytes: mostAnswerBytes }
+  callUnary(session, call, (outcome) => {
+    if (outcome.kind === 'answered') return end(problemOf(outcome.headers, outcome.message))
+    if (outcome.kind === 'broken') return end(streamProblem(outcome.resetCode, outcome.error))
+    end(rpcProblem(8, `received message larger than max (${mostAnswerBytes} bytes)`))
   })
-  const chunks: Buffer[] = []
-  let bytes = 0
-  let head: IncomingHttpHeaders = {}
-  let trailers: IncomingHttpHeaders = {}
-  stream.on('response', (headers) => (head = headers))
-  stream.on('trailers', (headers) => (trailers = headers))
-  stream.on('data', (chunk: Buffer) => {
-    bytes += chunk.length
-    if (bytes > mostAnswerBytes) return end(rpcProblem(8, `received message larger than max (${mostAnswerBytes} bytes)`))
-    chunks.push(chunk)
-  })
-  // A stream that fails with its session tells less than the session does, which is heard in the same turn.
-  stream.on('error', (error) => setImmediate(() => end(streamProblem(stream, error))))
-  stream.on(
-    'end',
-    () => stream.rstCode === constants.NGHTTP2_NO_ERROR && end(problemOf({ ...head, ...trailers }, Buffer.concat(chunks))),
-  )
-  stream.end(requestMessage(serviceOf(definition.target)))
 }
 
-function streamProblem({ rstCode }: ClientHttp2Stream, error: unknown): string {
-  const name = Object.entries(resetCodes).find(([, code]) => code === rstCode)?.[0]
+function streamProblem(resetCode: number, error: unknown): string {
+  const name = Object.entries(resetCodes).find(([, code]) => code === resetCode)?.[0]
   return name ? rpcProblem(13, `stream terminated by RST_STREAM with error code: ${name}`) : rpcProblem(14, messageOf(error))
 }
 

@@ -1,5 +1,7 @@
 // The two messages of grpc.health.v1.Health/Check, written out: HealthCheckRequest { string service = 1 } and
 // HealthCheckResponse { ServingStatus status = 1 }, each behind gRPC's five bytes (compressed?, length).
+export const healthCheckPath = '/grpc.health.v1.Health/Check'
+
 const prefixBytes = 5
 const [varint, eightBytes, lengthDelimited, fourBytes] = [0, 1, 2, 5]
 
