@@ -4,9 +4,9 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { test, type TestContext } from 'node:test'
+import { until } from '../../support/until.ts'
 import { makeFolder } from '../registry.ts'
 import { commandLineTargets, openCommandLine, type CommandLine } from './command-line.ts'
-import { runProgram } from './programs.ts'
 
 for (const target of commandLineTargets) {
   test(`Consul's own command line waits on ${target.name}`, { skip: target.skip }, async (context) => {
@@ -68,16 +68,22 @@ for (const target of commandLineTargets) {
   })
 }
 
-test(
-  'monitor is not served: the registry keeps no log for others',
-  { skip: commandLineTargets[0]?.skip ?? false },
-  async (context) => {
-    const [embedded] = commandLineTargets
-    assert.ok(embedded)
-    const { binary, env } = await openCommandLine(context, embedded)
-    assert.match((await runProgram(binary, ['monitor'], { env })).stderr, /Error starting monitor: Unexpected response code: 404/)
-  },
-)
+test('monitor shows what the registry logs while it runs', { skip: commandLineTargets[0]?.skip ?? false }, async (context) => {
+  const [embedded] = commandLineTargets
+  assert.ok(embedded)
+  const { binary, env, consul } = await openCommandLine(context, embedded)
+  const child = spawn(binary, ['monitor', '-log-level=debug'], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  context.after(() => child.kill('SIGKILL'))
+  let shown = ''
+  child.stdout.on('data', (chunk: Buffer) => (shown += chunk.toString()))
+  await until('the monitor shows a request', async () => {
+    await consul('kv', 'put', 'monitored', 'x')
+    return shown.includes('[DEBUG] registry: PUT /v1/kv/monitored: 200')
+  })
+})
 
 /** Starts a watch whose handler prints each state in one line; gives the value of the next one. */
 function startWatch(test: TestContext, { binary, env }: CommandLine, args: readonly string[]): () => Promise<string> {

@@ -15,7 +15,10 @@ for (const { name, skip, isConsul, open } of targets.filter((target) => !target.
       context.after(() => target.close())
       // Consul itself may hold its log lines back for longer than a test waits.
       const monitor = isConsul ? [] : ['monitor']
-      const { code, stdout, stderr } = await runProgram(clientFile('bin', 'go-client'), [`127.0.0.1:${target.port}`, ...monitor])
+      const { code, stdout, stderr } = await runProgram(clientFile('bin', 'go-client'), [
+        `127.0.0.1:${target.port}`,
+        ...impatient,
+      ])
       assert.equal(code, 0, `${stdout}${stderr}`)
       assert.match(stdout, /\ndone\n$/)
       const seen = stdout.match(/^ok /gm)?.length ?? 0
