@@ -13,8 +13,7 @@ for (const { name, skip, isConsul, open } of targets.filter((target) => !target.
     async (context) => {
       const target = await open()
       context.after(() => target.close())
-      // Consul itself may hold its log lines back for longer than a test waits.
-      const monitor = isConsul ? [] : ['monitor']
+      const impatient = isConsul ? [] : ['impatient']
       const { code, stdout, stderr } = await runProgram(clientFile('bin', 'go-client'), [
         `127.0.0.1:${target.port}`,
         ...impatient,
