@@ -5,6 +5,7 @@ import { formatAddress, type Address } from './address.ts'
 import { pause, type Clock, type Random } from './clock.ts'
 import type { ColdConfig, ListenerConfig } from './config/config.ts'
 import type { FileDocument } from './config/file.ts'
+import { loadFilterModules } from './config/filter-modules.ts'
 import { joinFleet } from './controlplane/fleet.ts'
 import { MeshDirectory } from './controlplane/mesh-directory.ts'
 import { OwnNode } from './controlplane/own-node.ts'
@@ -166,7 +167,10 @@ function followConfig(
     file: fileName,
     text,
     clock,
-    onText: (next) => reconciler.setFileText(next),
+    onText: async (next) => {
+      await loadFilterModules(next, fileName, { env })
+      reconciler.setFileText(next)
+    },
     onUnreadable: (why) => reconciler.setFileUnreadable(why),
   })
   parts.defer(() => fileSource.close())

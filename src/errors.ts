@@ -35,6 +35,7 @@ export const errorTable = {
   upstream_timeout: { status: 504, sentence: 'The service did not answer in time.' },
   deadline_exceeded: { status: 504, sentence: 'The time for this request is over.' },
   filter_failed: { status: 500, sentence: 'A filter of this route failed.' },
+  filter_timeout: { status: 504, sentence: 'A filter of this route did not end in time.' },
   draining: { status: 503, sentence: 'The gateway is shutting down.' },
   internal: { status: 500, sentence: 'The gateway failed on this request.' },
   client_gone: { status: null, sentence: 'The client left before the answer was complete.' },

@@ -1,3 +1,4 @@
+import { isOfUserModule } from '../dataplane/filters/user-modules.ts'
 import { messageOf } from '../errors.ts'
 import type { OpenLogger } from '../logging.ts'
 import { exitCode } from './exit-codes.ts'
@@ -15,6 +16,13 @@ export interface Stoppable {
  */
 export function untilStopped(running: Stoppable, { logger, flush, flushed }: OpenLogger): Promise<number> {
   const onBug = (error: unknown): void => {
+    if (isOfUserModule(error)) {
+      logger.error(
+        { event: 'filter.leaked', error: messageOf(error) },
+        'a module of the config has failed where nobody could catch it',
+      )
+      return
+    }
     logger.fatal(
       { event: 'process.bug', error: messageOf(error), stack: error instanceof Error ? error.stack : undefined },
       'a bug ends the process',

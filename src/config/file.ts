@@ -13,7 +13,7 @@ import { validate } from './validate.ts'
 import { routeOf, type Written, type WrittenByKind } from './written.ts'
 import { YamlSource } from './yaml-source.ts'
 
-const MAX_FILE_BYTES = 1024 * 1024
+export const MAX_FILE_BYTES = 1024 * 1024
 
 /** The smallest file that is a config. */
 const smallestFile = 'listeners: { web: { bind: ":8080" } }'

@@ -1,4 +1,5 @@
 import type { FilterSpec } from '../dataplane/filters/filter.ts'
+import { filterVersion } from '../dataplane/filters/table.ts'
 import type { RouteConfig, SplitWeights, TaskConfig } from './config.ts'
 import type { ConfigPlace } from './problem.ts'
 import type { WrittenRoute } from './schema/route.ts'
@@ -38,5 +39,10 @@ export function routeOf(
 // The schema of a filter is applied once more where the filter is made: what it makes of the options need not pass it a second time.
 function filtersOf(raw: unknown): readonly FilterSpec[] {
   const { filters } = (typeof raw === 'object' ? raw : {}) as { readonly filters?: readonly Readonly<Record<string, unknown>>[] }
-  return (filters ?? []).flatMap((step) => Object.entries(step).map(([kind, options]) => ({ kind, options })))
+  return (filters ?? []).flatMap((step) => Object.entries(step).map(([kind, options]) => specOf(kind, options)))
+}
+
+function specOf(kind: string, options: unknown): FilterSpec {
+  const version = filterVersion(kind, options)
+  return { kind, options, ...(version !== null && { version }) }
 }

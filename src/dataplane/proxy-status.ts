@@ -33,6 +33,7 @@ export const proxyErrorOf: Readonly<Record<ReplyCode, string>> = {
   upstream_timeout: 'http_response_timeout',
   deadline_exceeded: 'http_response_timeout',
   filter_failed: 'proxy_internal_error',
+  filter_timeout: 'proxy_internal_error',
   draining: 'proxy_internal_response',
   internal: 'proxy_internal_error',
 }

@@ -10,7 +10,8 @@ export interface FileSourceOptions {
   /** What was read at start; only a text that differs from the last one is reported. */
   readonly text: string
   readonly clock: Clock
-  onText(text: string): void
+  /** May take its time; the next look waits for it. */
+  onText(text: string): void | Promise<void>
   /** Called once per outage, not at each look; `why` is a sentence without the file's name. */
   onUnreadable(why: string): void
 }
@@ -64,7 +65,7 @@ export function watchConfigFile(options: FileSourceOptions): FileSource {
     const isNews = failing || found.text !== last
     failing = false
     last = found.text
-    if (isNews || force) options.onText(found.text)
+    if (isNews || force) await options.onText(found.text)
   }
   // One look at a time: a slow one must not bring an older text after a newer one.
   const lookNext = (force: boolean): Promise<void> => {

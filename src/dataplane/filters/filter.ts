@@ -30,10 +30,14 @@ export interface FilterKind<Options> {
   /** Parsing what it has parsed gives the same again. */
   readonly options: z.ZodType<Options>
   create(options: Options, deps: FilterDeps): Filter
+  /** What else than its options a filter is made of: with another version it is made anew. Absent: nothing. */
+  versionOf?(options: unknown): string | null
 }
 
 /** A filter of a route as config: plain data. */
 export interface FilterSpec {
   readonly kind: string
   readonly options: unknown
+  /** Of what it is made of beside its options. */
+  readonly version?: string | undefined
 }

@@ -11,6 +11,7 @@ import type { Filter, FilterDeps, FilterKind, FilterSpec } from './filter.ts'
 import { forwardAuth } from './forward-auth.ts'
 import { ipAllow, ipDeny } from './ip-access.ts'
 import { jwt } from './jwt.ts'
+import { userModule } from './module.ts'
 import { rateLimit } from './rate-limit.ts'
 import { redirect } from './redirect.ts'
 import { requestId } from './request-id.ts'
@@ -39,9 +40,15 @@ export const filterTable = {
   faultInjection,
   compress,
   errorPages,
+  module: userModule,
 } as const
 
 const kinds: Readonly<Record<string, FilterKind<unknown>>> = filterTable
+
+/** What a filter of that kind is made of beside its options; null: nothing. */
+export function filterVersion(kind: string, options: unknown): string | null {
+  return (Object.hasOwn(kinds, kind) ? kinds[kind]?.versionOf?.(options) : null) ?? null
+}
 
 /** Makes a filter of its config. Throws `config_invalid` for a kind that is not in the table and for options that its schema refuses. */
 export function createFilter({ kind, options }: FilterSpec, deps: FilterDeps): Filter {

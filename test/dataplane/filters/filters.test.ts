@@ -1,13 +1,18 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
 import { z } from 'zod'
 import { filterTable } from '../../../src/dataplane/filters/table.ts'
 import type { FilterKind } from '../../../src/dataplane/filters/filter.ts'
+import { loadUserModule } from '../../../src/dataplane/filters/user-modules.ts'
 import { GatewayError } from '../../../src/errors.ts'
 import { ask, filterOf } from '../../support/filter.ts'
 import { requestHead } from '../../support/request-head.ts'
 
 type FilterName = keyof typeof filterTable
+
+const ownFilter = fileURLToPath(new URL('../../support/hostile-filter.ts', import.meta.url))
+await loadUserModule(ownFilter)
 
 // The least that each kind can be configured with: a new kind needs a line here.
 const examples: Readonly<Record<FilterName, unknown>> = {
@@ -29,6 +34,7 @@ const examples: Readonly<Record<FilterName, unknown>> = {
   faultInjection: { abort: {} },
   compress: {},
   errorPages: { pages: { '5xx': { body: 'sorry' } } },
+  module: { file: ownFilter },
 }
 
 for (const [name, kind] of Object.entries<FilterKind<unknown>>(filterTable)) {

@@ -1,0 +1,52 @@
+import { createHash } from 'node:crypto'
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { messageOf } from '../../errors.ts'
+import type { UserFilterKind } from './user-filter.ts'
+
+/** A module as it was loaded last. */
+export type UserModule =
+  | { readonly ok: true; readonly version: string; readonly kind: UserFilterKind }
+  | { readonly ok: false; readonly version: string; readonly why: string }
+
+// Beside Node's own memory of modules, which is of the process too: it never forgets one.
+const modules = new Map<string, UserModule>()
+let loads = 0
+
+/** What was loaded of a file; undefined: nothing yet. A relative path is taken from the working directory. */
+export function userModuleOf(file: string): UserModule | undefined {
+  return modules.get(resolve(file))
+}
+
+/** Imports a file anew if its content has changed, or if that failed before. It never rejects: what is wrong is kept for who asks. */
+export async function loadUserModule(file: string): Promise<void> {
+  const path = resolve(file)
+  const text = await readFile(path).catch((error: unknown) => messageOf(error))
+  if (typeof text === 'string')
+    return void modules.set(path, { ok: false, version: 'unreadable', why: `cannot be read: ${text}` })
+  const version = createHash('sha256').update(text).digest('hex').slice(0, 16)
+  const known = modules.get(path)
+  if (known?.ok && known.version === version) return
+  modules.set(path, await imported(path, version))
+}
+
+/** Whether something that nobody caught came from a module of the user's. Ours throw errors with stacks that lead elsewhere. */
+export function isOfUserModule(thrown: unknown): boolean {
+  if (modules.size === 0) return false
+  if (!(thrown instanceof Error)) return true
+  const { stack = '' } = thrown
+  return [...modules.keys()].some((path) => stack.includes(pathToFileURL(path).href) || stack.includes(path))
+}
+
+async function imported(path: string, version: string): Promise<UserModule> {
+  try {
+    // Node remembers a module by its URL, one that has failed too.
+    const exports = (await import(`${pathToFileURL(path).href}?v=${version}-${++loads}`)) as { readonly filter?: unknown }
+    const kind = exports.filter as UserFilterKind | undefined
+    if (typeof kind?.create === 'function') return { ok: true, version, kind }
+    return { ok: false, version, why: 'exports no filter: write export const filter = defineFilter({ create: … })' }
+  } catch (error) {
+    return { ok: false, version, why: `cannot be loaded: ${messageOf(error)}` }
+  }
+}
