@@ -1,4 +1,7 @@
-import { constants, type ClientHttp2Session, type IncomingHttpHeaders } from 'node:http2'
+import type { ClientHttp2Session, IncomingHttpHeaders } from 'node:http2'
+
+/** RFC 9113 §7. */
+const noError = 0
 
 export interface UnaryCall {
   /** `/package.Service/Method` */
@@ -21,8 +24,8 @@ export type UnaryOutcome =
 /** Makes one gRPC call on a session, which the caller ends. `onEnd` may be called again after it has been called with a failure. */
 export function callUnary(session: ClientHttp2Session, call: UnaryCall, onEnd: (outcome: UnaryOutcome) => void): void {
   const stream = session.request({
-    [constants.HTTP2_HEADER_METHOD]: 'POST',
-    [constants.HTTP2_HEADER_PATH]: call.path,
+    ':method': 'POST',
+    ':path': call.path,
     'content-type': 'application/grpc',
     'user-agent': call.userAgent,
     te: 'trailers',
@@ -41,7 +44,7 @@ export function callUnary(session: ClientHttp2Session, call: UnaryCall, onEnd: (
   // A stream that fails with its session tells less than the session does, which is heard in the same turn.
   stream.on('error', (error) => setImmediate(() => onEnd({ kind: 'broken', resetCode: stream.rstCode ?? 0, error })))
   stream.on('end', () => {
-    if (stream.rstCode !== constants.NGHTTP2_NO_ERROR) return
+    if (stream.rstCode !== noError) return
     onEnd({ kind: 'answered', headers: { ...head, ...trailers }, message: Buffer.concat(chunks) })
   })
   stream.end(call.message)

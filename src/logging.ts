@@ -1,6 +1,7 @@
 import type { EventEmitter } from 'node:events'
+import { createRequire } from 'node:module'
 import { destination, pino, type DestinationStream, type Logger } from 'pino'
-import { build as prettyStream } from 'pino-pretty'
+import type * as PinoPretty from 'pino-pretty'
 import { systemClock } from './clock.ts'
 
 export type { Logger }
@@ -36,7 +37,7 @@ const FLUSH_WAIT_MS = 1_000
 export function openLogger({ level, format }: LogOptions): OpenLogger {
   const text = format === 'text' || (format === 'auto' && process.stdout.isTTY)
   const stream = text
-    ? prettyStream({ destination: 1, sync: true, ignore: 'pid,hostname,event', translateTime: 'SYS:HH:MM:ss.l' })
+    ? prettyStream()({ destination: 1, sync: true, ignore: 'pid,hostname,event', translateTime: 'SYS:HH:MM:ss.l' })
     : destination({ dest: 1, sync: false, minLength: BATCH_BYTES, periodicFlush: FLUSH_EVERY_MS, maxLength: BACKLOG_BYTES })
   const emitter: EventEmitter = stream
   emitter.on('error', () => {})
@@ -51,6 +52,11 @@ export function openLogger({ level, format }: LogOptions): OpenLogger {
       })
     })
   return { logger, flush: () => stream.flushSync(), flushed }
+}
+
+/** What writes lines for people, loaded only where somebody reads them. */
+function prettyStream(): (typeof PinoPretty)['build'] {
+  return (createRequire(import.meta.url)('pino-pretty') as typeof PinoPretty).build
 }
 
 /** A logger on any stream, with secrets of requests taken out. */

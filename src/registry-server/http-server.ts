@@ -1,9 +1,8 @@
 import { readFileSync } from 'node:fs'
-import { createServer, type RequestListener, type Server, type ServerOptions } from 'node:http'
-import { createServer as createSecureServer } from 'node:https'
+import type { RequestListener, Server, ServerOptions } from 'node:http'
 import type { Socket } from 'node:net'
-import { createSecureContext } from 'node:tls'
 import { GatewayError, messageOf } from '../errors.ts'
+import { nodeHttp } from '../node-http.ts'
 
 /** Files in PEM form; they are read once, at the start. */
 export interface TlsFiles {
@@ -20,7 +19,10 @@ const mostConnectionsPerClient = 10_000
 export function openHttpServer(tls: TlsFiles | null, serve: RequestListener): Server {
   // A watcher's connection may be quiet for as long as its longest wait (10 minutes and a sixteenth).
   const options: ServerOptions = { keepAliveTimeout: 660_000, requestTimeout: 60_000, noDelay: true }
-  const server = tls ? createSecureServer({ ...options, ...readTlsFiles(tls) }, serve) : createServer(options, serve)
+  // TLS is loaded by those who use it: it takes memory.
+  const server = tls
+    ? process.getBuiltinModule('node:https').createServer({ ...options, ...readTlsFiles(tls) }, serve)
+    : nodeHttp.createServer(options, serve)
   server.maxConnections = mostConnections
   server.on('connection', limitPerClient(mostConnectionsPerClient))
   // A handshake that fails is the client's affair.
@@ -54,7 +56,7 @@ export function limitPerClient(most: number): (socket: Socket) => void {
 function readTlsFiles({ cert, key }: TlsFiles): { readonly cert: Buffer; readonly key: Buffer } {
   const files = { cert: readPem(cert, 'cert'), key: readPem(key, 'key') }
   try {
-    createSecureContext(files)
+    process.getBuiltinModule('node:tls').createSecureContext(files)
   } catch (error) {
     const what = `registry.embedded.tls: ${cert} and ${key} are no certificate with its key in PEM form (${messageOf(error)})`
     throw new GatewayError('config_unreadable', what, { cause: error })

@@ -1,8 +1,8 @@
-import { STATUS_CODES } from 'node:http'
-import { connect, constants, type ClientHttp2Session, type IncomingHttpHeaders } from 'node:http2'
+import type { ClientHttp2Session, IncomingHttpHeaders } from 'node:http2'
 import { messageOf } from '../../errors.ts'
 import { healthCheckPath, requestMessage, servingStatusOf } from '../../grpc-health-message.ts'
 import { callUnary } from '../../grpc-unary.ts'
+import { nodeHttp } from '../../node-http.ts'
 import type { CheckDefinition } from '../store/rows.ts'
 import { requestProblem } from './dial-problem.ts'
 import type { Probe, ProbeResult } from './interval-check.ts'
@@ -11,11 +11,11 @@ const serving = 1
 const mostAnswerBytes = 64 * 1024
 // The reset codes that are told by name (RFC 9113 §7).
 const resetCodes = {
-  PROTOCOL_ERROR: constants.NGHTTP2_PROTOCOL_ERROR,
-  INTERNAL_ERROR: constants.NGHTTP2_INTERNAL_ERROR,
-  REFUSED_STREAM: constants.NGHTTP2_REFUSED_STREAM,
-  CANCEL: constants.NGHTTP2_CANCEL,
-  ENHANCE_YOUR_CALM: constants.NGHTTP2_ENHANCE_YOUR_CALM,
+  PROTOCOL_ERROR: 1,
+  INTERNAL_ERROR: 2,
+  REFUSED_STREAM: 7,
+  CANCEL: 8,
+  ENHANCE_YOUR_CALM: 11,
 }
 // gRPC's status codes by number (grpc/grpc: doc/statuscodes.md).
 const codeNames =
@@ -50,7 +50,8 @@ function open({ target, useTls, tlsSkipVerify }: CheckDefinition): ClientHttp2Se
   if (!/:\d+$/.test(addressOf(target))) return null
   const url = `${useTls ? 'https' : 'http'}://${addressOf(target)}`
   if (!URL.canParse(url)) return null
-  return connect(url, { rejectUnauthorized: !tlsSkipVerify })
+  // Loaded by the first check that needs it: HTTP/2 and TLS take memory.
+  return process.getBuiltinModule('node:http2').connect(url, { rejectUnauthorized: !tlsSkipVerify })
 }
 
 /** Sends the one call and tells what is wrong with its answer, or null for nothing. */
@@ -80,7 +81,7 @@ function problemOf(headers: IncomingHttpHeaders, message: Buffer): string | null
 function notGrpc(status: number, contentType: string): string {
   const codes: Readonly<Record<number, number>> = { 400: 13, 401: 16, 403: 7, 404: 12, 429: 14, 502: 14, 503: 14, 504: 14 }
   const found = `transport: received the unexpected content-type ${JSON.stringify(contentType)}`
-  return rpcProblem(codes[status] ?? 2, `${STATUS_CODES[status] ?? ''}: HTTP status code ${status}; ${found}`)
+  return rpcProblem(codes[status] ?? 2, `${nodeHttp.STATUS_CODES[status] ?? ''}: HTTP status code ${status}; ${found}`)
 }
 
 function resultOf(target: string, problem: string | null): ProbeResult {

@@ -1,5 +1,5 @@
-import { request as requestHttp, type IncomingMessage, type RequestOptions } from 'node:http'
-import { request as requestHttps } from 'node:https'
+import type { IncomingMessage, RequestOptions } from 'node:http'
+import { nodeHttp } from '../../node-http.ts'
 import type { CheckDefinition } from '../store/rows.ts'
 import { ByteTail } from './byte-tail.ts'
 import { requestProblem } from './dial-problem.ts'
@@ -75,8 +75,9 @@ function send({ url, method, headers, body }: HttpAsk, tlsSkipVerify: boolean, s
   return new Promise((resolve, reject) => {
     const request =
       url.protocol === 'https:'
-        ? requestHttps(url, { ...options, rejectUnauthorized: !tlsSkipVerify })
-        : requestHttp(url, options)
+        ? // Loaded by the first check that needs it: TLS takes memory.
+          process.getBuiltinModule('node:https').request(url, { ...options, rejectUnauthorized: !tlsSkipVerify })
+        : nodeHttp.request(url, options)
     request.on('response', resolve)
     request.on('error', reject)
     request.end(body)
