@@ -38,7 +38,14 @@ export const agentSelf: Handler = (registry, { isPretty }) => {
   }
   const meta = { 'consul-network-segment': '' }
   return jsonAnswer(
-    { Config: config, DebugConfig: {}, Coord: coordinate, Member: memberOf(registry, false), Stats: stats, Meta: meta },
+    {
+      Config: config,
+      DebugConfig: { EnableDebug: false },
+      Coord: coordinate,
+      Member: memberOf(registry, false),
+      Stats: stats,
+      Meta: meta,
+    },
     isPretty,
   )
 }
