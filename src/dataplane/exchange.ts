@@ -22,6 +22,8 @@ export interface RequestHead {
   readonly clientAddress: string
   /** Names this request in logs and replies. */
   readonly requestId: string
+  /** What filters allow for the whole exchange, ms from its begin; absent: as long as the route. */
+  totalMs?: number
   /** What filters remember of it until its answer, each under an object of its own. (A WeakMap would cost the garbage collector more.) */
   notes?: Map<object, unknown>
 }

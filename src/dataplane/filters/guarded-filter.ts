@@ -51,12 +51,12 @@ function guardedRequest(
   return isThenable(found) ? inTime(Promise.resolve(found), guard).then(settle) : settle(found)
 }
 
-function settled(request: RequestHead, { path, query, headers, notes }: RequestHead, reply: Thought): Thought {
+function settled(request: RequestHead, { path, query, headers, notes, totalMs }: RequestHead, reply: Thought): Thought {
   if (reply !== undefined) return legalReply(reply)
   if (!legalPath.test(path)) throw new Error(`it made the path ${JSON.stringify(path)}`)
   if (!legalQuery.test(query)) throw new Error(`it made the query ${JSON.stringify(query)}`)
   assertFields(headers)
-  Object.assign(request, { path, query, headers, ...(notes && { notes }) })
+  Object.assign(request, { path, query, headers, ...(notes && { notes }), ...(totalMs !== undefined && { totalMs }) })
   return undefined
 }
 

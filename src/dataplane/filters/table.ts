@@ -19,6 +19,7 @@ import { respond } from './respond.ts'
 import { rewritePath } from './rewrite-path.ts'
 import { securityHeaders } from './security-headers.ts'
 import { setHeaders } from './set-headers.ts'
+import { timeout } from './timeout.ts'
 
 /** Every filter by its key in YAML. To add one: one file, one line here. */
 export const filterTable = {
@@ -40,6 +41,7 @@ export const filterTable = {
   faultInjection,
   compress,
   errorPages,
+  timeout,
   module: userModule,
 } as const
 

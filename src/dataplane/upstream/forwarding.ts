@@ -263,6 +263,7 @@ export class Forwarding implements AttemptOwner, Deadline {
 
 /** When all must be over, monotonic ms: by the policy, and by what a trusted caller says. */
 function totalBy({ exchange, policy: { timeouts, deadline } }: ForwardingOptions): number {
-  const ownMs = timeouts.totalMs > 0 ? timeouts.totalMs : Infinity
+  const { totalMs = Infinity } = exchange.request
+  const ownMs = Math.min(totalMs, timeouts.totalMs > 0 ? timeouts.totalMs : Infinity)
   return exchange.since + (deadline ? Math.min(ownMs, callerPatienceMs(exchange, deadline)) : ownMs)
 }

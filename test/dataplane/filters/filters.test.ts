@@ -34,6 +34,7 @@ const examples: Readonly<Record<FilterName, unknown>> = {
   faultInjection: { abort: {} },
   compress: {},
   errorPages: { pages: { '5xx': { body: 'sorry' } } },
+  timeout: { total: '2s' },
   module: { file: ownFilter },
 }
 

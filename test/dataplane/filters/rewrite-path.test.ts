@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { dataPlaneFixture } from '../../support/data-plane-fixture.ts'
 import { ask, filterOf } from '../../support/filter.ts'
+import { filteredPlane } from '../../support/filtered-plane.ts'
+import { sendRaw } from '../../support/raw-socket.ts'
 import { requestHead } from '../../support/request-head.ts'
 
 function rewrite(options: unknown, path: string): string {
@@ -40,4 +43,28 @@ describe('a rewritten path', () => {
     }
     assert.throws(() => rewrite({}, '/'), /needs strip, prefix or both/)
   })
+})
+
+describe('a path that wants to be more than a path', () => {
+  const fixture = dataPlaneFixture()
+
+  for (const [target, expected] of [
+    ['/api/%0d%0aX-Evil:%201', '/%0D%0AX-Evil:%201'],
+    ['/api/%0aHost:%20evil.example', '/%0AHost:%20evil.example'],
+    ['/api/a%20HTTP/1.1', '/a%20HTTP/1.1'],
+    ['/api/..%2f..%2fadmin', '/..%2F..%2Fadmin'],
+    ['/api/x?y=%0d%0aX-Evil:%201', '/x?y=%0d%0aX-Evil:%201'],
+  ] as const) {
+    it(`reaches the service as one line without what it wants to add: ${target}`, async () => {
+      const seen: unknown[] = []
+      const plane = await filteredPlane(fixture, [filterOf('rewritePath', { strip: '/api' })], {
+        answer: ({ url, headers }, response) => {
+          seen.push([url, headers['x-evil'], headers.host])
+          response.end()
+        },
+      })
+      await sendRaw(plane.port, `GET ${target} HTTP/1.1\r\nHost: good.example\r\nConnection: close\r\n\r\n`)
+      assert.deepEqual(seen, [[expected, undefined, 'good.example']])
+    })
+  }
 })
