@@ -10,7 +10,7 @@ import { upstreamPolicy } from '../test/support/upstream-policy.ts'
 
 const [port = 0, ...instances] = process.argv.slice(2).map(Number)
 const logger = createLogger('warn', process.stderr)
-const policy = upstreamPolicy({ maxConnections: 128, maxQueued: 256 })
+const policy = upstreamPolicy({ maxConnections: 128, maxQueued: 256, pipelining: Number(process.env.PIPELINING ?? 1) })
 const upstream = new Upstream('bench', policy, { clock, random })
 upstream.setMembers(
   instances.map((at) => ({ id: `i-${at}`, address: { host: '127.0.0.1', port: at }, weight: 1, exclusion: null })),

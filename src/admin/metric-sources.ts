@@ -40,6 +40,13 @@ function upstreamSources(upstreams: UpstreamTable): readonly MetricSource[] {
       samples: () => perUpstream(upstreams, ({ upstream }) => upstream.stats.ejections),
     },
     {
+      name: 'meshgate_upstream_pipelining_off_total',
+      help: 'Instances that no longer get requests behind each other, because they answered wrongly to it',
+      kind: 'counter',
+      labelNames: ['upstream'],
+      samples: () => perUpstream(upstreams, ({ upstream }) => upstream.stats.pipeliningOff),
+    },
+    {
       name: 'meshgate_upstream_failures_total',
       help: 'Failed attempts by error code',
       kind: 'counter',

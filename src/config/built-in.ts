@@ -32,6 +32,8 @@ export const builtIn: {
     balance: { kind: 'round-robin', options: {} },
     maxConnections: 128,
     maxQueued: 1_024,
+    warmConnections: 0,
+    pipelining: 1,
     slowStartMs: 0,
     outlier: null,
     panicRatio: 0,

@@ -17,6 +17,8 @@ export function resolveUpstream(name: string, own: UpstreamDeclaration, defaults
       balance: own.balance ?? defaults.balance ?? balance,
       maxConnections: own.maxConnections ?? defaults.maxConnections ?? maxConnections,
       maxQueued: own.maxQueued ?? defaults.maxQueued ?? maxQueued,
+      warmConnections: own.warmConnections ?? defaults.warmConnections ?? builtIn.upstream.warmConnections,
+      pipelining: own.pipelining ?? defaults.pipelining ?? builtIn.upstream.pipelining,
       slowStartMs: own.slowStart ?? defaults.slowStart ?? slowStartMs,
       outlier: overlayOrOff(builtIn.outlier, defaults.outlier, own.outlier),
       panicRatio: own.panic ?? defaults.panic ?? panicRatio,

@@ -39,6 +39,8 @@ export interface InstanceView {
   readonly exclusion: Exclusion | 'bad_address' | null
   /** What is left of its time out for failing requests, ms; null: it is not. */
   readonly ejectedForMs: number | null
+  /** Why it gets one request at a time on a connection, although its upstream allows more; null: it does not. */
+  readonly pipeliningOff: string | null
   readonly registry: RegistryStatus | 'static'
   /** The registry has dropped it, with too many others at once or just after an outage: it stays until our own probes agree. */
   readonly held: boolean
@@ -85,6 +87,11 @@ export class Discovery {
       this.#deps.logger.warn(
         { event: 'endpoint.ejected', upstream: this.#upstream.name, address, forMs },
         `endpoint ejected for ${formatDurationMs(forMs)}: it failed too many requests in a row`,
+      )
+    this.#upstream.onPipeliningOff = (address, reason) =>
+      this.#deps.logger.warn(
+        { event: 'endpoint.pipelining_off', upstream: this.#upstream.name, address, reason },
+        `endpoint gets one request at a time on a connection: ${reason}`,
       )
     this.#list.start()
     return this
@@ -162,6 +169,7 @@ export class Discovery {
         standby: exclusion === null && !called.has(formatAddress(listed.address)),
         zone: this.#zone && zoneOf(listed, this.#zone),
         exclusion,
+        pipeliningOff: this.#upstream.pipeliningOf(formatAddress(listed.address))?.offBecause ?? null,
         ejectedForMs: ejectedForMs === null ? null : Math.round(ejectedForMs),
         registry: listed.status,
         history: this.#history.of(listed.id, formatAddress(listed.address)),

@@ -74,6 +74,8 @@ describe('the smallest file', () => {
         balance: { kind: 'round-robin', options: {} },
         maxConnections: 128,
         maxQueued: 1_024,
+        warmConnections: 0,
+        pipelining: 1,
         slowStartMs: 0,
         outlier: null,
         deadline: null,

@@ -14,6 +14,8 @@ export function upstreamPolicy({ timeouts, retry, ...parts }: PolicyParts = {}):
     balance: { kind: 'round-robin', options: {} },
     maxConnections: 16,
     maxQueued: 64,
+    warmConnections: 0,
+    pipelining: 1,
     slowStartMs: 0,
     outlier: null,
     panicRatio: 0,

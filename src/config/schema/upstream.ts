@@ -110,6 +110,20 @@ const policy = {
     min: 0,
     max: 1_000_000,
   }).optional(),
+  warmConnections: count({
+    description:
+      'Connections per instance that are opened before they are asked for, and again when they end, so that no request waits for one after a pause. 0: none.',
+    default: builtIn.upstream.warmConnections,
+    min: 0,
+    max: 1_000,
+  }).optional(),
+  pipelining: count({
+    description:
+      'GET, HEAD and OPTIONS requests that may be under way on one connection: those that come together leave together, which is cheaper, and wait for each other, up to a quarter of a second. 1: none waits behind another. An instance that cannot do it gets one at a time.',
+    default: builtIn.upstream.pipelining,
+    min: 1,
+    max: 32,
+  }).optional(),
 }
 
 const address = targetAddress({ description: 'Host and port.', example: '10.0.0.5:8080' })

@@ -10,6 +10,8 @@ const MOST_GATHERED = 16_384
 export class Outbox implements DueAtTurnEnd {
   /** Whether the piece written last is still on its way to the system. */
   isHolding = false
+  /** How often it has written: what was added before the last write has left. */
+  writes = 0
   readonly #socket: Socket
   /** One character per octet. */
   #text = ''
@@ -41,12 +43,14 @@ export class Outbox implements DueAtTurnEnd {
     if (this.#text === '') return
     const text = this.#text
     this.#text = ''
+    this.writes++
     this.#socket.write(text, 'latin1')
   }
 
   #writeLong(piece: Buffer, before: string, behind: string): void {
     const socket = this.#socket
     this.#text = ''
+    this.writes++
     if (before === '' && behind === '') socket.write(piece)
     else {
       socket.cork()

@@ -1,25 +1,15 @@
 import type { HeaderList } from '../exchange.ts'
 import { fieldOf } from '../http/header-list.ts'
-
-/** A request as it goes up. */
-export interface OutgoingRequest {
-  readonly method: string
-  /** In origin form. */
-  readonly target: string
-  /** Without fields for this connection only; a Content-Length among them is the body's. */
-  readonly headers: HeaderList
-  /** Whether a body follows. */
-  readonly hasBody: boolean
-}
+import type { UpstreamRequest } from './upstream-request.ts'
 
 /** Methods whose requests usually have a body: one without says so (RFC 9110 §8.6). */
 const withBody: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH'])
 
 /** Writes the head of a request for a connection that is kept; one character per octet. A body without a length goes up chunked. */
-export function requestHead({ method, target, headers, hasBody }: OutgoingRequest): string {
+export function requestHead({ method, target, headers, body }: UpstreamRequest): string {
   let text = `${method} ${target} HTTP/1.1\r\n`
   for (let i = 0; i + 1 < headers.length; i += 2) text += `${headers[i]}: ${headers[i + 1]}\r\n`
-  return `${text}${framingField(method, headers, hasBody)}\r\n`
+  return `${text}${framingField(method, headers, body !== null)}\r\n`
 }
 
 /** Whether a body goes up chunked. */

@@ -41,6 +41,16 @@ export class ResponseReader {
     this.#sink = sink
   }
 
+  /** Whether an octet of the response that is expected has come. */
+  get hasBegun(): boolean {
+    return this.#state !== inHead || this.#interims > 0 || (this.#collector !== null && !this.#collector.isEmpty)
+  }
+
+  /** Whether the response that has begun ends with the connection. */
+  get isUntilClose(): boolean {
+    return this.#state === untilClose
+  }
+
   /** Expects the response to a request of this method. */
   begin(method: string): void {
     this.#state = inHead

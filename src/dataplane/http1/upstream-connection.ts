@@ -1,45 +1,21 @@
 import { connect, type Socket } from 'node:net'
-import type { Readable } from 'node:stream'
 import type { Address } from '../../address.ts'
 import { messageOf } from '../../errors.ts'
-import type { Failure, HeaderList } from '../exchange.ts'
+import type { Failure } from '../exchange.ts'
 import { hearOut } from './hear-out.ts'
+import { IDLE_MS, idleMs } from './idle-time.ts'
 import { Outbox } from './outbox.ts'
+import { Pipeline, type PipelineWatcher } from './pipeline.ts'
 import { ReceiveBuffer } from './receive-buffer.ts'
 import { goesChunked, requestHead } from './request-writer.ts'
 import type { ParsedResponse } from './response-head.ts'
 import { ResponseReader, type ResponseSink } from './response-reader.ts'
 import { UpstreamBody, type BodyOwner } from './upstream-body.ts'
+import { nobody, type RequestOwner, type UpstreamRequest } from './upstream-request.ts'
 import type { Violation } from './violation.ts'
 
-/** A request to be sent up. */
-export interface UpstreamRequest {
-  readonly method: string
-  /** In origin form. */
-  readonly target: string
-  /** Without fields for one connection only; a Content-Length among them is the body's. */
-  readonly headers: HeaderList
-  readonly body: Readable | Buffer | null
-}
-
-/** Whose request is under way: told what becomes of it. After `onEnd` or `onFailure` nothing more comes. */
-export interface RequestOwner {
-  /** Whether the piece given to `onData` last may still be looked at. */
-  readonly isHolding: boolean
-  /** The request goes onto the connection: from here on the upstream may see it. */
-  onSending(): void
-  onBodyProgress(complete: boolean): void
-  onInterim(status: number, headers: HeaderList): void
-  onHead(status: number, headers: HeaderList): void
-  /** False: no more until `resume`. */
-  onData(chunk: Buffer): boolean
-  onEnd(): void
-  /** `isStale`: the connection had served before, and not a byte of an answer came back. */
-  onFailure(failure: Failure, isStale: boolean): void
-}
-
 /** Who keeps connections. */
-export interface ConnectionKeeper {
+export interface ConnectionKeeper extends PipelineWatcher {
   readonly address: Address
   /** It may be used again. */
   onIdle(connection: UpstreamConnection): void
@@ -48,10 +24,6 @@ export interface ConnectionKeeper {
 
 /** What an upstream's head may have at the most. */
 const headLimits = { headBytes: 64 * 1024, headerCount: 256 }
-/** Below the 5 s after which many servers (Node's among them) close an idle connection, so that none gets a request while it closes. */
-const IDLE_MS = 4_000
-/** So much earlier than a server that tells its own time (Keep-Alive: timeout=…). */
-const IDLE_MARGIN_MS = 1_000
 
 /** A connection to an endpoint: carries one request after the other. A connection that was ever in doubt is closed. */
 export class UpstreamConnection implements ResponseSink, BodyOwner {
@@ -64,11 +36,17 @@ export class UpstreamConnection implements ResponseSink, BodyOwner {
   #owner: RequestOwner | null = null
   #body: UpstreamBody | null = null
   #isConnected = false
-  #isReused = false
-  #hasAnswerByte = false
+  #hasServed = false
+  /** Whether it stood idle before the request, and may have died meanwhile. */
+  #wasIdle = false
+  /** What stands behind the request. */
+  #pipeline: Pipeline | null = null
+  /** Whether others may go out with the request. */
+  #gathers = false
+  /** Writes before the request. */
+  #writesBefore = 0
   #isWhole = false
   #persists = true
-  #hearsOut = false
   #idleMs = IDLE_MS
   #error: Error | null = null
 
@@ -85,19 +63,50 @@ export class UpstreamConnection implements ResponseSink, BodyOwner {
     })
     this.#outbox = new Outbox(this.#socket)
     this.#socket.on('connect', this.#onConnect).on('end', this.#onEof).on('close', this.#onClose)
-    this.#socket.on('error', this.#onError).on('drain', this.#onDrain).on('timeout', this.#onTimeout)
-    this.#socket.setTimeout(IDLE_MS)
+    this.#socket.on('error', this.#onError).on('drain', this.#onDrain).setTimeout(IDLE_MS, this.#onTimeout)
   }
 
   get isUsable(): boolean {
     return this.#owner === null && this.#persists && this.#socket.writable
   }
 
-  /** Sends a request as soon as the connection is there. */
-  run(request: UpstreamRequest, owner: RequestOwner): void {
+  /** Whether the request still waits for the end of this turn. */
+  get #isUnsent(): boolean {
+    return this.#outbox.writes === this.#writesBefore
+  }
+
+  /** Sends a request as soon as the connection is there. `gathers`: others may go out with it, if the connection has been of use before. */
+  run(request: UpstreamRequest, owner: RequestOwner, gathers: boolean): void {
     this.#request = request
     this.#owner = owner
+    // RFC 9112 §9.3.2: not before it is known that the connection is kept.
+    this.#gathers = gathers && this.#hasServed
+    this.#wasIdle = this.#isConnected
+    this.#pipeline?.rest()
     if (this.#isConnected) this.#send(request, owner)
+  }
+
+  /** Whether the requests on it, fewer than `depth`, wait for the end of this turn, so that one more goes out with them. */
+  takesMore(depth: number): boolean {
+    return this.#gathers && this.#isUnsent && (this.#pipeline?.length ?? 0) + 1 < depth && this.#socket.writable
+  }
+
+  /** Sends one more request, behind the others. */
+  join(request: UpstreamRequest, owner: RequestOwner): void {
+    this.#pipeline ??= new Pipeline(this.#keeper, () => this.#moveRest('the answer in front took too long'))
+    this.#pipeline.add({ request, owner })
+    owner.onSending()
+    this.#outbox.add(requestHead(request))
+  }
+
+  /** Lets go of a request: nobody wants its answer. The connection is closed, unless others wait for theirs. */
+  leave(owner: RequestOwner): void {
+    if (owner === this.#owner) this.#owner = nobody
+    else this.#pipeline?.leave(owner)
+    if (this.#owner !== nobody) return
+    // Whoever has left may have been slow.
+    if (this.#pipeline?.isWanted) this.#socket.resume()
+    else this.destroy()
   }
 
   /** Goes on with an answer that its owner did not take fast enough. */
@@ -113,6 +122,7 @@ export class UpstreamConnection implements ResponseSink, BodyOwner {
   /** Closes it at once, without a word to the owner of a request. */
   destroy(): void {
     this.#owner = null
+    this.#pipeline?.clear()
     this.#close()
   }
 
@@ -120,8 +130,10 @@ export class UpstreamConnection implements ResponseSink, BodyOwner {
     this.#owner?.onInterim(status, fields.list)
   }
 
-  onHead({ status, fields, persists }: ParsedResponse): void {
+  onHead({ status, fields, persists, isHttp10 }: ParsedResponse): void {
     this.#persists = persists
+    this.#pipeline?.onHead(isHttp10)
+    if (this.#reader.isUntilClose) this.#moveRest('the answer in front ends with the connection')
     if (fields.keepAliveSeconds >= 0) this.#believe(fields.keepAliveSeconds)
     this.#owner?.onHead(status, fields.list)
   }
@@ -131,13 +143,16 @@ export class UpstreamConnection implements ResponseSink, BodyOwner {
     if (!owner) return
     if (!owner.onData(chunk)) this.#socket.pause()
     if (owner.isHolding) this.#buffer.keep()
+    if (owner === nobody && this.#pipeline?.isTooLongToDrop(chunk.length)) this.#moveRest('nobody wants the long answer in front')
   }
 
   onEnd(): void {
-    this.#isWhole = true
+    if (this.#persists && this.#pipeline && this.#pipeline.length > 0) this.#advance(this.#pipeline)
+    else this.#isWhole = true
   }
 
   onViolation({ detail }: Violation): void {
+    if (this.#persists) this.#pipeline?.onFault(detail)
     this.#persists = false
     // What comes behind a whole answer costs the connection, not the answer.
     if (!this.#isWhole) this.#fail({ code: 'upstream_protocol', detail })
@@ -154,14 +169,14 @@ export class UpstreamConnection implements ResponseSink, BodyOwner {
   }
 
   #send(request: UpstreamRequest, owner: RequestOwner): void {
-    const { method, target, headers, body } = request
-    this.#hasAnswerByte = false
+    const { method, headers, body } = request
     this.#isWhole = false
+    this.#writesBefore = this.#outbox.writes
     this.#reader.begin(method)
     owner.onSending()
-    const head = requestHead({ method, target, headers, hasBody: body !== null })
+    const head = requestHead(request)
     if (body === null) return this.#outbox.add(head)
-    this.#hearOut()
+    hearOut(this.#socket)
     const isChunked = goesChunked(headers)
     if (!Buffer.isBuffer(body)) {
       this.#outbox.add(head)
@@ -173,15 +188,12 @@ export class UpstreamConnection implements ResponseSink, BodyOwner {
     this.#outbox.flush()
   }
 
-  /** Only for who sends bodies: it costs a closure for each write. */
-  #hearOut(): void {
-    if (this.#hearsOut) return
-    this.#hearsOut = true
-    hearOut(this.#socket)
-  }
-
   readonly #onRead = (length: number, bytes: Uint8Array): boolean => {
-    this.#hasAnswerByte = true
+    // What comes before the request has gone out is no answer to it: a server that closes for want of requests may say so.
+    if (this.#owner && this.#isUnsent) {
+      this.#fail({ code: 'upstream_protocol', detail: 'the upstream spoke before it was asked' })
+      return true
+    }
     try {
       this.#reader.read(bytes as Buffer, length)
     } catch (error) {
@@ -200,20 +212,44 @@ export class UpstreamConnection implements ResponseSink, BodyOwner {
     this.#body = null
     this.#owner = null
     this.#request = null
-    this.#isReused = true
+    this.#hasServed = true
     if (isReusable) {
       this.#socket.resume()
       this.#keeper.onIdle(this)
     } else this.#close()
     owner.onEnd()
+    if (!isReusable) this.#pipeline?.onCut('the upstream closed the connection behind the answer in front')
+  }
+
+  /** The answer in front is whole, others follow. */
+  #advance(pipeline: Pipeline): void {
+    const [owner, next] = [this.#owner, pipeline.next()]
+    if (!next) return
+    this.#request = next.request
+    this.#owner = next.owner
+    this.#reader.begin(next.request.method)
+    this.#socket.resume()
+    owner?.onEnd()
+    if (this.#owner === nobody && !pipeline.isWanted) this.destroy()
+  }
+
+  /** Has those behind go elsewhere; the connection ends with the answer that is under way. */
+  #moveRest(detail: string): void {
+    this.#persists = false
+    if (this.#owner === nobody) {
+      this.#owner = null
+      this.#close()
+    }
+    this.#pipeline?.move(detail)
   }
 
   #fail(failure: Failure): void {
     const owner = this.#owner
-    const isStale = this.#isReused && !this.#hasAnswerByte
+    const isStale = this.#wasIdle && !this.#reader.hasBegun
     this.#owner = null
     this.#close()
     owner?.onFailure(failure, isStale)
+    this.#pipeline?.onCut(failure.detail)
   }
 
   #close(): void {
@@ -225,10 +261,10 @@ export class UpstreamConnection implements ResponseSink, BodyOwner {
   }
 
   #believe(keepAliveSeconds: number): void {
-    const idleMs = Math.min(IDLE_MS, keepAliveSeconds * 1_000 - IDLE_MARGIN_MS)
-    if (idleMs === this.#idleMs) return
-    this.#idleMs = Math.max(idleMs, 0)
-    this.#socket.setTimeout(this.#idleMs)
+    const ms = idleMs(keepAliveSeconds)
+    if (ms === this.#idleMs) return
+    this.#idleMs = ms
+    this.#socket.setTimeout(ms)
   }
 
   readonly #onConnect = (): void => {
@@ -256,6 +292,7 @@ export class UpstreamConnection implements ResponseSink, BodyOwner {
   }
 
   readonly #onClose = (): void => {
+    if (!this.#owner) return this.#keeper.onClosed(this)
     const reason = this.#error ? messageOf(this.#error) : 'the connection was closed'
     this.#fail({ code: this.#isConnected ? 'upstream_reset' : 'upstream_connect_failed', detail: reason })
   }

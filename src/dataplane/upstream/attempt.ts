@@ -2,7 +2,8 @@ import type { Readable } from 'node:stream'
 import type { Clock } from '../../clock.ts'
 import { GatewayError, messageOf } from '../../errors.ts'
 import type { Failure, HeaderList, RequestHead } from '../exchange.ts'
-import type { RequestOwner, UpstreamConnection, UpstreamRequest } from '../http1/upstream-connection.ts'
+import type { UpstreamConnection } from '../http1/upstream-connection.ts'
+import type { RequestOwner, UpstreamRequest } from '../http1/upstream-request.ts'
 import type { Endpoint, Waiter } from './endpoint.ts'
 import { isIdempotent } from './replay.ts'
 
@@ -65,7 +66,7 @@ export class Attempt implements RequestOwner, Waiter {
   abort(): void {
     if (this.#ended) return
     if (this.isWaiting) this.endpoint.giveUp(this)
-    this.#connection?.destroy()
+    this.#connection?.leave(this)
     this.#end()
   }
 
@@ -104,7 +105,7 @@ export class Attempt implements RequestOwner, Waiter {
     } catch (error) {
       // A filter that fails on the answer says so by its code.
       const code = error instanceof GatewayError ? error.code : 'internal'
-      this.#connection?.destroy()
+      this.#connection?.leave(this)
       this.#fail({ code, detail: messageOf(error) })
     }
   }

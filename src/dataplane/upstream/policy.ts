@@ -57,6 +57,10 @@ export interface UpstreamPolicy extends AttemptPolicy, PreferencePolicy {
   readonly maxConnections: number
   /** Requests that may wait for a connection, per endpoint; more are refused with `upstream_overloaded`. */
   readonly maxQueued: number
+  /** Connections per endpoint that are opened before they are asked for, while it is eligible. */
+  readonly warmConnections: number
+  /** Requests that may be under way on one connection, 1 … 32; 1: an answer is awaited before the next request goes out. */
+  readonly pipelining: number
   /** For so long the weight of an endpoint that becomes eligible grows to its own, ms; 0: it has it at once. */
   readonly slowStartMs: number
   /** When an endpoint that fails real requests is taken out; null: only probes decide. */

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { formatAddress } from '../../address.ts'
+import { formatAddress, type Address } from '../../address.ts'
 import { pause, type Clock, type Random, type Timer } from '../../clock.ts'
 import type { ErrorCode } from '../../errors.ts'
 import type { Balancer } from '../balancer/balancer.ts'
@@ -9,6 +9,7 @@ import { Eligibility } from './eligibility.ts'
 import { Endpoint, type EndpointLimits } from './endpoint.ts'
 import type { Member, Members, MemberUpdate } from './members.ts'
 import { noMember } from './no-member.ts'
+import type { Pipelining } from './pipelining.ts'
 import { pickUntried, type Picker } from './picker.ts'
 import type { UpstreamPolicy } from './policy.ts'
 import { RetryBudget } from './retry-budget.ts'
@@ -41,6 +42,8 @@ export interface UpstreamStats {
   retries: number
   /** Endpoints taken out for failing requests. */
   ejections: number
+  /** Endpoints that no longer get requests behind each other, because they answered wrongly to it. */
+  pipeliningOff: number
   /** Attempts that ended without a whole response, by error code. */
   readonly failures: Map<string, number>
 }
@@ -58,14 +61,16 @@ export interface MirroredStats {
 /** A service as we call it: its members, its balancer, its policy. What requests read are references that are replaced whole. */
 export class Upstream implements Picker {
   readonly name: string
-  readonly stats: UpstreamStats = { attempts: 0, retries: 0, ejections: 0, failures: new Map() }
   readonly mirrored: MirroredStats = { sent: 0, failed: 0, skipped: 0, inFlight: 0 }
+  readonly stats: UpstreamStats = { attempts: 0, retries: 0, ejections: 0, pipeliningOff: 0, failures: new Map() }
   /** Called with the endpoint's key when an attempt could not connect or was cut: the prober looks at once. */
   onTrouble: ((endpointKey: string) => void) | null = null
   /** Called with the endpoint's key and the time in ms when an endpoint is taken out for failing requests. */
   onEjection: ((endpointKey: string, forMs: number) => void) | null = null
   /** Called when the members have been replaced: the registry, a probe, an ejection or time has changed something. */
   onMembers: ((members: Members) => void) | null = null
+  /** Called with the endpoint's key and the reason when an endpoint no longer gets requests behind each other. */
+  onPipeliningOff: ((endpointKey: string, reason: string) => void) | null = null
   /** What retries may still be made. */
   readonly budget = new RetryBudget()
   readonly #deps: UpstreamDeps
@@ -97,8 +102,8 @@ export class Upstream implements Picker {
   setPolicy(policy: UpstreamPolicy): void {
     if (!isDeepStrictEqual(policy.balance, this.#policy.balance)) this.#balancer = createBalancer(policy.balance, this.#deps)
     this.#policy = policy
-    if (this.#members.known) this.#publish()
     for (const endpoint of this.#endpoints.values()) endpoint.setLimits(limitsOf(policy))
+    if (this.#members.known) this.#publish()
   }
 
   /** Replaces the members; endpoints whose address stays keep their connections, the others end after their attempts. */
@@ -107,7 +112,7 @@ export class Upstream implements Picker {
     const endpoints = new Map<string, Endpoint>()
     for (const { address } of updates) {
       const key = formatAddress(address)
-      if (!endpoints.has(key)) endpoints.set(key, before.get(key) ?? new Endpoint(address, limitsOf(this.#policy)))
+      if (!endpoints.has(key)) endpoints.set(key, before.get(key) ?? this.#newEndpoint(address))
     }
     this.#listed = updates.flatMap((update): Member[] => {
       const endpoint = endpoints.get(formatAddress(update.address))
@@ -150,6 +155,11 @@ export class Upstream implements Picker {
     if (this.#policy.outlier) this.#eject(endpoint, this.#eligibility.answered(endpoint, status, this.#sighting))
   }
 
+  /** How an endpoint takes to requests that stand behind each other; null: there is no such endpoint. */
+  pipeliningOf(endpointKey: string): Pipelining | null {
+    return this.#endpoints.get(endpointKey)?.pipelining ?? null
+  }
+
   /** For how many ms more an endpoint is out for failing requests; null: it is not. */
   ejectedForMs(endpointKey: string): number | null {
     const endpoint = this.#endpoints.get(endpointKey)
@@ -166,6 +176,15 @@ export class Upstream implements Picker {
       await pause(this.#deps.clock, 20)
     }
     for (const endpoint of endpoints) endpoint.destroy()
+  }
+
+  #newEndpoint(address: Address): Endpoint {
+    const { clock } = this.#deps
+    const onPipeliningOff = (key: string, reason: string): void => {
+      this.stats.pipeliningOff++
+      this.onPipeliningOff?.(key, reason)
+    }
+    return new Endpoint(address, limitsOf(this.#policy), { clock, onPipeliningOff })
   }
 
   #eject(endpoint: Endpoint, forMs: number | null): void {
@@ -185,12 +204,13 @@ export class Upstream implements Picker {
     const { members, nextAt } = this.#eligibility.judge(this.#listed, this.#policy, now)
     this.#members = members
     this.onMembers?.(members)
+    for (const { endpoint, exclusion } of members.all) endpoint.setWarm(exclusion === null)
     this.#nextChange?.cancel()
     const waits = nextAt !== Infinity && !this.#isClosed
     this.#nextChange = waits ? this.#deps.clock.after(nextAt - now, () => this.#publish()) : null
   }
 }
 
-function limitsOf({ maxConnections, maxQueued }: UpstreamPolicy): EndpointLimits {
-  return { maxConnections, maxQueued }
+function limitsOf({ maxConnections, maxQueued, pipelining, warmConnections }: UpstreamPolicy): EndpointLimits {
+  return { maxConnections, maxQueued, pipelining, warmConnections }
 }
