@@ -8,21 +8,9 @@ import type { Endpoint, Waiter } from './endpoint.ts'
 import { isIdempotent } from './replay.ts'
 
 /** Who tries: it is told what becomes of an attempt. After `onEnd` or `onFailure` nothing more comes. */
-export interface AttemptOwner {
-  /** Whether the piece given to `onData` last may still be looked at. */
-  readonly isHolding: boolean
+export interface AttemptOwner extends Omit<RequestOwner, 'onFailure'> {
   /** It waits no longer for others: a connection is at hand or being opened. */
   onConnecting(): void
-  /** The request goes onto a connection: from here on the upstream may see it. */
-  onSending(): void
-  /** A piece of a streamed body went out, or all of the request did. */
-  onBodyProgress(complete: boolean): void
-  /** An answer before the answer (1xx). */
-  onInterim(status: number, headers: HeaderList): void
-  onHead(status: number, headers: HeaderList): void
-  /** False: no more until `resume`. */
-  onData(chunk: Buffer): boolean
-  onEnd(): void
   onFailure(failure: Failure): void
 }
 
