@@ -17,7 +17,14 @@ it('an instance that cannot take requests behind each other is told of once, wit
   const policy = { ...builtIn.upstream, pipelining: 8 }
   const upstream = new Upstream('shop', policy, { clock, random })
   const instances = [{ address: { host: '127.0.0.1', port: target.port }, weight: 1, tags: [], meta: {} }]
-  const config = { name: 'shop', source: { kind: 'static', instances }, policy, zone: null, health: builtIn.health } as const
+  const config = {
+    name: 'shop',
+    source: { kind: 'static', instances },
+    policy,
+    zone: null,
+    health: builtIn.health,
+    brake: builtIn.brake,
+  } as const
   const deps = { watches: new ServiceWatches(handRegistry()), ownNode: noNode, clock, random, logger: log.logger }
   const discovery = new Discovery(upstream, config, deps).start()
   context.after(() => discovery.close())
