@@ -48,18 +48,18 @@ describe('connections to an instance', () => {
   })
 })
 
-describe('connections that are opened ahead', () => {
-  /** A service with its open connections, the newest last. */
-  async function watched() {
-    const open: Socket[] = []
-    const instance = await rawInstance((socket) => {
-      open.push(socket)
-      socket.on('close', () => void open.splice(open.indexOf(socket), 1))
-      socket.on('data', () => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'))
-    })
-    return { instance, open }
-  }
+/** A service with its open connections, the newest last. */
+async function watched() {
+  const open: Socket[] = []
+  const instance = await rawInstance((socket) => {
+    open.push(socket)
+    socket.on('close', () => void open.splice(open.indexOf(socket), 1))
+    socket.on('data', () => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'))
+  })
+  return { instance, open }
+}
 
+describe('connections that are opened ahead', () => {
   it('are there before the first request, which then opens none', async () => {
     const { instance, open } = await watched()
     const plane = await dataPlane({ upstreams: { app: [instance.port] }, policy: { warmConnections: 3 } })

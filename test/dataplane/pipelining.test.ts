@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { dataPlaneFixture } from '../support/data-plane-fixture.ts'
-import type { TestDataPlane } from '../support/data-plane.ts'
 import {
   allAnswered,
+  answering,
   answerTo,
   burst,
+  offBecause,
   pipeliningInstance,
+  planeFor,
   sendTogether,
   type Arrival,
   type PipeliningInstance,
@@ -17,29 +19,14 @@ const fixture = dataPlaneFixture()
 
 const [a, b, c, d] = ['GET /a', 'GET /b', 'GET /c', 'GET /d']
 
-async function planeFor({ port }: PipeliningInstance, pipelining = 4): Promise<TestDataPlane> {
-  return fixture.dataPlane({ upstreams: { app: [port] }, policy: { pipelining } })
-}
-
-/** Answers all, and each as `special` says where it says something. */
-function answering(special: (line: string, arrival: Arrival) => string | null = () => null) {
-  return (arrival: Arrival): void => {
-    for (const line of arrival.lines) arrival.socket.write(special(line, arrival) ?? answerTo(line))
-  }
-}
-
 /** Request lines that came together, the first request aside. */
 const together = ({ arrivals }: PipeliningInstance) => arrivals.slice(1).map(({ lines }) => lines)
-
-/** Why the only endpoint gets one request at a time. */
-const offBecause = (plane: TestDataPlane, { port }: PipeliningInstance) =>
-  plane.upstreams.get('app')?.pipeliningOf(`127.0.0.1:${port}`)?.offBecause
 
 describe('requests that come in one turn', () => {
   it('leave together on one connection, and each gets its own answer', async () => {
     const service = await pipeliningInstance(fixture, answering())
     const lines = [a, b, c, d]
-    await allAnswered(await burst(fixture, await planeFor(service), lines), lines)
+    await allAnswered(await burst(fixture, await planeFor(fixture, service), lines), lines)
     assert.deepEqual(together(service), [lines])
     assert.equal(service.connections, 1)
   })
@@ -47,20 +34,20 @@ describe('requests that come in one turn', () => {
   it('go one on each connection, unless the upstream is to get them otherwise', async () => {
     const service = await pipeliningInstance(fixture, answering())
     const lines = [a, b, c]
-    await allAnswered(await burst(fixture, await planeFor(service, 1), lines), lines)
+    await allAnswered(await burst(fixture, await planeFor(fixture, service, 1), lines), lines)
     assert.deepEqual(together(service).toSorted(), [[a], [b], [c]])
   })
 
   it('are no more on a connection than they may be, and none on one that has not served yet', async () => {
     const service = await pipeliningInstance(fixture, answering())
     const lines = [a, b, c, d]
-    await allAnswered(await burst(fixture, await planeFor(service, 2), lines), lines)
+    await allAnswered(await burst(fixture, await planeFor(fixture, service, 2), lines), lines)
     assert.deepEqual(together(service), [[a, b], [c], [d]])
   })
 
   it('are not sent together if one changes something, or begins a stream of events', async () => {
     const service = await pipeliningInstance(fixture, answering())
-    const plane = await planeFor(service)
+    const plane = await planeFor(fixture, service)
     const events = 'GET /events HTTP/1.1\r\nHost: a\r\nAccept: text/event-stream\r\n\r\n'
     const clients = await burst(fixture, plane, ['DELETE /x', a])
     await allAnswered(clients, ['DELETE /x', a])
@@ -87,7 +74,7 @@ describe('requests that come in one turn', () => {
       answering((line) => special[line] ?? null),
     )
     const lines = ['HEAD /head', 'GET /same', 'GET /chunked', 'GET /none', 'GET /early', 'GET /empty', 'OPTIONS /last']
-    const clients = await burst(fixture, await planeFor(service, 8), lines)
+    const clients = await burst(fixture, await planeFor(fixture, service, 8), lines)
     await until('the last', () => clients[6]?.received().endsWith('<OPTIONS /last>') === true)
     assert.deepEqual(together(service), [lines])
     const texts = clients.map(({ received }) => received())
@@ -106,7 +93,7 @@ describe('requests that come in one turn', () => {
       fixture,
       answering((line) => (line === a ? `HTTP/1.1 200 OK\r\nContent-Length: ${body.length}\r\n\r\n${body}` : null)),
     )
-    const clients = await burst(fixture, await planeFor(service), [a, b])
+    const clients = await burst(fixture, await planeFor(fixture, service), [a, b])
     clients[0]?.socket.pause()
     await allAnswered(clients.slice(1), [b])
     clients[0]?.socket.resume()
@@ -125,7 +112,7 @@ describe('a slow answer in front', () => {
       const answers = lines.slice(0, lines.includes(a) ? lines.indexOf(a) : lines.length)
       for (const line of answers) socket.write(answerTo(line))
     })
-    const plane = await planeFor(service)
+    const plane = await planeFor(fixture, service)
     const clients = await burst(fixture, plane, [a, b, c])
     await until('they wait', () => service.arrivals.length === 2)
     await allAnswered(sendTogether([await fixture.client(plane.port)], [d]), [d])
@@ -141,7 +128,7 @@ describe('a slow answer in front', () => {
       for (const line of at < 0 ? lines : lines.slice(0, at)) socket.write(answerTo(line))
       if (at >= 0) socket.write(`HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n<${a}`)
     })
-    const clients = await burst(fixture, await planeFor(service), [a, b, c])
+    const clients = await burst(fixture, await planeFor(fixture, service), [a, b, c])
     await allAnswered(clients.slice(1), [b, c])
     service.arrivals[1]?.socket.end('>')
     await until('the answer in front', () => clients[0]?.received().endsWith('0\r\n\r\n') === true)
@@ -160,7 +147,7 @@ describe('a client that leaves', () => {
         if (arrival.lines.includes('GET /warm')) answering()(arrival)
         else held.push(arrival)
       })
-      const plane = await planeFor(service)
+      const plane = await planeFor(fixture, service)
       const clients = await burst(fixture, plane, lines)
       await until('they wait', () => held.length === 1)
       clients[leaving]?.socket.destroy()
@@ -189,7 +176,7 @@ describe('a client that leaves', () => {
       }
       flood()
     })
-    const plane = await planeFor(service)
+    const plane = await planeFor(fixture, service)
     const clients = await burst(fixture, plane, [a, b])
     await until('it comes', () => clients[0]?.received() !== '')
     clients[0]?.socket.destroy()
@@ -202,112 +189,11 @@ describe('a client that leaves', () => {
     const service = await pipeliningInstance(fixture, (arrival) => {
       if (arrival.lines.includes('GET /warm')) answering()(arrival)
     })
-    const plane = await planeFor(service)
+    const plane = await planeFor(fixture, service)
     const clients = await burst(fixture, plane, [a, b])
     await until('they wait', () => service.arrivals.length === 2)
     for (const { socket } of clients) socket.destroy()
     await until('the connection is closed', () => service.arrivals[1]?.socket.destroyed === true)
     assert.equal(plane.inFlight(), 0)
-  })
-})
-
-describe('an upstream that cannot take requests behind each other', () => {
-  it('because it closes after the first answer has the others sent again, and soon gets one at a time', async () => {
-    for (const close of ['Connection: close\r\n', '']) {
-      const service = await pipeliningInstance(fixture, ({ socket, lines }) => {
-        const [first = ''] = lines
-        if (lines.length === 1) socket.write(answerTo(first))
-        else socket.end(answerTo(first, close))
-      })
-      const plane = await planeFor(service)
-      for (let i = 0; i < 3; i++) {
-        assert.equal(offBecause(plane, service), null)
-        await allAnswered(await burst(fixture, plane, [a, b, c]), [a, b, c])
-      }
-      assert.match(offBecause(plane, service) ?? '', /closes its connections/)
-      assert.equal(plane.upstreams.get('app')?.stats.pipeliningOff, 1)
-      const before = service.arrivals.length
-      await allAnswered(await burst(fixture, plane, [a, b, c]), [a, b, c])
-      assert.deepEqual(
-        service.arrivals.slice(before).filter(({ lines }) => lines.length > 1),
-        [],
-      )
-      assert.deepEqual(plane.troubles, [])
-    }
-  })
-
-  it('but does so only now and then goes on getting them together', async () => {
-    let answered = 0
-    // As servers do that end each connection after so many requests.
-    const service = await pipeliningInstance(fixture, ({ socket, lines }) => {
-      for (const line of lines) {
-        if (++answered % 10 === 0) return void socket.end(answerTo(line, 'Connection: close\r\n'))
-        socket.write(answerTo(line))
-      }
-    })
-    const plane = await planeFor(service)
-    for (let i = 0; i < 12; i++) await allAnswered(await burst(fixture, plane, [a, b, c]), [a, b, c])
-    assert.equal(offBecause(plane, service), null)
-    assert.ok(service.arrivals.some(({ lines }) => lines.length > 1))
-  })
-
-  for (const [what, wrong, reason] of [
-    ['answers in HTTP/1.0', () => 'HTTP/1.0 200 OK\r\nContent-Length: 8\r\n\r\n<GET /a>', /HTTP\/1\.0/],
-    ['sends more than its answers', () => `${answerTo(a)}HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno`, /./],
-    ['mixes up where answers end', () => `${answerTo(a)}and more`, /./],
-  ] as const) {
-    it(`because it ${what} gets one at a time from then on`, async () => {
-      const service = await pipeliningInstance(fixture, (arrival) => {
-        const isLast = (line: string) => line === arrival.lines.at(-1)
-        // The surplus stands behind the last answer, where it can only be surplus.
-        answering((line) => {
-          if (arrival.lines.length === 1) return null
-          if (what === 'answers in HTTP/1.0') return line === a ? wrong() : ''
-          return isLast(line)
-            ? wrong()
-                .replaceAll(a, line)
-                .replace('Length: 8', `Length: ${line.length + 2}`)
-            : null
-        })(arrival)
-      })
-      const plane = await planeFor(service)
-      await allAnswered(await burst(fixture, plane, [a, b]), [a, b])
-      await until('it is told', () => offBecause(plane, service) !== null)
-      assert.match(offBecause(plane, service) ?? '', reason)
-      const before = service.arrivals.length
-      await allAnswered(await burst(fixture, plane, [a, b]), [a, b])
-      assert.ok(service.arrivals.slice(before).every(({ lines }) => lines.length === 1))
-    })
-  }
-
-  it('because it breaks off within an answer has that client cut off and the others answered', async () => {
-    const service = await pipeliningInstance(fixture, ({ socket, lines }) => {
-      for (const line of lines) {
-        if (lines.length > 1 && line === b) return void socket.end('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n<half')
-        socket.write(answerTo(line))
-      }
-    })
-    const clients = await burst(fixture, await planeFor(service), [a, b, c])
-    await allAnswered([clients[0] ?? assert.fail(), clients[2] ?? assert.fail()], [a, c])
-    assert.match((await clients[1]?.closed) ?? '', /<half$/)
-  })
-})
-
-describe('a server that speaks before it is asked', () => {
-  it('is not heard: the request goes out on another connection', async () => {
-    const service = await pipeliningInstance(fixture, answering())
-    const plane = await planeFor(service, 1)
-    for (let i = 0; i < 4; i++) {
-      const [client] = [await fixture.client(plane.port)]
-      client.send('GET /warm HTTP/1.1\r\nHost: a\r\n\r\n')
-      await until('the first answer', () => client.received().includes('<GET /warm>'))
-      const speak = () =>
-        service.arrivals.at(-1)?.socket.end('HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n')
-      if (i % 2 === 0) speak()
-      sendTogether([client], [a])
-      if (i % 2 === 1) speak()
-      await until('the answer', () => client.received().endsWith(`<${a}>`))
-      assert.ok(!client.received().includes(' 408 '))
-    }
   })
 })

@@ -73,3 +73,20 @@ export async function allAnswered(clients: readonly RawClient[], lines: readonly
     if (answers !== 1 || !received().startsWith('HTTP/1.1 200 ')) throw new Error(`${lines[at]} was answered: ${received()}`)
   })
 }
+
+/** A gateway in front of one. */
+export function planeFor({ dataPlane }: DataPlaneFixture, { port }: PipeliningInstance, pipelining = 4): Promise<TestDataPlane> {
+  return dataPlane({ upstreams: { app: [port] }, policy: { pipelining } })
+}
+
+/** Why the service gets one request at a time; null: it does not. */
+export function offBecause({ upstreams }: TestDataPlane, { port }: PipeliningInstance): string | null | undefined {
+  return upstreams.get('app')?.pipeliningOf(`127.0.0.1:${port}`)?.offBecause
+}
+
+/** Answers all, and each as `special` says where it says something. */
+export function answering(special: (line: string, arrival: Arrival) => string | null = () => null) {
+  return (arrival: Arrival): void => {
+    for (const line of arrival.lines) arrival.socket.write(special(line, arrival) ?? answerTo(line))
+  }
+}
