@@ -4,8 +4,8 @@ import { probeTable } from '../../src/health/table.ts'
 import { dnsDefaults } from '../../src/registry-server/dns/options.ts'
 import { assemble } from '../../src/config/assemble.ts'
 import type { HotConfig, UpstreamConfig } from '../../src/config/config.ts'
-import { changedCold, parseFile } from '../../src/config/file.ts'
-import { fileWith, listenersLine } from './sources.ts'
+import { parseFile } from '../../src/config/file.ts'
+import { fileWith } from './sources.ts'
 
 function hotOf(text: string): HotConfig {
   return assemble(fileWith(text), []).hot
@@ -281,21 +281,5 @@ describe('other sections', () => {
       upstreams.map(({ policy }) => policy.timeouts.responseMs),
       [60_000, 60_000],
     )
-  })
-})
-
-describe('what needs a restart', () => {
-  const before = parseFile(listenersLine, 'gateway.yaml', { env: {} })
-
-  test('is told by the names of the sections that differ', () => {
-    const after = fileWith(
-      'admin: { bind: "127.0.0.1:9999" }\nlog: { level: debug }\nregistry: { embedded: { data: /var/lib/x } }',
-    )
-    assert.deepEqual(changedCold(before, after).toSorted(), ['admin', 'log', 'registry'])
-  })
-
-  test('is nothing when only the text or hot sections differ', () => {
-    const after = fileWith('# a comment\nadmin: { bind: "127.0.0.1:8081" }\nroutes: [/a -> b]\ndefaults: { balance: weighted }')
-    assert.deepEqual(changedCold(before, after), [])
   })
 })
