@@ -25,8 +25,10 @@ await startListener({
   limits: {
     headBytes: 16_384,
     headerCount: 100,
+    firstByteTimeoutMs: 10_000,
     headTimeoutMs: 10_000,
     requestTimeoutMs: 0,
+    bodyBytesPerSecond: 0,
     keepAliveMs: 65_000,
     connections: 20_000,
   },

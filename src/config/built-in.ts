@@ -60,8 +60,10 @@ export const builtIn: {
   limits: {
     headBytes: 16 * 1024,
     headerCount: 100,
+    firstByteTimeoutMs: 10_000,
     headTimeoutMs: 10_000,
     requestTimeoutMs: 0,
+    bodyBytesPerSecond: 240,
     keepAliveMs: 65_000,
     connections: 10_000,
   },

@@ -37,8 +37,10 @@ describe('the smallest file', () => {
           limits: {
             headBytes: 16_384,
             headerCount: 100,
+            firstByteTimeoutMs: 10_000,
             headTimeoutMs: 10_000,
             requestTimeoutMs: 0,
+            bodyBytesPerSecond: 240,
             keepAliveMs: 65_000,
             connections: 10_000,
           },

@@ -32,6 +32,8 @@ export interface DataPlaneOptions {
   readonly proxyStatus?: ProxyStatusLevel
   readonly clock?: Clock
   readonly random?: Random
+  /** Keeps no log, for who looks at the memory. */
+  readonly isQuiet?: boolean
 }
 
 /** A gateway with one listener, no config and no registry. */
@@ -59,7 +61,7 @@ export interface TestDataPlane {
 export async function startDataPlane(options: DataPlaneOptions): Promise<TestDataPlane> {
   const { clock = systemClock, random = systemRandom, trust = [], proxyStatus = 'off' } = options
   const lines: string[] = []
-  const logger = createLogger('debug', { write: (line) => void lines.push(line) })
+  const logger = createLogger(options.isQuiet ? 'error' : 'debug', { write: (line) => void lines.push(line) })
   const troubles: string[] = []
   const policy = upstreamPolicy(options.policy)
   const upstreams = new Map<string, Upstream>()
@@ -69,7 +71,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<TestDat
     upstream.setMembers(membersOf(ports))
     upstreams.set(name, upstream)
   }
-  const gateway = new Gateway({ clock, random, logger, accessLog: true })
+  const gateway = new Gateway({ clock, random, logger, accessLog: !options.isQuiet })
   const routes = routesOf(options, upstreams)
   gateway.snapshot = { generation: 1, routes, router: compileRouter(routes) }
   const listener = await startListener({
@@ -107,8 +109,10 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<TestDat
 const defaultLimits: ListenerLimits = {
   headBytes: 16_384,
   headerCount: 100,
+  firstByteTimeoutMs: 10_000,
   headTimeoutMs: 10_000,
   requestTimeoutMs: 0,
+  bodyBytesPerSecond: 0,
   keepAliveMs: 65_000,
   connections: 1_000,
 }

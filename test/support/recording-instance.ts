@@ -16,6 +16,8 @@ export interface RecordingInstance {
   readonly requests: RecordedRequest[]
   /** All bytes of all connections, one character per byte. */
   bytes(): string
+  /** The bytes of each connection, in the order in which they were opened. */
+  streams(): readonly string[]
   kill(): Promise<void>
 }
 
@@ -23,6 +25,7 @@ export interface RecordingInstance {
 export async function startRecordingInstance(): Promise<RecordingInstance> {
   const requests: RecordedRequest[] = []
   let bytes = ''
+  const streams: string[] = []
   const http = createHttpServer((incoming, response) => {
     const { method = '', url = '', headers, rawHeaders } = incoming
     const chunks: Buffer[] = []
@@ -38,7 +41,12 @@ export async function startRecordingInstance(): Promise<RecordingInstance> {
     sockets.add(socket)
     socket.on('close', () => sockets.delete(socket))
     socket.on('error', () => {})
-    socket.on('data', (chunk: Buffer) => (bytes += chunk.toString('latin1')))
+    const at = streams.push('') - 1
+    socket.on('data', (chunk: Buffer) => {
+      const text = chunk.toString('latin1')
+      bytes += text
+      streams[at] += text
+    })
     http.emit('connection', socket)
   })
   tcp.listen(0, '127.0.0.1')
@@ -47,6 +55,7 @@ export async function startRecordingInstance(): Promise<RecordingInstance> {
     port: (tcp.address() as { port: number }).port,
     requests,
     bytes: () => bytes,
+    streams: () => streams.slice(),
     kill: async () => {
       const closed = once(tcp, 'close')
       tcp.close()

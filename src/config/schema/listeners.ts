@@ -4,7 +4,7 @@ import { trustProblem } from '../../dataplane/http/forwarded.ts'
 import { formatDurationMs } from '../../durations.ts'
 import { builtIn } from '../built-in.ts'
 import type { ListenerConfig } from '../config.ts'
-import { about, bindAddress, count, duration, durationOrOff, named, size } from './scalars.ts'
+import { about, bindAddress, byteRateOrOff, count, duration, durationOrOff, named, size } from './scalars.ts'
 
 const fallback = builtIn.limits
 
@@ -22,8 +22,14 @@ const limits = z
       min: 10,
       max: 2_000,
     }).optional(),
+    firstByteTimeout: duration({
+      description:
+        'Time for the first byte on a new connection. Longer where clients or load balancers open connections in advance.',
+      default: formatDurationMs(fallback.firstByteTimeoutMs),
+      maxMs: 3_600_000,
+    }).optional(),
     headTimeout: duration({
-      description: 'Time for the head of a request to arrive.',
+      description: 'Time for the head of a request to arrive, from its first byte.',
       default: formatDurationMs(fallback.headTimeoutMs),
       maxMs: 600_000,
     }).optional(),
@@ -32,6 +38,12 @@ const limits = z
         'Time for a whole request to arrive, body included; 0 is no limit. Set it where clients may not upload for long.',
       default: fallback.requestTimeoutMs,
       example: '5m',
+    }).optional(),
+    bodyRate: byteRateOrOff({
+      description:
+        'Rate at which a request body has to arrive at the least, while somebody reads it; it may fall behind by a minute. Slower is answered with 408; 0 is no limit.',
+      default: `${fallback.bodyBytesPerSecond}B/s`,
+      maxBytes: 1024 ** 2,
     }).optional(),
     keepAlive: duration({
       description: 'How long a connection without a request stays open. Keep it above that of a load balancer in front.',
@@ -48,8 +60,10 @@ const limits = z
   .transform((set): ListenerLimits => ({
     headBytes: set.head ?? fallback.headBytes,
     headerCount: set.headers ?? fallback.headerCount,
+    firstByteTimeoutMs: set.firstByteTimeout ?? fallback.firstByteTimeoutMs,
     headTimeoutMs: set.headTimeout ?? fallback.headTimeoutMs,
     requestTimeoutMs: set.requestTimeout ?? fallback.requestTimeoutMs,
+    bodyBytesPerSecond: set.bodyRate ?? fallback.bodyBytesPerSecond,
     keepAliveMs: set.keepAlive ?? fallback.keepAliveMs,
     connections: set.connections ?? fallback.connections,
   }))

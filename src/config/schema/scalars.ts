@@ -112,6 +112,25 @@ export function size({ minBytes, maxBytes, ...what }: About & { readonly minByte
     .meta({ ...about(what), pattern: String.raw`^\d+(B|KiB|MiB)$|\$\{` })
 }
 
+/** Bytes per second with their unit, or 0 for "no limit". */
+export function byteRateOrOff({ maxBytes, ...what }: About & { readonly maxBytes: number }) {
+  const rate = z
+    .string({
+      error: ({ input }) => (typeof input === 'number' ? `a rate needs its unit: write ${input}B/s or 1KiB/s` : undefined),
+    })
+    .transform((text, context): number => {
+      const found = /^(\d{1,9})(B|KiB|MiB)\/s$/.exec(text)
+      const bytes = found ? Number(found[1]) * (unitBytes[found[2] ?? ''] ?? 0) : Number.NaN
+      if (bytes >= 1 && bytes <= maxBytes) return bytes
+      context.addIssue(
+        `"${text}" is not a rate here: write 1B/s to ${maxBytes}B/s, in B/s, KiB/s or MiB/s, as in ${String(what.default)}, or 0`,
+      )
+      return z.NEVER
+    })
+    .meta({ ...about(what), pattern: String.raw`^\d+(B|KiB|MiB)/s$|\$\{` })
+  return z.union([z.literal(0), rate]).meta(about(what))
+}
+
 /** Where we listen: `:8080` for all IPv4 addresses of the machine, `127.0.0.1:8080`, `[::1]:8080`. Port 0 is any free one. */
 export function bindAddress(what: About) {
   return addressText({ ...what, fix: 'write "127.0.0.1:8080", "[::1]:8080", or ":8080" for all addresses' }, (text) =>

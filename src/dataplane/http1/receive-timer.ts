@@ -2,6 +2,9 @@ import type { Socket } from 'node:net'
 import type { Clock } from '../../clock.ts'
 import type { ListenerLimits } from '../limits.ts'
 
+/** How far a body may fall behind its rate, ms: as much as an upload may pause without being slow. */
+const BODY_CREDIT_MS = 60_000
+
 /**
  * Limits how long a client takes for a request. It moves the socket's own timeout, of which Node keeps all that are equally long in one
  * list, so that a request that comes in one piece costs no timer at all.
@@ -11,47 +14,80 @@ export class ReceiveTimer {
   readonly #clock: Clock
   readonly #limits: ListenerLimits
   #armedMs = 0
-  #since: number
-  #isRunning = true
+  /** Of the request that is coming; -1: none is. */
+  #since = -1
+  /** Up to when its body has been reckoned with; -1: nothing is due from the client. */
+  #bodyDueSince = -1
+  #bodyCreditMs = BODY_CREDIT_MS
 
-  /** Runs for the first request from now. */
+  /** Runs for the first octet from now. */
   constructor(socket: Socket, clock: Clock, limits: ListenerLimits) {
     this.#socket = socket
     this.#clock = clock
     this.#limits = limits
-    this.#since = clock.monotonic()
-    this.#arm(limits.headTimeoutMs)
+    this.#arm(limits.firstByteTimeoutMs)
   }
 
   /** A piece of a head has come. False: the time for it is over. */
   goOnWithHead(): boolean {
-    return this.#goOn(this.#limits.headTimeoutMs)
+    return this.#arm(this.#leftMs(this.#limits.headTimeoutMs))
   }
 
-  /** A piece of a body has come. False: the time for the request is over. */
-  goOnWithBody(): boolean {
-    const { requestTimeoutMs } = this.#limits
-    return requestTimeoutMs === 0 || this.#goOn(requestTimeoutMs)
+  /** So many octets of a body have come, and more are to. False: the time for the request is over, or they come too slowly. */
+  goOnWithBody(bytes: number): boolean {
+    const { requestTimeoutMs, bodyBytesPerSecond } = this.#limits
+    const leftMs = requestTimeoutMs === 0 ? Infinity : this.#leftMs(requestTimeoutMs)
+    const creditMs = bodyBytesPerSecond === 0 ? Infinity : this.#credit((bytes * 1_000) / bodyBytesPerSecond)
+    const ms = Math.min(leftMs, creditMs)
+    return ms === Infinity || this.#arm(ms)
+  }
+
+  /** The socket was silent for the time it had. False: the time for the body is over. */
+  goOnAfterSilence(): boolean {
+    this.#armedMs = 0
+    return this.goOnWithBody(0)
+  }
+
+  /** The client is not read from: what does not come is not its fault. */
+  pauseBody(): void {
+    this.#bodyDueSince = -1
+  }
+
+  /** The client is read from again. */
+  resumeBody(): void {
+    if (this.#limits.bodyBytesPerSecond > 0) this.#bodyDueSince = this.#clock.monotonic()
   }
 
   /** Nothing is due from the client but, some time, the next request. */
   rest(): void {
-    this.#isRunning = false
+    this.#since = -1
+    this.#bodyDueSince = -1
+    this.#bodyCreditMs = BODY_CREDIT_MS
     this.#arm(this.#limits.keepAliveMs)
   }
 
-  #goOn(limitMs: number): boolean {
+  #leftMs(limitMs: number): number {
     const now = this.#clock.monotonic()
-    if (!this.#isRunning) this.#since = now
-    this.#isRunning = true
-    const leftMs = limitMs - (now - this.#since)
-    if (leftMs > 0) this.#arm(Math.ceil(leftMs))
-    return leftMs > 0
+    if (this.#since === -1) this.#since = now
+    return limitMs - (now - this.#since)
   }
 
-  #arm(ms: number): void {
-    if (ms === this.#armedMs) return
+  #credit(earnedMs: number): number {
+    if (this.#bodyDueSince !== -1) {
+      const now = this.#clock.monotonic()
+      this.#bodyCreditMs -= now - this.#bodyDueSince
+      this.#bodyDueSince = now
+    }
+    if (this.#bodyCreditMs > 0) this.#bodyCreditMs = Math.min(this.#bodyCreditMs + earnedMs, BODY_CREDIT_MS)
+    return this.#bodyCreditMs
+  }
+
+  /** False: that is no time at all. */
+  #arm(leftMs: number): boolean {
+    const ms = Math.ceil(leftMs)
+    if (ms <= 0 || ms === this.#armedMs) return ms > 0
     this.#armedMs = ms
     this.#socket.setTimeout(ms)
+    return true
   }
 }

@@ -178,7 +178,7 @@ export class ServerConnection implements RequestSink, AnswerPort {
     this.#isReading = false
     if (this.#isOver) return
     if (at < to) this.#keep(chunk.subarray(at, to))
-    if (this.#isInBody) this.#afterBodyPiece()
+    if (this.#isInBody) this.#afterBodyPiece(to)
     else if (this.#reader.isInHead && !this.#timer.goOnWithHead()) this.#refuse('request_timeout', 'the head took too long')
   }
 
@@ -212,14 +212,17 @@ export class ServerConnection implements RequestSink, AnswerPort {
     this.#host.onUpgrade(request, socket, behind)
   }
 
-  #afterBodyPiece(): void {
-    if (!this.#body?.isWanted) this.#socket.pause()
-    if (!this.#timer.goOnWithBody()) this.#breakBody('request_timeout', 'the request took too long')
+  #afterBodyPiece(bytes: number): void {
+    if (!this.#timer.goOnWithBody(bytes)) return this.#breakBody('request_timeout', 'the request took too long')
+    if (this.#body?.isWanted) return
+    this.#timer.pauseBody()
+    this.#socket.pause()
   }
 
   readonly #onBodyWanted = (isDropped: boolean): void => {
     if (this.#owesContinue && !isDropped) this.outbox.add('HTTP/1.1 100 Continue\r\n\r\n')
     this.#owesContinue = false
+    this.#timer.resumeBody()
     this.#socket.resume()
   }
 
@@ -245,7 +248,7 @@ export class ServerConnection implements RequestSink, AnswerPort {
 
   readonly #onTimeout = (): void => {
     if (this.#isInBody) {
-      if (this.#host.limits.requestTimeoutMs > 0) this.#breakBody('request_timeout', 'the request took too long')
+      if (!this.#timer.goOnAfterSilence()) this.#breakBody('request_timeout', 'the request took too long')
     } else if (this.#reader.isInHead && !this.#isOver) this.#refuse('request_timeout', 'the head took too long')
     // An idle connection, or one whose client does not read the end of the last answer.
     else if (!this.#answer) this.#socket.destroy()

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
+import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { describe, it } from 'node:test'
 import { dataPlaneFixture } from '../../support/data-plane-fixture.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
 import { until } from '../../support/until.ts'
 
 const { dataPlane, instance, rawInstance, client } = dataPlaneFixture()
@@ -126,7 +128,7 @@ describe('the time of a connection', () => {
 
   it('ends without a word where nothing was sent, and after an answer where nothing more is', async () => {
     const upstream = await instance()
-    const plane = await dataPlane({ upstreams: { app: [upstream.port] }, limits: { headTimeoutMs: 100, keepAliveMs: 100 } })
+    const plane = await dataPlane({ upstreams: { app: [upstream.port] }, limits: { firstByteTimeoutMs: 100, keepAliveMs: 100 } })
     const [silent, idle] = [await client(plane.port), await client(plane.port)]
     idle.send(get())
     assert.equal(await silent.closed, '')
@@ -141,6 +143,44 @@ describe('the time of a connection', () => {
     raw.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n')
     assert.match(await raw.closed, /^HTTP\/1\.1 408 [^]*"request_timeout"/)
     clearInterval(drip)
+    assert.deepEqual(plane.troubles, [])
+  })
+
+  it('ends for a body that comes at less than its rate, and not while the service does not read', async () => {
+    const clock = new ManualClock()
+    let incoming: IncomingMessage | undefined
+    const upstream = await instance((request) => void (incoming = request.pause().on('error', () => {})))
+    const limits = { bodyBytesPerSecond: 240 }
+    const plane = await dataPlane({
+      upstreams: { app: [upstream.port] },
+      limits,
+      clock,
+      policy: { timeouts: { idleMs: 3_600_000 } },
+    })
+    const raw = await client(plane.port)
+    let uploaded = 0
+    const upload = async (bytes: number): Promise<void> => {
+      raw.socket.write(Buffer.alloc(bytes))
+      uploaded += bytes
+      await until('the gateway has taken it', () => raw.socket.writableLength === 0)
+    }
+    raw.send('POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n')
+    await until('the service has it', () => incoming)
+    // A service that does not read: its client waits for as long as that takes.
+    await upload(20_000_000).catch(() => {})
+    await clock.advance(600_000)
+    let received = 0
+    incoming?.on('data', (chunk: Buffer) => (received += chunk.length)).resume()
+    await until('all has come', () => received === uploaded, 20_000)
+    assert.equal(raw.received(), '')
+    // 100 bytes in ten seconds: the minute of credit is gone after some more than that.
+    for (let i = 0; i < 8 && !raw.socket.closed; i++) {
+      const before = received
+      raw.send('X'.repeat(100))
+      await until('it has come, or the end', () => received > before || raw.received() !== '')
+      await clock.advance(10_000)
+    }
+    assert.match(await raw.closed, /^HTTP\/1\.1 408 [^]*"request_timeout"/)
     assert.deepEqual(plane.troubles, [])
   })
 })
