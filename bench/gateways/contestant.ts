@@ -36,7 +36,7 @@ export async function startContestant(contestant: Contestant, services: readonly
   const peer = peers[name]
   const version = peer.version()
   const folder = join(parent, label.replaceAll(/[^\w-]+/g, '-'))
-  mkdirSync(folder)
+  mkdirSync(folder, { recursive: true })
   const [port = 0] = await freePorts(1)
   const whole: Setup = { routes: 1, workers: 1, extra: {}, ...setup, port, services, folder }
   if (whole.routes > peer.mostRoutes) throw new Error(`is not set up with more than ${peer.mostRoutes} routes here`)

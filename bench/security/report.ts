@@ -18,7 +18,7 @@ export interface Cases {
   readonly responseCases: readonly AnswerCase[]
 }
 
-const requestVerdicts: readonly RequestVerdict[] = ['served', 'refused', 'repaired', 'passed on', 'smuggled', 'waits']
+const requestVerdicts: readonly RequestVerdict[] = ['served', 'refused', 'repaired', 'passed on', 'smuggled', 'waits', 'crashed']
 const answerVerdicts: readonly AnswerVerdict[] = ['served', 'refused', 'passed on', 'poisoned', 'waits']
 
 /** For people: how many of each. */
@@ -50,7 +50,7 @@ HTTP server). The gateways run as in \`bench/gateways/peers\`, with their own de
 
 **served**: as it should be, where it should be served. **refused**: nothing of it reached the service. **repaired**: the service got something well-formed that
 was not sent. **passed on**: the service got octets that break the rule. **smuggled**: the service saw more requests than the gateway answered.
-**waits**: the gateway takes it for the begin of something longer. A repair is allowed by the RFC in some of these cases; two readers in a row that repair differently are how requests are smuggled.
+**waits**: the gateway takes it for the begin of something longer. **crashed**: its process ended. A repair is allowed by the RFC in some of these cases; two readers in a row that repair differently are how requests are smuggled.
 
 \`\`\`
 ${summaryOf(played)}

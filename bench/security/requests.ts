@@ -7,9 +7,9 @@ import type { Running } from '../gateways/contestant.ts'
 /**
  * What became of a case. `refused`: nothing of it reached the service. `repaired`: the service got something well-formed instead of what was sent.
  * `passed on`: the service got octets that break a rule. `smuggled`: the service saw more requests than the gateway answered. `waits`: the gateway
- * wants more of it. `served`: as it should be, where it should be.
+ * wants more of it. `crashed`: its process ended. `served`: as it should be, where it should be.
  */
-export type RequestVerdict = 'served' | 'refused' | 'repaired' | 'passed on' | 'smuggled' | 'waits'
+export type RequestVerdict = 'served' | 'refused' | 'repaired' | 'passed on' | 'smuggled' | 'waits' | 'crashed'
 
 /** Without an answer, ms. */
 const PATIENCE_MS = 1_500
@@ -22,9 +22,14 @@ export async function playRequests(
   start: (port: number) => Promise<Running>,
 ): Promise<{ readonly version: string; readonly verdicts: readonly RequestVerdict[] }> {
   const service = await startRecordingInstance()
-  const gateway = await start(service.port)
+  let gateway = await start(service.port)
   const verdicts: RequestVerdict[] = []
-  for (const one of cases) verdicts.push(await playOne(one, gateway.port, service))
+  for (const one of cases) {
+    const verdict = await playOne(one, gateway.port, service)
+    const isAlive = await isListening(gateway.port)
+    verdicts.push(isAlive ? verdict : 'crashed')
+    if (!isAlive) gateway = await start(service.port)
+  }
   await gateway.stop()
   await service.kill()
   return { version: gateway.version, verdicts }
@@ -41,6 +46,12 @@ async function playOne(one: RequestCase, port: number, service: RecordingInstanc
   const streams = service.streams().map((stream, at) => stream.slice(before.streams[at]?.length ?? 0))
   const seen = service.requests.slice(before.requests)
   return verdictOn(one, { answers, isClosed, seen, streams: streams.filter((stream) => stream !== '') })
+}
+
+async function isListening(port: number): Promise<boolean> {
+  const probe = await openRaw(port).catch(() => null)
+  probe?.socket.destroy()
+  return probe !== null
 }
 
 interface Observed {

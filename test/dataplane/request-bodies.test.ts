@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHash, randomBytes } from 'node:crypto'
 import { describe, it } from 'node:test'
 import { dataPlaneFixture } from '../support/data-plane-fixture.ts'
 import { until } from '../support/until.ts'
@@ -61,3 +62,30 @@ describe('a request in pieces', () => {
     await until('nothing is under way', () => plane.inFlight() === 0)
   })
 })
+
+describe('bodies of many clients at once', () => {
+  it('reach services that read slowly without a changed octet, whatever memory is used again meanwhile', async () => {
+    const upstream = await instance((incoming, response) => {
+      void digestOf(incoming).then((digest) => response.end(digest))
+    })
+    const plane = await dataPlane({ upstreams: { app: [upstream.port] } })
+    await Promise.all(
+      Array.from({ length: 12 }, async (_, turn) => {
+        const body = randomBytes(3_000_000 + turn)
+        const answer = await fetch(plane.url, { method: 'POST', body })
+        assert.equal(await answer.text(), createHash('sha1').update(body).digest('hex'))
+      }),
+    )
+  })
+})
+
+/** Reads it with pauses. */
+async function digestOf(stream: AsyncIterable<Buffer>): Promise<string> {
+  const hash = createHash('sha1')
+  let pieces = 0
+  for await (const piece of stream) {
+    hash.update(piece)
+    if (++pieces % 8 === 0) await new Promise((resolve) => setTimeout(resolve, 1))
+  }
+  return hash.digest('hex')
+}

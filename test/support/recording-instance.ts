@@ -41,13 +41,14 @@ export async function startRecordingInstance(): Promise<RecordingInstance> {
     sockets.add(socket)
     socket.on('close', () => sockets.delete(socket))
     socket.on('error', () => {})
+    http.emit('connection', socket)
+    // Only now: Node's parser reads past listeners that were there before it.
     const at = streams.push('') - 1
     socket.on('data', (chunk: Buffer) => {
       const text = chunk.toString('latin1')
       bytes += text
       streams[at] += text
     })
-    http.emit('connection', socket)
   })
   tcp.listen(0, '127.0.0.1')
   await once(tcp, 'listening')

@@ -59,7 +59,7 @@ export class IncomingBody implements RequestBody {
 }
 
 /** Destroying it leaves the client's connection alone: a failed attempt can still be answered. */
-class BodyStream extends Readable {
+export class BodyStream extends Readable {
   isWanted = false
   readonly #onWanted: (isDropped: boolean) => void
 

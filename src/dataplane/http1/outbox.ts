@@ -21,6 +21,11 @@ export class Outbox implements DueAtTurnEnd {
     this.#socket = socket
   }
 
+  /** Whether the system has taken all that was handed to it. */
+  get isTaken(): boolean {
+    return this.#socket.writableLength === 0
+  }
+
   /** Text that leaves before this turn of the event loop ends. */
   add(text: string): void {
     this.#text += text

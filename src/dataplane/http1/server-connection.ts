@@ -13,6 +13,7 @@ import { ReceiveTimer } from './receive-timer.ts'
 import { RequestReader, type RequestSink } from './request-reader.ts'
 import type { ParsedRequest } from './request-head.ts'
 import { SharedReading } from './shared-reading.ts'
+import { copyOfPiece } from './piece-memory.ts'
 import { ServerAnswer, type AnswerPort } from './server-answer.ts'
 import type { Violation } from './violation.ts'
 
@@ -110,7 +111,7 @@ export class ServerConnection implements RequestSink, AnswerPort {
 
   onBody(chunk: Buffer): void {
     this.#owesContinue = false
-    this.#body?.add(Buffer.from(chunk))
+    this.#body?.add(copyOfPiece(chunk))
   }
 
   onBodyEnd(): void {

@@ -1,7 +1,9 @@
 import type { Readable } from 'node:stream'
 import { GatewayError, messageOf } from '../../errors.ts'
 import type { Failure } from '../exchange.ts'
+import { BodyStream } from './incoming-body.ts'
 import type { Outbox } from './outbox.ts'
+import { giveBackPiece } from './piece-memory.ts'
 
 /** Who sends a body: it is told how that goes. */
 export interface BodyOwner {
@@ -17,6 +19,8 @@ export class UpstreamBody {
   readonly #outbox: Outbox
   readonly #isChunked: boolean
   readonly #owner: BodyOwner
+  /** Pieces that the system may still look at. */
+  #onTheirWay: Buffer[] = []
 
   constructor(stream: Readable, { outbox, isChunked, owner }: { outbox: Outbox; isChunked: boolean; owner: BodyOwner }) {
     this.#stream = stream
@@ -29,6 +33,7 @@ export class UpstreamBody {
 
   /** The upstream takes more. */
   resume(): void {
+    this.#giveBack()
     this.#stream.resume()
     this.#owner.onBodyProgress(false)
   }
@@ -41,8 +46,20 @@ export class UpstreamBody {
 
   readonly #onData = (chunk: Buffer): void => {
     const before = this.#isChunked ? `${chunk.length.toString(16)}\r\n` : ''
-    if (this.#outbox.write(chunk, before, this.#isChunked ? '\r\n' : '')) this.#owner.onBodyProgress(false)
+    const goesOn = this.#outbox.write(chunk, before, this.#isChunked ? '\r\n' : '')
+    this.#onTheirWay.push(chunk)
+    this.#giveBack()
+    if (goesOn) this.#owner.onBodyProgress(false)
     else this.#stream.pause()
+  }
+
+  /** Only what came straight from the client's connection, and to nobody else: who filters or copies a body may keep pieces of it. */
+  #giveBack(): void {
+    if (!this.#outbox.isTaken) return
+    const pieces = this.#onTheirWay
+    this.#onTheirWay = []
+    if (!(this.#stream instanceof BodyStream) || this.#stream.listenerCount('data') > 1) return
+    for (const piece of pieces) giveBackPiece(piece)
   }
 
   readonly #onEnd = (): void => {
