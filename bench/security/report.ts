@@ -19,7 +19,7 @@ export interface Cases {
 }
 
 const requestVerdicts: readonly RequestVerdict[] = ['served', 'refused', 'repaired', 'passed on', 'smuggled', 'waits', 'crashed']
-const answerVerdicts: readonly AnswerVerdict[] = ['served', 'refused', 'passed on', 'poisoned', 'waits']
+const answerVerdicts: readonly AnswerVerdict[] = ['served', 'refused', 'passed on', 'poisoned', 'waits', 'crashed']
 
 /** For people: how many of each. */
 export function summaryOf(played: readonly PeerVerdicts[]): string {

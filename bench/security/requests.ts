@@ -3,6 +3,7 @@ import { openRaw, type RawClient } from '../../test/support/raw-socket.ts'
 import { startRecordingInstance, type RecordingInstance } from '../../test/support/recording-instance.ts'
 import type { RequestCase } from '../../test/security/http1/request-case.ts'
 import type { Running } from '../gateways/contestant.ts'
+import { isListening } from './is-listening.ts'
 
 /**
  * What became of a case. `refused`: nothing of it reached the service. `repaired`: the service got something well-formed instead of what was sent.
@@ -25,10 +26,12 @@ export async function playRequests(
   let gateway = await start(service.port)
   const verdicts: RequestVerdict[] = []
   for (const one of cases) {
-    const verdict = await playOne(one, gateway.port, service)
-    const isAlive = await isListening(gateway.port)
-    verdicts.push(isAlive ? verdict : 'crashed')
-    if (!isAlive) gateway = await start(service.port)
+    // Some take a moment to die of a case.
+    if (!(await isListening(gateway.port))) {
+      verdicts.splice(-1, 1, 'crashed')
+      gateway = await start(service.port)
+    }
+    verdicts.push(await playOne(one, gateway.port, service))
   }
   await gateway.stop()
   await service.kill()
@@ -37,7 +40,8 @@ export async function playRequests(
 
 async function playOne(one: RequestCase, port: number, service: RecordingInstance): Promise<RequestVerdict> {
   const before = { streams: service.streams(), requests: service.requests.length }
-  const client = await openRaw(port)
+  const client = await openRaw(port).catch(() => null)
+  if (!client) return 'crashed'
   client.send(one.send)
   await untilQuiet(client)
   const answers = [...client.received().matchAll(/HTTP\/1\.[01] ([2-5]\d\d)/g)].map(([, status]) => Number(status))
@@ -46,12 +50,6 @@ async function playOne(one: RequestCase, port: number, service: RecordingInstanc
   const streams = service.streams().map((stream, at) => stream.slice(before.streams[at]?.length ?? 0))
   const seen = service.requests.slice(before.requests)
   return verdictOn(one, { answers, isClosed, seen, streams: streams.filter((stream) => stream !== '') })
-}
-
-async function isListening(port: number): Promise<boolean> {
-  const probe = await openRaw(port).catch(() => null)
-  probe?.socket.destroy()
-  return probe !== null
 }
 
 interface Observed {

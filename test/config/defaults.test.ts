@@ -22,6 +22,9 @@ function outlier(defaults: string, own: string) {
   return upstreamOf(`defaults: { ${defaults} }\nupstreams: { shop: { ${own} } }`).policy.outlier
 }
 
+const sizes = { headBytes: 16_384, headerCount: 100, bodyBytesPerSecond: 240, connections: 10_000 }
+const times = { firstByteTimeoutMs: 10_000, headTimeoutMs: 10_000, requestTimeoutMs: 0, keepAliveMs: 65_000 }
+
 describe('the smallest file', () => {
   const { cold } = fileWith('')
 
@@ -34,16 +37,7 @@ describe('the smallest file', () => {
           mode: 'front',
           proxyStatus: 'off',
           trust: [],
-          limits: {
-            headBytes: 16_384,
-            headerCount: 100,
-            firstByteTimeoutMs: 10_000,
-            headTimeoutMs: 10_000,
-            requestTimeoutMs: 0,
-            bodyBytesPerSecond: 240,
-            keepAliveMs: 65_000,
-            connections: 10_000,
-          },
+          limits: { ...sizes, ...times },
         },
       ],
       admin: { bind: { host: '127.0.0.1', port: 8081 } },

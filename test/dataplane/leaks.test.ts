@@ -145,13 +145,19 @@ describe('a client that leaves', () => {
         assert.equal(abused.open(), 0)
         tookMs.push(performance.now() - since)
       }
-      const worst = Math.max(...tookMs)
-      test.diagnostic(`the service knew after ${worst.toFixed(1)} ms at the latest, of ${tookMs.length} times`)
-      // On a machine that does nothing else: busy ones are not punctual.
-      if (isSoak) assert.ok(worst < 100, `${worst} ms`)
+      const [middle = 0, most = 0, worst = 0] = [0.5, 0.98, 1].map((share) => quantile(tookMs, share))
+      test.diagnostic(
+        `of ${tookMs.length} times the service knew after ${middle.toFixed(1)} ms in the middle, ${worst.toFixed(1)} ms at the latest`,
+      )
+      // Busy machines are not punctual every time.
+      if (isSoak) assert.ok(most < 100, `${most} ms`)
     })
   }
 })
+
+function quantile(values: readonly number[], share: number): number {
+  return values.toSorted((a, b) => a - b)[Math.ceil(values.length * share) - 1] ?? 0
+}
 
 describe('an idle connection', () => {
   it('takes at most 12 KB', async (test) => {
