@@ -16,7 +16,8 @@ const advice: Partial<Record<ErrorCode, string>> = {
   bad_host:
     'HTTP/1.1 needs exactly one Host field. HTTP/1.0 may leave it out: it is then the address and port that the connection came to. A request with an absolute target has to name the same host and port in both places.',
   header_too_large: 'Raise `listeners.NAME.limits.head` or `headers`, or find out what makes the cookies grow.',
-  request_timeout: 'Raise `listeners.NAME.limits.headTimeout` or `requestTimeout`, or lower `bodyRate`, if clients are slow for a reason.',
+  request_timeout:
+    'Raise `listeners.NAME.limits.headTimeout` or `requestTimeout`, or lower `bodyRate`, if clients are slow for a reason.',
   no_route: '`GET /routes` of the admin API lists what is taken.',
   not_a_mesh_service: 'The mesh serves services of the registry only. Register the service, or correct the name.',
   unauthorized:
