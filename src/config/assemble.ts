@@ -1,4 +1,4 @@
-import { findTies } from '../dataplane/router/ties.ts'
+import { findTies, type Tie } from '../dataplane/router/ties.ts'
 import type { HotConfig, RouteConfig } from './config.ts'
 import type { ConfigEntry } from './entry.ts'
 import type { FileDocument } from './file.ts'
@@ -27,26 +27,28 @@ type Placed = Written<RouteConfig> & { readonly source: string | null }
  */
 export function assemble(file: FileDocument, entries: readonly ConfigEntry[]): Assembly {
   const entryProblems = new Map<string, readonly ConfigProblem[]>()
-  const fileProblems = tieProblems(placedRoutes(file, [])).map(({ problem }) => problem)
+  const ofFile = ranked(file, [])
+  const fileProblems = tieProblems(ofFile).map(({ problem }) => problem)
   let accepted = entries
+  let all = accepted.length === 0 ? ofFile : ranked(file, accepted)
   for (;;) {
-    const routes = placedRoutes(file, accepted)
     const refused = new Map([
-      ...refusedEntries(routes),
+      ...refusedEntries(all),
       ...splitProblems(
-        routes.map(({ value }) => value),
+        all.routes.map(({ value }) => value),
         splitsOf(accepted),
       ),
     ])
     if (refused.size === 0) break
     for (const [source, problem] of refused) entryProblems.set(source, [problem])
     accepted = accepted.filter(({ source }) => !refused.has(source))
+    all = ranked(file, accepted)
   }
   const hot = hotConfig(file, accepted)
-  const routes = placedRoutes(file, accepted)
+  const { routes } = all
   const warnings = [
     ...overrideWarnings(file, accepted),
-    ...shadowWarnings(routes),
+    ...shadowWarnings(all),
     ...whereWarnings(routes, hot),
     ...preferenceWarnings(merged('upstream', file.upstreams, accepted), hot),
   ]
@@ -56,7 +58,7 @@ export function assemble(file: FileDocument, entries: readonly ConfigEntry[]): A
 function hotConfig(file: FileDocument, entries: readonly ConfigEntry[]): HotConfig {
   return {
     routes: withSplits(
-      placedRoutes(file, entries).map(({ value }) => value),
+      merged('route', file.routes, entries).map(({ value }) => value),
       splitsOf(entries),
     ),
     upstreams: merged('upstream', file.upstreams, entries).map(({ value: { name, settings } }) =>
@@ -79,8 +81,15 @@ function merged<K extends EntryKind>(
   return [...written.filter(({ value }) => !taken.has(value.name)).map((part) => ({ ...part, source: null })), ...own]
 }
 
-function placedRoutes(file: FileDocument, entries: readonly ConfigEntry[]): readonly Placed[] {
-  return merged('route', file.routes, entries)
+/** Routes, and which of them are pointless. */
+interface Ranked {
+  readonly routes: readonly Placed[]
+  readonly ties: readonly Tie[]
+}
+
+function ranked(file: FileDocument, entries: readonly ConfigEntry[]): Ranked {
+  const routes = merged('route', file.routes, entries)
+  return { routes, ties: findTies(routes.map(({ value }) => value)) }
 }
 
 interface TieProblem {
@@ -89,7 +98,7 @@ interface TieProblem {
   readonly problem: ConfigProblem
 }
 
-function tieProblems(routes: readonly Placed[]): readonly TieProblem[] {
+function tieProblems(routes: Ranked): readonly TieProblem[] {
   return pairs(routes, 'tie').map(([first, second]) => {
     // The file stays as it is: of a route of the file and an entry, the entry goes.
     const [stays, goes] = second.source === null && first.source !== null ? [second, first] : [first, second]
@@ -99,11 +108,11 @@ function tieProblems(routes: readonly Placed[]): readonly TieProblem[] {
   })
 }
 
-function refusedEntries(routes: readonly Placed[]): ReadonlyMap<string, ConfigProblem> {
+function refusedEntries(routes: Ranked): ReadonlyMap<string, ConfigProblem> {
   return new Map(tieProblems(routes).flatMap(({ source, problem }) => (source === null ? [] : [[source, problem] as const])))
 }
 
-function shadowWarnings(routes: readonly Placed[]): readonly ConfigProblem[] {
+function shadowWarnings(routes: Ranked): readonly ConfigProblem[] {
   return pairs(routes, 'shadowed').map(([winner, { place }]) => ({
     ...place,
     message: `can never be chosen: route "${winner.value.name}" at ${formatPlace(winner.place)} takes all of it; set match.priority, or take it out`,
@@ -119,10 +128,9 @@ function overrideWarnings(file: FileDocument, entries: readonly ConfigEntry[]): 
   })
 }
 
-function pairs(routes: readonly Placed[], kind: 'tie' | 'shadowed'): readonly (readonly [Placed, Placed])[] {
-  const ties = findTies(routes.map(({ value }) => value)).filter((tie) => tie.kind === kind)
-  return ties.flatMap(({ first, second }) => {
-    const [winner, loser] = [routes[first], routes[second]]
-    return winner && loser ? [[winner, loser] as const] : []
+function pairs({ routes, ties }: Ranked, kind: Tie['kind']): readonly (readonly [Placed, Placed])[] {
+  return ties.flatMap((tie) => {
+    const [winner, loser] = [routes[tie.first], routes[tie.second]]
+    return tie.kind === kind && winner && loser ? [[winner, loser] as const] : []
   })
 }

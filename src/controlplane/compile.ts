@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import { builtIn } from '../config/built-in.ts'
 import type { HotConfig, RouteConfig, RouteMirror } from '../config/config.ts'
 import { overlay, overlayOrOff } from '../config/overlay.ts'
@@ -20,10 +21,47 @@ export interface RunningParts {
   readonly filtersOf: (route: string) => readonly Filter[]
 }
 
-/** Compiles a validated config into what requests read. Pure: it touches nothing that runs. */
-export function compileSnapshot(hot: HotConfig, generation: number, running: RunningParts): Snapshot {
-  const routes = hot.routes.map((route) => compileRoute(route, running))
-  return { generation, routes, router: compileRouter(routes) }
+/** A compiled route with what it was made of. */
+interface CompiledRoute {
+  readonly config: RouteConfig
+  readonly policies: readonly AttemptPolicy[]
+  readonly route: Route
+}
+
+/**
+ * Compiles validated configs into what requests read, one after the other. A route that says the same, of upstreams and filters that are the
+ * same, is the very one of before: the turns of its subsets and what its stickiness knows go on, and a reload costs what has changed.
+ */
+export class SnapshotCompiler {
+  #compiled: ReadonlyMap<string, CompiledRoute> = new Map()
+
+  /** Touches nothing that runs. */
+  compile(hot: HotConfig, generation: number, running: RunningParts): Snapshot {
+    const compiled = hot.routes.map((config) => this.#compile(config, running))
+    this.#compiled = new Map(compiled.map((route) => [route.config.name, route]))
+    const routes = compiled.map(({ route }) => route)
+    return { generation, routes, router: compileRouter(routes) }
+  }
+
+  #compile(config: RouteConfig, running: RunningParts): CompiledRoute {
+    const policies = config.to.map(({ upstream }) => running.upstreamOf(upstream).policy)
+    const before = this.#compiled.get(config.name)
+    if (before && isSame(before, config, policies, running)) return before
+    return { config, policies, route: compileRoute(config, running) }
+  }
+}
+
+/** Policies and filters are replaced whole when they change, so their identity tells. */
+function isSame(before: CompiledRoute, config: RouteConfig, policies: readonly AttemptPolicy[], running: RunningParts): boolean {
+  const { route } = before
+  const filters = running.filtersOf(config.name)
+  return (
+    isDeepStrictEqual(before.config, config) &&
+    route.to.every(({ upstream }, at) => upstream === running.upstreamOf(config.to[at]?.upstream ?? '')) &&
+    before.policies.every((policy, at) => policy === policies[at]) &&
+    route.filters.length === filters.length &&
+    route.filters.every((filter, at) => filter === filters[at])
+  )
 }
 
 function compileRoute(route: RouteConfig, { upstreamOf, filtersOf }: RunningParts): Route {

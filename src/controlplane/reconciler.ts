@@ -8,7 +8,7 @@ import type { InterpolationContext } from '../config/interpolate.ts'
 import { ConfigError, formatProblem, type ConfigProblem } from '../config/problem.ts'
 import type { Gateway } from '../dataplane/gateway.ts'
 import type { Logger } from '../logging.ts'
-import { compileSnapshot } from './compile.ts'
+import { SnapshotCompiler } from './compile.ts'
 import type { ConfigStatus, SourceStatus } from './config-status.ts'
 import { RunningFilters } from './running-filters.ts'
 import { settleKeys, sourceOf, type KeyState, type Keys } from './settle-keys.ts'
@@ -41,6 +41,7 @@ export class Reconciler {
   onApplied: ((hot: HotConfig) => void) | null = null
   readonly #deps: ReconcilerDeps
   readonly #filters: RunningFilters
+  readonly #compiler = new SnapshotCompiler()
   readonly #fileName: string
   /** The file that the process started with: what is cold runs as it says. */
   readonly #started: FileDocument
@@ -138,7 +139,7 @@ export class Reconciler {
     const generation = this.#applied.generation + 1
     const filters = this.#filters.reconcile(assembly.hot)
     const running = upstreams.reconcile(assembly.hot)
-    gateway.snapshot = compileSnapshot(assembly.hot, generation, { upstreamOf: running.find, filtersOf: filters.find })
+    gateway.snapshot = this.#compiler.compile(assembly.hot, generation, { upstreamOf: running.find, filtersOf: filters.find })
     this.#tellWarnings(assembly.warnings)
     this.#applied = { hot: assembly.hot, generation, at: clock.now(), warnings: assembly.warnings }
     running.retire()
