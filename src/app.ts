@@ -5,7 +5,6 @@ import { formatAddress, type Address } from './address.ts'
 import { pause, type Clock, type Random } from './clock.ts'
 import type { ColdConfig, ListenerConfig } from './config/config.ts'
 import type { FileDocument } from './config/file.ts'
-import { loadFilterModules } from './config/filter-modules.ts'
 import { joinFleet } from './controlplane/fleet.ts'
 import { MeshDirectory } from './controlplane/mesh-directory.ts'
 import { OwnNode } from './controlplane/own-node.ts'
@@ -15,6 +14,7 @@ import type { RegistryWatches } from './controlplane/outage/remembering-registry
 import { Readiness } from './controlplane/readiness.ts'
 import { Reconciler } from './controlplane/reconciler.ts'
 import { ServiceWatches } from './controlplane/service-watches.ts'
+import { parseAside } from './controlplane/sources/parse-aside.ts'
 import { watchConfigFile, type FileSource } from './controlplane/sources/file-source.ts'
 import { watchKvConfig, type KvSource } from './controlplane/sources/kv-source.ts'
 import { serviceCaller } from './controlplane/tasks/service-caller.ts'
@@ -167,10 +167,7 @@ function followConfig(
     file: fileName,
     text,
     clock,
-    onText: async (next) => {
-      await loadFilterModules(next, fileName, { env })
-      reconciler.setFileText(next)
-    },
+    onText: async (next) => reconciler.setFile(await parseAside(next, { fileName, env, before: reconciler.file })),
     onUnreadable: (why) => reconciler.setFileUnreadable(why),
   })
   parts.defer(() => fileSource.close())

@@ -89,6 +89,7 @@ interface Ranked {
 
 function ranked(file: FileDocument, entries: readonly ConfigEntry[]): Ranked {
   const routes = merged('route', file.routes, entries)
+  if (entries.length === 0) return { routes, ties: file.ties }
   return { routes, ties: findTies(routes.map(({ value }) => value)) }
 }
 

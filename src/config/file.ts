@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import { findTies, type Tie } from '../dataplane/router/ties.ts'
 import type { ColdConfig } from './config.ts'
 import { parseAddress } from '../address.ts'
 import { bindProblems } from './bind-problems.ts'
@@ -26,6 +27,8 @@ export interface FileDocument {
   readonly routes: readonly Written<WrittenByKind['route']>[]
   readonly upstreams: readonly Written<WrittenByKind['upstream']>[]
   readonly tasks: readonly Written<WrittenByKind['task']>[]
+  /** Which of the routes are pointless beside the others. */
+  readonly ties: readonly Tie[]
 }
 
 /** Parses a config file of at most 1 MiB. Throws {@link ConfigError} with everything that is wrong, up to 50 problems. */
@@ -36,7 +39,8 @@ export function parseFile(text: string, fileName: string, context: Interpolation
   const cold = coldOf(written)
   const problems = bindProblems(cold, source)
   if (problems.length > 0) throw new ConfigError(problems)
-  return { name: fileName, cold, ...hotOf(written, source) }
+  const hot = hotOf(written, source)
+  return { name: fileName, cold, ...hot, ties: findTies(hot.routes.map(({ value }) => value)) }
 }
 
 /** The top-level sections that need a restart and differ between what runs and what the file says now. */

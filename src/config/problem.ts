@@ -54,3 +54,18 @@ export function formatPath(path: ConfigPath): string {
 function byPlace(left: ConfigProblem, right: ConfigProblem): number {
   return left.line - right.line || left.column - right.column
 }
+
+/** What a text says, or what is wrong with it. */
+export type Parsed<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly problems: readonly ConfigProblem[] }
+
+/** Runs a parser; what it throws as problems is given as such. */
+export function problemsOr<T>(parse: () => T): Parsed<T> {
+  try {
+    return { ok: true, value: parse() }
+  } catch (error) {
+    if (error instanceof ConfigError) return { ok: false, problems: error.problems }
+    throw error
+  }
+}

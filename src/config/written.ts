@@ -30,10 +30,11 @@ export type EntryKind = keyof WrittenByKind
 /** A route as it runs, of a valid written one. `raw` is the same route as plain data: the options of filters go on as they were written. */
 export function routeOf(
   name: string,
-  { match, to, split, mirror, sticky, timeouts, retry }: WrittenRoute,
+  { match, to, split, mirror, sticky, timeouts, retry, deadline }: WrittenRoute,
   raw: unknown,
 ): RouteConfig {
-  return { name, match: match ?? {}, filters: filtersOf(raw), to, split, mirror, sticky, timeouts, retry }
+  const ofDeadline = deadline === undefined ? {} : { deadline }
+  return { name, match: match ?? {}, filters: filtersOf(raw), to, split, mirror, sticky, timeouts, retry, ...ofDeadline }
 }
 
 // The schema of a filter is applied once more where the filter is made: what it makes of the options need not pass it a second time.

@@ -5,7 +5,7 @@ import type { HotConfig } from '../config/config.ts'
 import { parseEntry } from '../config/entry.ts'
 import { changedCold, parseFile, type FileDocument } from '../config/file.ts'
 import type { InterpolationContext } from '../config/interpolate.ts'
-import { ConfigError, formatProblem, type ConfigProblem } from '../config/problem.ts'
+import { ConfigError, formatProblem, problemsOr, type ConfigProblem, type Parsed } from '../config/problem.ts'
 import type { Gateway } from '../dataplane/gateway.ts'
 import type { Logger } from '../logging.ts'
 import { SnapshotCompiler } from './compile.ts'
@@ -63,6 +63,11 @@ export class Reconciler {
     this.#apply(assembly, fileName)
   }
 
+  /** What the file said when it was good last. */
+  get file(): FileDocument {
+    return this.#file
+  }
+
   get hot(): HotConfig {
     return this.#applied.hot
   }
@@ -73,7 +78,11 @@ export class Reconciler {
 
   /** Takes a new text of the file. */
   setFileText(text: string): void {
-    const parsed = problemsOr(() => parseFile(text, this.#fileName, this.#deps.context))
+    this.setFile(problemsOr(() => parseFile(text, this.#fileName, this.#deps.context)))
+  }
+
+  /** Takes what a new text of the file says. */
+  setFile(parsed: Parsed<FileDocument>): void {
     if (!parsed.ok) return this.#refuseFile(parsed.problems)
     const settled = settleKeys(parsed.value, this.#keys)
     if (settled.assembly.fileProblems.length > 0) return this.#refuseFile(settled.assembly.fileProblems)
@@ -190,17 +199,6 @@ export class Reconciler {
       { event: 'config.needs_restart', changed },
       `changes of ${changed.join(', ')} need a restart; the rest is applied`,
     )
-  }
-}
-
-type Parsed<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly problems: readonly ConfigProblem[] }
-
-function problemsOr<T>(parse: () => T): Parsed<T> {
-  try {
-    return { ok: true, value: parse() }
-  } catch (error) {
-    if (error instanceof ConfigError) return { ok: false, problems: error.problems }
-    throw error
   }
 }
 
