@@ -47,6 +47,8 @@ const advice: Partial<Record<ErrorCode, string>> = {
     'Only in the access log: the client read nothing for the idle time. Raise `timeouts.idle` for clients that pause on purpose.',
   config_invalid: 'The message has file, line, column, path and what to write instead.',
   config_unreadable: 'Check the path and the permissions of the file.',
+  workers_unsupported: 'Write workers: 1, or run Node 26.4 or later on Linux.',
+  worker_failed: 'The log of the worker says why; GET /workers tells which ones serve.',
   port_in_use: 'Stop the other process or choose another port.',
   bind_failed: 'The message says which right or interface is missing.',
   data_locked: 'Another process has the data folder: one registry per folder.',

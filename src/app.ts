@@ -5,6 +5,7 @@ import { formatAddress, type Address } from './address.ts'
 import { pause, type Clock, type Random } from './clock.ts'
 import type { ColdConfig, ListenerConfig } from './config/config.ts'
 import type { FileDocument } from './config/file.ts'
+import { discovered } from './controlplane/discovered-upstreams.ts'
 import { joinFleet } from './controlplane/fleet.ts'
 import { MeshDirectory } from './controlplane/mesh-directory.ts'
 import { OwnNode } from './controlplane/own-node.ts'
@@ -20,12 +21,14 @@ import { watchKvConfig, type KvSource } from './controlplane/sources/kv-source.t
 import { serviceCaller } from './controlplane/tasks/service-caller.ts'
 import { UpstreamTable } from './controlplane/upstream-table.ts'
 import { Gateway } from './dataplane/gateway.ts'
-import { startListener, type Listener } from './dataplane/listener/listener.ts'
+import { serveByWorkers, serveHere, tellWorkers } from './serving.ts'
 import { startEmbeddedRegistry } from './embedded-registry.ts'
 import type { Logger } from './logging.ts'
 import { Metrics } from './metrics.ts'
 import { openConsulRegistry } from './registry/consul/consul-registry.ts'
 import type { Registry } from './registry/registry.ts'
+import { countWorkers } from './workers/sockets.ts'
+import { Workers } from './workers/workers.ts'
 
 export interface AppOptions {
   /** The config file as the person names it, its text, and what was parsed of it. */
@@ -36,6 +39,8 @@ export interface AppOptions {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
+  /** Takes whole log lines of worker processes. */
+  readonly relay: (lines: string) => void
 }
 
 export interface App {
@@ -49,7 +54,7 @@ export interface App {
 }
 
 /** What every part is given; what a part has opened is put on `parts` and ends in reverse order. */
-interface Base extends AppOptions {
+export interface Base extends AppOptions {
   readonly cold: ColdConfig
   readonly parts: AsyncDisposableStack
 }
@@ -80,13 +85,17 @@ async function startParts(base: Base): Promise<App> {
   const watches = new ServiceWatches(followed)
   const ownNode = new OwnNode({ registry, clock, random, logger })
   parts.defer(() => ownNode.close())
-  const upstreams = new UpstreamTable({ watches, ownNode, clock, random, logger }, cold.shutdown.drainMs)
+  const count = countWorkers(cold.workers, logger)
+  const workers = count === 1 ? null : new Workers({ count, cold, relay: base.relay, clock, random, logger })
+  const follower = workers?.follower
+  const upstreams = new UpstreamTable(discovered({ watches, ownNode, clock, random, logger, follower }), cold.shutdown.drainMs)
   parts.defer(() => upstreams.close())
   const { reconciler, fileSource, kv } = followConfig(base, { gateway, upstreams, registry: followed })
   const directory = new MeshDirectory({ registry: followed, upstreams, clock, hot: () => reconciler.hot }).start()
   parts.defer(() => directory.close())
   const onStale = (since: number | null): void => {
     if (cold.registry.kind === 'consul' && cold.registry.ageHeader) gateway.registryStaleSince = since
+    workers?.tellStale(gateway.registryStaleSince)
   }
   const standing = new RegistryStanding({ contact: () => registry.contact, lastGood, clock, logger, onStale }).start()
   parts.defer(() => standing.close())
@@ -96,19 +105,26 @@ async function startParts(base: Base): Promise<App> {
     isKvSettled: () => kv.isSettled,
     hasRoutes: () => reconciler.hot.routes.length > 0,
     unsettled: () => [...upstreams.rows].filter(({ discovery }) => !discovery.isSettled).map(({ upstream }) => upstream.name),
+    workers: workers ? () => workers : undefined,
   })
-  const { listeners, closeListeners } = await startListeners(base, gateway, directory)
+  const serving = workers
+    ? await serveByWorkers(base, workers, { reconciler, upstreams, directory })
+    : await serveHere(base, gateway, directory)
   const call = serviceCaller(clock, (exchange) => gateway.serveNamed(exchange, (name) => directory.find(name), 'task'))
-  const front = frontAddress(cold.listeners, listeners)
+  const front = frontAddress(cold.listeners, serving.addresses)
   const { tasks } = parts.adopt(
     joinFleet({ cold, registry, watches, readiness, front, call, clock, random, logger }),
     (membership) => membership.leave(),
   )
-  reconciler.onApplied = (hot) => tasks.setTasks(hot.tasks)
-  tasks.setTasks(reconciler.hot.tasks)
+  reconciler.onApplied = (hot) => {
+    tasks.setTasks(hot.tasks)
+    if (workers) tellWorkers(workers, { reconciler, upstreams })
+  }
+  // What was applied while the others started.
+  reconciler.onApplied(reconciler.hot)
 
   const metrics = new Metrics()
-  for (const source of gatewayMetricSources({ gateway, upstreams, readiness, configStatus: () => reconciler.status() }))
+  for (const source of gatewayMetricSources({ gateway, upstreams, readiness, workers, configStatus: () => reconciler.status() }))
     metrics.add(source)
   const subject = {
     gateway,
@@ -117,6 +133,7 @@ async function startParts(base: Base): Promise<App> {
     metrics,
     configStatus: () => reconciler.status(),
     tasks: () => tasks.view(),
+    workers,
     reload: () => fileSource.reload(),
   }
   // Before the watches end: what they forget then is to stay on disk.
@@ -124,15 +141,15 @@ async function startParts(base: Base): Promise<App> {
   const admin = await startAdmin(cold.admin.bind, subject, logger)
   closeAdmin = () => admin.close()
   return {
-    listeners: new Map([...listeners].map(([name, { address }]) => [name, address])),
+    listeners: serving.addresses,
     admin: admin.address,
     reload: () => fileSource.reload(),
     stop: async () => {
       readiness.startDraining()
       logger.info({ event: 'gateway.draining' }, `shutting down: no longer ready, listeners close in ${cold.shutdown.graceMs} ms`)
-      for (const listener of listeners.values()) listener.startDraining()
+      serving.startDraining()
       await pause(clock, cold.shutdown.graceMs)
-      await closeListeners(cold.shutdown.drainMs)
+      await serving.close(cold.shutdown.drainMs)
       await parts.disposeAsync()
     },
   }
@@ -174,29 +191,8 @@ function followConfig(
   return { reconciler, fileSource, kv }
 }
 
-async function startListeners(
-  { cold, parts, clock, random, logger }: Base,
-  gateway: Gateway,
-  directory: MeshDirectory,
-): Promise<{ listeners: ReadonlyMap<string, Listener>; closeListeners: (drainMs: number) => Promise<void> }> {
-  const listeners = new Map<string, Listener>()
-  const closeListeners = async (drainMs: number): Promise<void> => {
-    await Promise.all([...listeners.values()].map((listener) => listener.close(drainMs)))
-    listeners.clear()
-  }
-  parts.defer(() => closeListeners(0))
-  const lookUp = (name: string) => directory.find(name)
-  for (const { name, mode, bind, limits, trust, proxyStatus } of cold.listeners) {
-    const serve: Parameters<typeof startListener>[0]['serve'] =
-      mode === 'front' ? gateway.serve : (exchange) => gateway.serveNamed(exchange, lookUp, 'mesh')
-    const options = { name: `listeners.${name}`, bind, limits, trust, proxyStatus, clock, random, logger, serve }
-    listeners.set(name, await startListener(options))
-  }
-  return { listeners, closeListeners }
-}
-
 /** Under which address this gateway is known: its first front listener's. */
-function frontAddress(configs: readonly ListenerConfig[], listeners: ReadonlyMap<string, Listener>): Address {
+function frontAddress(configs: readonly ListenerConfig[], addresses: ReadonlyMap<string, Address>): Address {
   const front = configs.find(({ mode }) => mode === 'front') ?? configs[0]
-  return (front && listeners.get(front.name)?.address) ?? { host: '127.0.0.1', port: 0 }
+  return (front && addresses.get(front.name)) ?? { host: '127.0.0.1', port: 0 }
 }

@@ -48,6 +48,8 @@ export const errorTable = {
   bind_failed: { status: null, sentence: 'The address cannot be listened on.' },
   data_locked: { status: null, sentence: 'The data folder is in use by another process.' },
   data_unusable: { status: null, sentence: 'The data folder cannot be used.' },
+  workers_unsupported: { status: null, sentence: 'Several workers cannot share a port here.' },
+  worker_failed: { status: null, sentence: 'A worker process could not start.' },
   // The registry, as its client sees it.
   registry_unavailable: { status: null, sentence: 'The registry cannot be reached.' },
   registry_timeout: { status: null, sentence: 'The registry did not answer in time.' },

@@ -2,15 +2,20 @@ import type { Server } from 'node:net'
 import { formatAddress, type Address } from './address.ts'
 import { GatewayError, systemCodeOf } from './errors.ts'
 
+/** Where to listen; with `fd`, on a socket that is bound there already. */
+export interface Bind extends Address {
+  readonly fd?: number
+}
+
 /**
  * Binds a server and returns the address it really has. Throws `port_in_use` or `bind_failed`; `what` names the part of the config
  * (`listeners.web`) and the message says what to do.
  */
-export function listen(server: Server, bind: Address, what: string): Promise<Address> {
+export function listen(server: Server, bind: Bind, what: string): Promise<Address> {
   return new Promise((resolve, reject) => {
     // It stays on: later, an error is a connection that could not be accepted (out of file descriptors), which must not end the process.
     server.on('error', (error) => reject(bindError(error, bind, what)))
-    server.listen({ host: bind.host, port: bind.port }, () => {
+    server.listen(bind.fd === undefined ? { host: bind.host, port: bind.port } : { fd: bind.fd }, () => {
       const bound = server.address()
       resolve(bound && typeof bound === 'object' ? { host: bind.host, port: bound.port } : bind)
     })

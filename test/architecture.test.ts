@@ -17,6 +17,7 @@ const all = [
   'config',
   'controlplane',
   'client',
+  'workers',
   'admin',
   'cli',
   'app',
@@ -53,7 +54,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   ],
   controlplane: ['base', 'dataplane', 'registry', 'health', 'config'],
   client: ['base', 'registry', 'health', 'dataplane/balancer', 'dataplane/upstream'],
-  admin: ['base', 'dataplane', 'controlplane'],
+  workers: ['base', 'dataplane', 'config', 'controlplane'],
+  admin: ['base', 'dataplane', 'controlplane', 'workers'],
   cli: all,
   app: all,
 }
@@ -69,7 +71,7 @@ const packageRooms: Readonly<Record<string, readonly string[]>> = {
 }
 
 // Files beside the base files that put the parts together: they are of the top layer.
-const compositionFiles = ['main.ts', 'app.ts', 'embedded-registry.ts']
+const compositionFiles = ['main.ts', 'app.ts', 'serving.ts', 'embedded-registry.ts']
 
 const forbiddenNames = ['utils', 'helpers', 'common', 'misc', 'types', 'index', 'manager']
 const longestFile = 300

@@ -2,64 +2,35 @@ import type { ConfigStatus } from '../controlplane/config-status.ts'
 import type { Readiness } from '../controlplane/readiness.ts'
 import type { UpstreamRow, UpstreamTable } from '../controlplane/upstream-table.ts'
 import type { Gateway } from '../dataplane/gateway.ts'
+import { upstreamMetricSources } from '../dataplane/upstream/upstream-metrics.ts'
 import type { MetricSource, Sample } from '../metrics.ts'
+import type { Workers, WorkerView } from '../workers/workers.ts'
 
 export interface MetricSubject {
   readonly gateway: Gateway
   readonly upstreams: UpstreamTable
   readonly readiness: Readiness
   readonly configStatus: () => ConfigStatus
+  /** Null: this process serves alone. */
+  readonly workers: Workers | null
 }
 
 /** Everything that `/metrics` tells beside the process's own figures. */
 export function gatewayMetricSources(subject: MetricSubject): readonly MetricSource[] {
-  return [...subject.gateway.stats.metricSources(), ...upstreamSources(subject.upstreams), ...controlSources(subject)]
+  const { gateway, upstreams, workers } = subject
+  const own = [
+    ...gateway.stats.metricSources(),
+    ...upstreamMetricSources(() => [...upstreams.rows].map(({ upstream }) => upstream)),
+  ]
+  return [
+    ...(workers ? [...workers.merge(own), ...workerSources(workers)] : own),
+    ...memberSources(upstreams),
+    ...controlSources(subject),
+  ]
 }
 
-function upstreamSources(upstreams: UpstreamTable): readonly MetricSource[] {
+function memberSources(upstreams: UpstreamTable): readonly MetricSource[] {
   return [
-    {
-      name: 'meshgate_upstream_attempts_total',
-      help: 'Attempts at instances, retries included',
-      kind: 'counter',
-      labelNames: ['upstream'],
-      samples: () => perUpstream(upstreams, ({ upstream }) => upstream.stats.attempts),
-    },
-    {
-      name: 'meshgate_upstream_retries_total',
-      help: 'Attempts after a failed one of the same exchange',
-      kind: 'counter',
-      labelNames: ['upstream'],
-      samples: () => perUpstream(upstreams, ({ upstream }) => upstream.stats.retries),
-    },
-    {
-      name: 'meshgate_upstream_ejections_total',
-      help: 'Instances taken out for failing requests',
-      kind: 'counter',
-      labelNames: ['upstream'],
-      samples: () => perUpstream(upstreams, ({ upstream }) => upstream.stats.ejections),
-    },
-    {
-      name: 'meshgate_upstream_pipelining_off_total',
-      help: 'Instances that no longer get requests behind each other, because they answered wrongly to it',
-      kind: 'counter',
-      labelNames: ['upstream'],
-      samples: () => perUpstream(upstreams, ({ upstream }) => upstream.stats.pipeliningOff),
-    },
-    {
-      name: 'meshgate_upstream_failures_total',
-      help: 'Failed attempts by error code',
-      kind: 'counter',
-      labelNames: ['upstream', 'code'],
-      samples: () => [...upstreams.rows].flatMap(({ upstream }) => failureSamples(upstream.name, upstream.stats.failures)),
-    },
-    {
-      name: 'meshgate_upstream_mirrored_total',
-      help: 'Copies of requests to other upstreams, by what became of them',
-      kind: 'counter',
-      labelNames: ['upstream', 'outcome'],
-      samples: () => [...upstreams.rows].flatMap(({ upstream }) => mirroredSamples(upstream)),
-    },
     {
       name: 'meshgate_upstream_instances',
       help: 'Instances by whether they get traffic',
@@ -72,7 +43,47 @@ function upstreamSources(upstreams: UpstreamTable): readonly MetricSource[] {
       help: 'Instances that serve though the registry has dropped them, too many at once or just after it was away',
       kind: 'gauge',
       labelNames: ['upstream'],
-      samples: () => perUpstream(upstreams, ({ discovery }) => discovery.held),
+      samples: () =>
+        [...upstreams.rows].map(({ upstream, discovery }) => ({ labels: { upstream: upstream.name }, value: discovery.held })),
+    },
+  ]
+}
+
+function workerSources(workers: Workers): readonly MetricSource[] {
+  const perWorker = (value: (view: WorkerView) => number | null) => () =>
+    workers.view().flatMap((view): Sample[] => {
+      const found = value(view)
+      // One that is being replaced has two processes, and one of them stands for it.
+      return found === null || view.state !== 'serving' ? [] : [{ labels: { worker: String(view.worker) }, value: found }]
+    })
+  return [
+    {
+      name: 'meshgate_worker_connections',
+      help: 'Open connections of clients by worker',
+      kind: 'gauge',
+      labelNames: ['worker'],
+      samples: perWorker(({ connections }) => connections),
+    },
+    {
+      name: 'meshgate_worker_resident_memory_bytes',
+      help: 'Resident memory by worker',
+      kind: 'gauge',
+      labelNames: ['worker'],
+      samples: perWorker(({ residentBytes }) => residentBytes),
+    },
+    {
+      name: 'meshgate_worker_cpu_seconds_total',
+      help: 'CPU time of the present process by worker',
+      kind: 'counter',
+      labelNames: ['worker'],
+      samples: perWorker(({ cpuMs }) => (cpuMs === null ? null : cpuMs / 1000)),
+    },
+    {
+      name: 'meshgate_worker_deaths_total',
+      help: 'Worker processes that have died',
+      kind: 'counter',
+      labelNames: [],
+      samples: () => [{ labels: {}, value: workers.deaths }],
     },
   ]
 }
@@ -100,20 +111,6 @@ function controlSources({ readiness, configStatus }: MetricSubject): readonly Me
 
 function gauge(name: string, help: string, value: () => number): MetricSource {
   return { name, help, kind: 'gauge', labelNames: [], samples: () => [{ labels: {}, value: value() }] }
-}
-
-function perUpstream(upstreams: UpstreamTable, value: (row: UpstreamRow) => number): readonly Sample[] {
-  return [...upstreams.rows].map((row) => ({ labels: { upstream: row.upstream.name }, value: value(row) }))
-}
-
-function failureSamples(upstream: string, failures: ReadonlyMap<string, number>): readonly Sample[] {
-  return [...failures].map(([code, value]) => ({ labels: { upstream, code }, value }))
-}
-
-const mirrorOutcomes = ['sent', 'failed', 'skipped'] as const
-
-function mirroredSamples({ name, mirrored }: UpstreamRow['upstream']): readonly Sample[] {
-  return mirrorOutcomes.map((outcome) => ({ labels: { upstream: name, outcome }, value: mirrored[outcome] }))
 }
 
 function memberSamples(upstream: string, { all, eligible }: UpstreamRow['upstream']['members']): readonly Sample[] {

@@ -1,8 +1,10 @@
 import type { ConfigStatus } from '../controlplane/config-status.ts'
 import type { Readiness } from '../controlplane/readiness.ts'
 import type { UpstreamTable } from '../controlplane/upstream-table.ts'
+import { messageOf } from '../errors.ts'
 import type { Gateway } from '../dataplane/gateway.ts'
 import type { Metrics } from '../metrics.ts'
+import type { Workers, WorkerView } from '../workers/workers.ts'
 import { routesView } from './routes-view.ts'
 import { upstreamsView } from './upstreams-view.ts'
 
@@ -14,6 +16,8 @@ export interface AdminSubject {
   readonly metrics: Metrics
   readonly configStatus: () => ConfigStatus
   readonly tasks: () => unknown
+  /** Null: this process serves alone. */
+  readonly workers: Workers | null
   /** Reads the config file again, as SIGHUP does. */
   readonly reload: () => Promise<void>
 }
@@ -51,7 +55,7 @@ export const adminTable: readonly AdminEndpoint[] = [
     method: 'GET',
     path: '/config',
     tells: 'what is applied, what was refused and why',
-    answer: ({ configStatus }) => ok(configStatus()),
+    answer: ({ configStatus, workers }) => ok({ ...configStatus(), workers: (workers?.view() ?? []).map(generationOf) }),
   },
   { method: 'GET', path: '/routes', tells: 'the routes that serve', answer: ({ gateway }) => ok(routesView(gateway.snapshot)) },
   {
@@ -66,6 +70,21 @@ export const adminTable: readonly AdminEndpoint[] = [
     tells: 'who leads, each task with its next fire and last run',
     answer: ({ tasks }) => ok(tasks()),
   },
+  {
+    method: 'GET',
+    path: '/workers',
+    tells: 'the processes that serve; none: this one does',
+    answer: async ({ workers }) => {
+      await workers?.refresh()
+      return ok(workers?.view() ?? [])
+    },
+  },
+  {
+    method: 'POST',
+    path: '/workers/replace',
+    tells: 'replaces the workers one by one, without losing a request',
+    answer: replace,
+  },
   { method: 'POST', path: '/reload', tells: 'reads the config file again', answer: reload },
 ]
 
@@ -74,8 +93,33 @@ function readyz({ readiness }: AdminSubject): AdminAnswer {
   return { status: report.ready ? 200 : 503, json: report }
 }
 
-async function metrics({ metrics: page }: AdminSubject): Promise<AdminAnswer> {
+async function metrics({ metrics: page, workers }: AdminSubject): Promise<AdminAnswer> {
+  await workers?.refresh()
   return { status: 200, text: await page.page(), headers: { 'content-type': page.contentType } }
+}
+
+/** Of the config that each runs by. */
+function generationOf({
+  worker,
+  pid,
+  state,
+  generation,
+}: WorkerView): Pick<WorkerView, 'worker' | 'pid' | 'state' | 'generation'> {
+  return { worker, pid, state, generation }
+}
+
+async function replace({ workers }: AdminSubject): Promise<AdminAnswer> {
+  if (!workers)
+    return {
+      status: 409,
+      json: { error: { code: 'no_workers', message: 'this process serves alone: see workers in the config' } },
+    }
+  try {
+    await workers.replaceAll()
+    return ok(workers.view())
+  } catch (error) {
+    return { status: 503, json: { error: { code: 'worker_failed', message: messageOf(error) } } }
+  }
 }
 
 async function reload({ reload: readAgain, configStatus }: AdminSubject): Promise<AdminAnswer> {

@@ -54,10 +54,10 @@ function defaultFile(): string {
 async function startLogged(
   config: { fileName: string; text: string; file: FileDocument },
   { env }: CommandIo,
-  { logger, flush }: OpenLogger,
+  { logger, relay, flush }: OpenLogger,
 ): Promise<App> {
   try {
-    return await startApp({ ...config, env, clock: systemClock, random: systemRandom, logger })
+    return await startApp({ ...config, env, clock: systemClock, random: systemRandom, logger, relay })
   } catch (error) {
     logger.fatal({ event: 'gateway.failed', error: messageOf(error) }, 'meshgate cannot start')
     flush()

@@ -1,4 +1,4 @@
-import { isOfUserModule } from '../dataplane/filters/user-modules.ts'
+import { uncaught } from '../dataplane/filters/uncaught.ts'
 import { messageOf } from '../errors.ts'
 import type { OpenLogger } from '../logging.ts'
 import { exitCode } from './exit-codes.ts'
@@ -15,21 +15,10 @@ export interface Stoppable {
  * logged and ends the process with 70: what it has left behind cannot be trusted.
  */
 export function untilStopped(running: Stoppable, { logger, flush, flushed }: OpenLogger): Promise<number> {
-  const onBug = (error: unknown): void => {
-    if (isOfUserModule(error)) {
-      logger.error(
-        { event: 'filter.leaked', error: messageOf(error) },
-        'a module of the config has failed where nobody could catch it',
-      )
-      return
-    }
-    logger.fatal(
-      { event: 'process.bug', error: messageOf(error), stack: error instanceof Error ? error.stack : undefined },
-      'a bug ends the process',
-    )
+  const onBug = uncaught(logger, () => {
     flush()
     process.exit(exitCode.bug)
-  }
+  })
   return new Promise((resolve) => {
     let stopping = false
     const end = (code: number): void => void flushed().then(() => resolve(code))

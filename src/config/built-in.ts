@@ -17,6 +17,7 @@ export const builtIn: {
   readonly check: { readonly everyMs: number; readonly timeoutMs: number }
   readonly shutdown: { readonly graceMs: number; readonly drainMs: number }
   readonly taskTimeoutMs: number
+  readonly workers: number
 } = {
   upstream: {
     timeouts: { connectMs: 1_000, responseMs: 15_000, idleMs: 60_000, tryMs: 0, totalMs: 0 },
@@ -70,4 +71,5 @@ export const builtIn: {
   check: { everyMs: 10_000, timeoutMs: 2_000 },
   shutdown: { graceMs: 1_000, drainMs: 30_000 },
   taskTimeoutMs: 60_000,
+  workers: 1,
 }

@@ -172,6 +172,8 @@ export interface ColdConfig {
   readonly registry: RegistryConfig
   readonly kv: { readonly prefix: string }
   readonly services: readonly ServiceConfig[]
+  /** Processes that serve; `auto`: as many as there are cores. */
+  readonly workers: number | 'auto'
   readonly shutdown: { readonly graceMs: number; readonly drainMs: number }
   readonly log: {
     readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent'

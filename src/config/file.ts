@@ -49,13 +49,14 @@ export function changedCold(running: FileDocument, next: FileDocument): readonly
   return sections.filter((section) => !isDeepStrictEqual(running.cold[section], next.cold[section]))
 }
 
-function coldOf({ listeners, admin, registry, kv, services, shutdown, log }: WrittenGateway): ColdConfig {
+function coldOf({ listeners, admin, registry, kv, services, workers, shutdown, log }: WrittenGateway): ColdConfig {
   return {
     listeners,
     admin: admin ?? { bind: parseAddress(defaultAdminBind) ?? { host: '127.0.0.1', port: 8081 } },
     registry: registry ?? embeddedDefaults,
     kv: kv ?? { prefix: 'gateway' },
     services: services ?? [],
+    workers: workers ?? builtIn.workers,
     shutdown: shutdown ?? builtIn.shutdown,
     log: log ?? { level: 'info', format: 'auto', access: false },
   }

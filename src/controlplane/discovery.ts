@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { formatAddress, type Address } from '../address.ts'
 import type { Clock, Random } from '../clock.ts'
-import type { BrakePolicy, UpstreamConfig, ZoneConfig } from '../config/config.ts'
+import type { UpstreamConfig, ZoneConfig } from '../config/config.ts'
 import type { Exclusion, Member, MemberUpdate } from '../dataplane/upstream/members.ts'
 import type { Upstream } from '../dataplane/upstream/upstream.ts'
 import { formatDurationMs } from '../durations.ts'
@@ -14,8 +14,17 @@ import type { RegistryStatus } from '../registry/registry.ts'
 import { InstanceList } from './instance-list.ts'
 import { isCallable, zoneOf, type Listed } from './listed.ts'
 import { InstanceHistory, type Transition } from './instance-history.ts'
+import { tellPipeliningOff } from './pipelining-off.ts'
 import type { OwnNode } from './own-node.ts'
 import type { ServiceWatches } from './service-watches.ts'
+
+/** Who is told of what happens to the members of all upstreams: the data planes in other processes have to follow. */
+export interface MembersFollower {
+  members(upstream: string, members: readonly MemberUpdate[]): void
+  ejected(upstream: string, endpointKey: string, forMs: number): void
+  /** The upstream has no more discovery. */
+  closed(upstream: string): void
+}
 
 export interface DiscoveryDeps {
   readonly watches: ServiceWatches
@@ -23,6 +32,7 @@ export interface DiscoveryDeps {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
+  readonly follower?: MembersFollower | undefined
 }
 
 /** One instance with our verdict, for people. */
@@ -83,18 +93,21 @@ export class Discovery {
     this.#followNode()
     this.#upstream.onTrouble = (endpointKey) => this.#checkers.get(endpointKey)?.probeNow()
     this.#upstream.onMembers = ({ all }) => this.#history.follow(all, (member) => this.#reasonOf(member))
-    this.#upstream.onEjection = (address, forMs) =>
+    this.#upstream.onEjection = (address, forMs) => {
       this.#deps.logger.warn(
         { event: 'endpoint.ejected', upstream: this.#upstream.name, address, forMs },
         `endpoint ejected for ${formatDurationMs(forMs)}: it failed too many requests in a row`,
       )
-    this.#upstream.onPipeliningOff = (address, reason) =>
-      this.#deps.logger.warn(
-        { event: 'endpoint.pipelining_off', upstream: this.#upstream.name, address, reason },
-        `endpoint gets one request at a time on a connection: ${reason}`,
-      )
+      this.#deps.follower?.ejected(this.#upstream.name, address, forMs)
+    }
+    tellPipeliningOff(this.#upstream, this.#deps.logger)
     this.#list.start()
     return this
+  }
+
+  /** The members as the data plane has them; null: the registry has not answered yet. */
+  get published(): readonly MemberUpdate[] | null {
+    return this.#published
   }
 
   /** Null: static, or the registry has not answered yet. */
@@ -136,14 +149,17 @@ export class Discovery {
     })
   }
 
+  /** Takes what differs. */
+  setConfig({ health, zone, brake }: UpstreamConfig, before: UpstreamConfig): void {
+    if (!isDeepStrictEqual(before.health, health)) this.setHealth(health)
+    if (!isDeepStrictEqual(before.zone, zone)) this.setZone(zone)
+    this.#list.setBrake(brake)
+  }
+
   /** Probes keep their verdicts; a changed kind of probe starts anew. */
   setHealth(policy: HealthPolicy): void {
     this.#health = policy
     for (const checker of this.#checkers.values()) checker.setPolicy(policy, createProbe(policy.probe))
-  }
-
-  setBrake(policy: BrakePolicy): void {
-    this.#list.setBrake(policy)
   }
 
   /** Judges anew who is near. */
@@ -188,6 +204,7 @@ export class Discovery {
     this.#forgetNode()
     for (const checker of this.#checkers.values()) checker.close()
     this.#checkers.clear()
+    this.#deps.follower?.closed(this.#upstream.name)
     this.#resolveSettled()
   }
 
@@ -233,8 +250,12 @@ export class Discovery {
       const detail = exclusion === 'probe_failing' ? this.#probeReason(address) : undefined
       return { id, address, weight, tags, meta, isNear: this.#isNear(listed), exclusion, detail }
     })
-    if (!this.#published || !isDeepStrictEqual(this.#published, next)) this.#upstream.setMembers(next)
+    const isNew = !this.#published || !isDeepStrictEqual(this.#published, next)
     this.#published = next
+    if (isNew) {
+      this.#upstream.setMembers(next)
+      this.#deps.follower?.members(this.#upstream.name, next)
+    }
     if (this.isSettled) this.#resolveSettled()
   }
 

@@ -20,12 +20,14 @@ export interface ReadinessSources {
   readonly hasRoutes: () => boolean
   /** Names of upstreams in use whose instances or first probes are still awaited. */
   readonly unsettled: () => readonly string[]
+  /** How many of how many workers do not serve; absent: this process serves alone. */
+  readonly workers?: (() => { readonly missing: number; readonly count: number }) | undefined
 }
 
 /**
  * Tells whether traffic should come here. A registry that is away does not make the gateway unready if it can serve all the same: by the
- * last good members, by those on disk, or because its upstreams are static; the age of what it knows is told instead. KV and upstreams are
- * awaited at start only: once ready, a new one cannot take the others down.
+ * last good members, by those on disk, or because its upstreams are static; the age of what it knows is told instead. KV, upstreams
+ * and all workers are awaited at start only: once ready, one of them cannot take the others down.
  */
 export class Readiness {
   readonly #sources: ReadinessSources
@@ -52,6 +54,8 @@ export class Readiness {
     const { generation, isKvSettled, hasRoutes, unsettled } = this.#sources
     if (this.#draining) return ['the gateway is shutting down']
     if (generation() === 0) return ['no config has been applied yet']
+    const { missing = 0, count = 1 } = this.#sources.workers?.() ?? {}
+    if (missing === count) return ['no worker serves']
     if (this.#started) return []
     const waiting = unsettled()
     const knowsKv = isKvSettled() && (hasRoutes() || registry.ageMs !== null)
@@ -59,6 +63,7 @@ export class Readiness {
     return [
       ...(waitsForRegistry ? [`the registry has not answered yet${because(registry)}`] : []),
       ...(knowsKv ? [] : ['the config in KV has not been read yet']),
+      ...(missing === 0 ? [] : [`${missing} of ${count} workers do not serve yet`]),
       ...(waiting.length === 0 ? [] : [`still looking up ${someOf(waiting)}`]),
     ]
   }

@@ -1,43 +1,53 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { HotConfig, UpstreamConfig } from '../config/config.ts'
-import { Upstream } from '../dataplane/upstream/upstream.ts'
-import { Discovery, type DiscoveryDeps } from './discovery.ts'
+import type { Upstream } from '../dataplane/upstream/upstream.ts'
+import type { Discovery } from './discovery.ts'
+
+/** What keeps the members of an upstream true. */
+export interface MembersKeeper {
+  /** Takes another config of the same source. */
+  setConfig(next: UpstreamConfig, before: UpstreamConfig): void
+  close(): void
+}
 
 /** A running upstream with what keeps its members true. */
-export interface UpstreamRow {
+export interface UpstreamRow<Keeper extends MembersKeeper = Discovery> {
   readonly upstream: Upstream
-  readonly discovery: Discovery
+  readonly discovery: Keeper
   readonly config: UpstreamConfig
 }
+
+/** Starts an upstream. */
+export type StartUpstream<Keeper extends MembersKeeper> = (config: UpstreamConfig) => UpstreamRow<Keeper>
 
 /**
  * The running upstreams by name. Their state (connections, health, in-flight) is keyed by name and address and survives every reload
  * that keeps the name and the source of the instances.
  */
-export class UpstreamTable {
-  readonly #deps: DiscoveryDeps
+export class UpstreamTable<Keeper extends MembersKeeper = Discovery> {
+  readonly #start: StartUpstream<Keeper>
   readonly #drainMs: number
-  #rows: ReadonlyMap<string, UpstreamRow> = new Map()
+  #rows: ReadonlyMap<string, UpstreamRow<Keeper>> = new Map()
   /** Names that the config in force uses. */
   #configured: ReadonlySet<string> = new Set()
   /** Names that the mesh asked for: they stay while the config changes around them. */
   readonly #onDemand = new Set<string>()
 
-  constructor(deps: DiscoveryDeps, drainMs: number) {
-    this.#deps = deps
+  constructor(start: StartUpstream<Keeper>, drainMs: number) {
+    this.#start = start
     this.#drainMs = drainMs
   }
 
-  get rows(): Iterable<UpstreamRow> {
+  get rows(): Iterable<UpstreamRow<Keeper>> {
     return this.#rows.values()
   }
 
-  find(name: string): UpstreamRow | null {
+  find(name: string): UpstreamRow<Keeper> | null {
     return this.#rows.get(name) ?? null
   }
 
   /** Like {@link find}, without regard to case. */
-  findAnyCase(name: string): UpstreamRow | null {
+  findAnyCase(name: string): UpstreamRow<Keeper> | null {
     const lower = name.toLowerCase()
     for (const [other, row] of this.#rows) if (other.toLowerCase() === lower) return row
     return null
@@ -63,7 +73,7 @@ export class UpstreamTable {
   }
 
   /** The upstream of a registry service that no config names, made on first use. */
-  demand(config: UpstreamConfig): UpstreamRow {
+  demand(config: UpstreamConfig): UpstreamRow<Keeper> {
     this.#onDemand.add(config.name)
     const row = this.#rowFor(config)
     this.#rows = new Map([...this.#rows, [config.name, row]])
@@ -89,30 +99,22 @@ export class UpstreamTable {
     await Promise.all(rows.map((row) => this.#close(row)))
   }
 
-  async #close(row: UpstreamRow): Promise<void> {
+  async #close(row: UpstreamRow<Keeper>): Promise<void> {
     row.discovery.close()
     await row.upstream.close(this.#drainMs)
   }
 
-  #rowFor(config: UpstreamConfig): UpstreamRow {
+  #rowFor(config: UpstreamConfig): UpstreamRow<Keeper> {
     const running = this.#rows.get(config.name)
     if (!running || !isDeepStrictEqual(running.config.source, config.source)) return this.#start(config)
     if (!isDeepStrictEqual(running.config.policy, config.policy)) running.upstream.setPolicy(config.policy)
-    if (!isDeepStrictEqual(running.config.health, config.health)) running.discovery.setHealth(config.health)
-    if (!isDeepStrictEqual(running.config.zone, config.zone)) running.discovery.setZone(config.zone)
-    running.discovery.setBrake(config.brake)
+    running.discovery.setConfig(config, running.config)
     return { ...running, config }
-  }
-
-  #start(config: UpstreamConfig): UpstreamRow {
-    const { clock, random } = this.#deps
-    const upstream = new Upstream(config.name, config.policy, { clock, random })
-    return { upstream, discovery: new Discovery(upstream, config, this.#deps).start(), config }
   }
 }
 
 /** Declared upstreams, and those that routes name without declaring them. */
-function configuredBy(hot: HotConfig): ReadonlyMap<string, UpstreamConfig> {
+export function configuredBy(hot: HotConfig): ReadonlyMap<string, UpstreamConfig> {
   const found = new Map(hot.upstreams.map((config) => [config.name, config]))
   for (const { upstream: name } of hot.routes.flatMap(({ to, mirror }) => [...to, ...(mirror ? [mirror] : [])])) {
     if (!found.has(name)) found.set(name, hot.defaultUpstream(name))

@@ -294,4 +294,4 @@ export class Gateway {
 }
 
 /** Names in the metrics that are no routes of the config. */
-const reservedRouteNames = ['none', 'mesh', 'task']
+export const reservedRouteNames: readonly string[] = ['none', 'mesh', 'task']

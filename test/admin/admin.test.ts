@@ -46,6 +46,13 @@ function call({ port }: Admin, method: string, path: string, headers: Record<str
 const errorOf = ({ body }: Answer): { code: string; message: string } =>
   (JSON.parse(body) as { error: { code: string; message: string } }).error
 
+it('POST /workers/replace is refused where this process serves alone', async () => {
+  const admin = await start('', { workers: null })
+  const answer = await call(admin, 'POST', '/workers/replace')
+  assert.equal(answer.status, 409)
+  assert.equal(errorOf(answer).code, 'no_workers')
+})
+
 describe('every endpoint', () => {
   for (const { method, path, tells } of adminTable) {
     it(`${method} ${path} answers 200 and tells ${tells}`, async () => {

@@ -4,11 +4,12 @@ import { join } from 'node:path'
 import { startAdmin } from '../../src/admin/server.ts'
 import { gatewayMetricSources } from '../../src/admin/metric-sources.ts'
 import type { AdminSubject } from '../../src/admin/table.ts'
-import { systemClock } from '../../src/clock.ts'
+import { systemClock, systemRandom } from '../../src/clock.ts'
 import { Readiness } from '../../src/controlplane/readiness.ts'
 import { watchConfigFile } from '../../src/controlplane/sources/file-source.ts'
 import { Metrics } from '../../src/metrics.ts'
-import { fileText, handRegistry, startControlPlane } from '../controlplane/control-plane.ts'
+import { Workers } from '../../src/workers/workers.ts'
+import { fileDocument, fileText, handRegistry, startControlPlane } from '../controlplane/control-plane.ts'
 
 const tasks = () => ({ leader: null, isLeader: false, tasks: [] })
 
@@ -37,8 +38,22 @@ export async function startAdminUnderTest(file: string, changes: Partial<AdminSu
   })
   const metrics = new Metrics()
   const configStatus = () => reconciler.status()
-  for (const metric of gatewayMetricSources({ gateway, upstreams, readiness, configStatus })) metrics.add(metric)
-  const subject = { gateway, upstreams, readiness, metrics, configStatus, tasks, reload: () => source.reload(), ...changes }
+  // None of them is started.
+  const { cold } = fileDocument(file)
+  const options = { count: 2, cold, relay: () => {}, clock: systemClock, random: systemRandom, logger: log.logger }
+  const workers = new Workers(options)
+  for (const metric of gatewayMetricSources({ gateway, upstreams, readiness, configStatus, workers })) metrics.add(metric)
+  const subject = {
+    gateway,
+    upstreams,
+    readiness,
+    metrics,
+    configStatus,
+    tasks,
+    workers,
+    reload: () => source.reload(),
+    ...changes,
+  }
   const admin = await startAdmin({ host: '127.0.0.1', port: 0 }, subject, log.logger)
   return {
     port: admin.address.port,

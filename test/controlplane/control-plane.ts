@@ -1,5 +1,6 @@
 import { systemClock, systemRandom, type Clock } from '../../src/clock.ts'
 import { parseFile, type FileDocument } from '../../src/config/file.ts'
+import { discovered } from '../../src/controlplane/discovered-upstreams.ts'
 import { OwnNode } from '../../src/controlplane/own-node.ts'
 import { Reconciler } from '../../src/controlplane/reconciler.ts'
 import { ServiceWatches } from '../../src/controlplane/service-watches.ts'
@@ -84,13 +85,13 @@ export function startControlPlane(
   const { logger } = log
   const gateway = new Gateway({ clock, random: systemRandom, logger, accessLog: false })
   const upstreams = new UpstreamTable(
-    {
+    discovered({
       watches: new ServiceWatches(registry),
       ownNode: new OwnNode({ registry, clock, random: systemRandom, logger }),
       clock,
       random: systemRandom,
       logger,
-    },
+    }),
     0,
   )
   const deps = { gateway, upstreams, clock, random: systemRandom, logger, context: { env: {} } }

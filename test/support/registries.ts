@@ -14,8 +14,14 @@ export interface TestRegistry {
   stop(): Promise<void>
 }
 
+export interface RegistryKind {
+  readonly name: string
+  readonly skip: string | false
+  start(): Promise<TestRegistry>
+}
+
 /** Every registry that meshgate runs on: the suites loop over them. */
-export const registries: readonly { readonly name: string; readonly skip: string | false; start(): Promise<TestRegistry> }[] = [
+export const registries: readonly RegistryKind[] = [
   {
     name: 'the embedded registry',
     skip: false,

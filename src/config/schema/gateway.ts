@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { listeners } from './listeners.ts'
-import { admin, kv, log, shutdown } from './process.ts'
+import { admin, kv, log, shutdown, workers } from './process.ts'
 import { registry } from './registry.ts'
 import { route } from './route.ts'
 import { about, named, refuseRepeated } from './scalars.ts'
@@ -56,6 +56,7 @@ export const gateway = z
           example: [{ name: 'nightly-report', cron: '0 3 * * *', call: 'POST http://reports/run' }],
         }),
       ),
+    workers: workers.optional(),
     shutdown: shutdown.optional(),
     log: log.optional(),
   })

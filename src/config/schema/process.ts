@@ -32,6 +32,17 @@ export const kv = z
   })
   .meta(about({ description: 'Config in the KV store of the registry. Needs a restart.', example: { prefix: 'gateway' } }))
 
+export const workers = z
+  .union([z.int().min(1).max(256), z.literal('auto')], 'write how many processes serve, 1 to 256, or auto for one per core')
+  .meta(
+    about({
+      description:
+        'Processes that serve, for more than one core; `auto`: one per core. Each costs memory and counts for itself: docs/workers.md tells what that means for limits. Needs a restart.',
+      default: builtIn.workers,
+      example: 'auto',
+    }),
+  )
+
 export const shutdown = z
   .strictObject({
     grace: duration({

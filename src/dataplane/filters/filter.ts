@@ -9,6 +9,8 @@ export interface FilterDeps {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
+  /** Set if the same filter runs in other workers of this gateway too: two numbers in [0, 1) that all have, and no client knows. */
+  readonly peers?: { readonly secret: readonly [number, number] } | undefined
 }
 
 /** One step on the request and/or the response of a route. It holds no state of a single exchange: one instance serves all. */
@@ -21,8 +23,18 @@ export interface Filter {
   onResponse?(response: ResponseHead, request: RequestHead): void
   /** Takes the client's place for one answer and hands on what it makes of it; after all `onResponse`, in reverse order. */
   onResponseBody?(downstream: Downstream, request: RequestHead): DecoratedDownstream
+  /** What it counts that its peers are to know. */
+  readonly tally?: Tally | undefined
   /** Ends what it holds (connections, threads); called once it serves no route any more. */
   close?(): void
+}
+
+/** What a filter counts, for the same filter in other workers. */
+export interface Tally {
+  /** What has been counted here since the last call; empty: nothing. */
+  take(): Uint32Array
+  /** Takes what a peer has counted, as its `take` gave it. */
+  add(counted: Uint32Array): void
 }
 
 /** What one line of the filter table holds: the schema of the options (the value of the filter's key in YAML) and the maker. */

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { messageOf } from '../../errors.ts'
-import type { FilterKind } from './filter.ts'
+import type { FilterKind, FilterSpec } from './filter.ts'
 import { guarded } from './guarded-filter.ts'
 import { durationMsOf, durationText } from './scalar-options.ts'
 import type { UserFilterKind } from './user-filter.ts'
@@ -52,6 +52,12 @@ export const userModule: FilterKind<z.infer<typeof options>> = {
     const filter = kind.create(kind.options ? kind.options.parse(own) : own, deps)
     return guarded(filter, { name: file, timeoutMs: durationMsOf(timeout), clock: deps.clock })
   },
+}
+
+/** The file that a filter of a config names; empty: it names none. */
+export function moduleFileOf({ kind, options: written }: FilterSpec): readonly string[] {
+  const { file } = (written ?? {}) as { readonly file?: unknown }
+  return kind === 'module' && typeof file === 'string' ? [file] : []
 }
 
 function problemOf({ options: schema }: UserFilterKind, own: unknown): string | null {

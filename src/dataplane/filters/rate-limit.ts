@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { Random } from '../../clock.ts'
 import type { Asker, RequestHead, ResponseHead } from '../exchange.ts'
 import { callerAddress } from '../http/caller-address.ts'
 import { refusal } from '../reply.ts'
@@ -47,15 +48,17 @@ const options = z
       .default(true)
       .describe('Whether answers tell what is left in RateLimit and RateLimit-Policy. Default: true.'),
   })
-  .describe('Answers 429 with Retry-After to more requests than allowed: a token bucket in this process.')
+  .describe('Answers 429 with Retry-After to more requests than allowed: a token bucket in this gateway, shared by its workers.')
 
 /** `rateLimit: { rate: 100/s, burst: 200, by: client.ip }` */
 export const rateLimit: FilterKind<z.infer<typeof options>> = {
   options,
-  create: ({ rate, burst: written, by, keys, fields }, { clock, random }) => {
+  create: ({ rate, burst: written, by, keys, fields }, { clock, random, peers }) => {
     const perSecond = perSecondOf(rate)
     const burst = written ?? Math.max(1, Math.ceil(perSecond))
-    const buckets = new TokenBuckets({ perSecond, burst, keys: by === 'route' ? 1 : keys }, random)
+    const limits = { perSecond, burst, keys: by === 'route' ? 1 : keys }
+    // Peers tell keys by their fingerprints, which have to be the same everywhere.
+    const buckets = peers ? new TokenBuckets(limits, drawnFrom(peers.secret), true) : new TokenBuckets(limits, random)
     const keyOf = compileKey(by)
     const policy = `"${by}";q=${burst};w=${Math.max(1, Math.round(burst / perSecond))}`
     const onResponse = ({ headers }: ResponseHead, request: RequestHead): void => {
@@ -71,8 +74,14 @@ export const rateLimit: FilterKind<z.infer<typeof options>> = {
         return refusal(request, 'rate_limited', { detail, headers: ['Retry-After', String(Math.max(1, seconds(draw.nextInMs)))] })
       },
       ...(fields ? { onResponse } : {}),
+      ...(peers ? { tally: { take: () => buckets.take(), add: (told) => buckets.add(told, clock.monotonic()) } } : {}),
     }
   },
+}
+
+function drawnFrom(numbers: readonly number[]): Random {
+  let at = 0
+  return () => numbers[at++ % numbers.length] ?? 0
 }
 
 function compileKey(by: string): (asker: Asker) => string {

@@ -6,6 +6,8 @@ const WAYS = 16
 /** Per slot: 8 bytes of fingerprint, 8 of time. */
 const SLOT_BYTES = 16
 
+const nothing = new Uint32Array(0)
+
 export interface BucketLimits {
   /** Tokens that come back per second. */
   readonly perSecond: number
@@ -40,8 +42,10 @@ export class TokenBuckets {
   readonly #prints: Uint32Array
   /** Monotonic ms at which the bucket of a slot is full. */
   readonly #fullAt: Float64Array
+  /** Tokens taken since the peers were told, by slot; null: there are no peers. */
+  #taken: Map<number, number> | null
 
-  constructor(limits: BucketLimits, random: Random) {
+  constructor(limits: BucketLimits, random: Random, hasPeers = false) {
     this.#limits = limits
     this.#tokenMs = 1000 / limits.perSecond
     this.#hash = new KeyedHash(random)
@@ -50,11 +54,13 @@ export class TokenBuckets {
     this.#mask = slots / WAYS - 1
     this.#prints = new Uint32Array(slots * 2)
     this.#fullAt = new Float64Array(slots)
+    this.#taken = hasPeers ? new Map() : null
   }
 
   /** Takes a token from the key's bucket if there is one. `atMs` is monotonic. */
   draw(key: string, atMs: number): Draw {
-    const slot = this.#slotOf(key)
+    this.#hash.hash(key)
+    const slot = this.#slotOf(this.#hash.low, this.#hash.high)
     const { burst } = this.#limits
     const missing = Math.max(this.#fullAt[slot] ?? 0, atMs) - atMs
     // A sum of many token times is not exact to the last bit.
@@ -62,13 +68,38 @@ export class TokenBuckets {
     const excessMs = afterMs - burst * this.#tokenMs
     if (excessMs > 1e-6 * this.#tokenMs) return { admitted: false, remaining: 0, fullInMs: missing, nextInMs: excessMs }
     this.#fullAt[slot] = atMs + afterMs
+    this.#taken?.set(slot, (this.#taken.get(slot) ?? 0) + 1)
     return { admitted: true, remaining: Math.floor(burst - afterMs / this.#tokenMs + 1e-6), fullInMs: afterMs, nextInMs: 0 }
   }
 
-  /** The key's slot; if it has none, the one that it may take, with an empty past. */
-  #slotOf(key: string): number {
-    this.#hash.hash(key)
-    const { low, high } = this.#hash
+  /** What has been taken here since the last call: two numbers for the key and one for how many, each time. */
+  take(): Uint32Array {
+    const taken = this.#taken
+    if (!taken || taken.size === 0) return nothing
+    this.#taken = new Map()
+    const told = new Uint32Array(taken.size * 3)
+    let at = 0
+    for (const [slot, count] of taken) {
+      told[at++] = this.#prints[2 * slot] ?? 0
+      told[at++] = this.#prints[2 * slot + 1] ?? 0
+      told[at++] = count
+    }
+    return told
+  }
+
+  /**
+   * Takes from the buckets what a peer has taken from its own. They may have given the same token twice: then it is missing twice, so that in
+   * the long run no more goes through than the rate.
+   */
+  add(told: Uint32Array, atMs: number): void {
+    for (let at = 0; at + 2 < told.length; at += 3) {
+      const slot = this.#slotOf(told[at] ?? 0, told[at + 1] ?? 0)
+      this.#fullAt[slot] = Math.max(this.#fullAt[slot] ?? 0, atMs) + (told[at + 2] ?? 0) * this.#tokenMs
+    }
+  }
+
+  /** The slot of a key's fingerprint; if it has none, the one that it may take, with an empty past. */
+  #slotOf(low: number, high: number): number {
     const first = (low & this.#mask) * WAYS
     let fullest = first
     for (let slot = first; slot < first + WAYS; slot++) {
@@ -78,6 +109,7 @@ export class TokenBuckets {
     this.#prints[2 * fullest] = low
     this.#prints[2 * fullest + 1] = high
     this.#fullAt[fullest] = 0
+    this.#taken?.delete(fullest)
     return fullest
   }
 }

@@ -2,7 +2,7 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { formatAddress, type Address } from '../../address.ts'
 import { pause, type Clock, type Random } from '../../clock.ts'
 import { messageOf, type ErrorCode } from '../../errors.ts'
-import { listen } from '../../listen.ts'
+import { listen, type Bind } from '../../listen.ts'
 import type { Logger } from '../../logging.ts'
 import type { Downstream, Exchange, ProxyStatusLevel } from '../exchange.ts'
 import { compileTrust } from '../http/forwarded.ts'
@@ -19,12 +19,14 @@ import { UpgradeTunnel } from './upgrade.ts'
 export interface ListenerOptions {
   /** In messages and logs: `listeners.web`. */
   readonly name: string
-  readonly bind: Address
+  readonly bind: Bind
   readonly limits: ListenerLimits
   /** Peers whose forwarding fields are believed. */
   readonly trust: readonly string[]
   /** How much our own replies reveal in `Proxy-Status`. */
   readonly proxyStatus: ProxyStatusLevel
+  /** What the ids of its requests have in them if other processes serve the same address. */
+  readonly origin?: string
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -33,6 +35,8 @@ export interface ListenerOptions {
 
 export interface Listener {
   readonly address: Address
+  /** Open connections, tunnels included. */
+  readonly connections: number
   /** From now on each answer ends its connection, so that clients with open ones go elsewhere before it closes. */
   startDraining(): void
   /** Takes no new connection and ends idle ones; resolves when all work has ended, after `drainMs` at the latest: then it is cut. */
@@ -46,7 +50,14 @@ export async function startListener(options: ListenerOptions): Promise<Listener>
   const address = await listen(running.server, bind, `${name}.bind`)
   const at = formatAddress(address)
   logger.info({ event: 'listener.started', listener: name, address: at }, `${name} listens on http://${at}`)
-  return { address, startDraining: () => running.startDraining(), close: (drainMs) => running.close(drainMs) }
+  return {
+    address,
+    get connections() {
+      return running.connections
+    },
+    startDraining: () => running.startDraining(),
+    close: (drainMs) => running.close(drainMs),
+  }
 }
 
 /** At close, a connection that has just been opened may bring its first request within this time, ms. */
@@ -66,16 +77,20 @@ class RunningListener implements ConnectionHost {
   readonly #bare = new Set<Socket>()
 
   constructor(options: ListenerOptions) {
-    const { clock, random, limits, trust, proxyStatus } = options
+    const { clock, random, limits, trust, proxyStatus, origin } = options
     this.#options = options
     this.clock = clock
     this.limits = limits
     this.dateField = dateFields(clock)
-    this.#intake = { clock, isTrusted: compileTrust(trust), nextRequestId: requestIds(clock, random), proxyStatus }
+    this.#intake = { clock, isTrusted: compileTrust(trust), nextRequestId: requestIds(clock, random, origin), proxyStatus }
     this.server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
       this.#connections.add(new ServerConnection(socket, this))
     })
     this.server.maxConnections = limits.connections
+  }
+
+  get connections(): number {
+    return this.#connections.size + this.#bare.size
   }
 
   startDraining(): void {

@@ -48,6 +48,11 @@ export class Eligibility {
     return this.#outliers.failed(endpoint, candidates(listed), policy.outlier, now)
   }
 
+  /** Takes over an ejection that another process of this gateway has decided on. */
+  adopt(endpoint: Endpoint, forMs: number, { policy, now }: Pick<Sighting, 'policy' | 'now'>): void {
+    if (policy.outlier) this.#outliers.adopt(endpoint, forMs, policy.outlier, now)
+  }
+
   /** For how many ms more an endpoint is ejected; null: it is not. */
   ejectedForMs(endpoint: Endpoint, now: number): number | null {
     const until = this.#ejected.has(endpoint) ? this.#outliers.ejectedUntil(endpoint, now) : null

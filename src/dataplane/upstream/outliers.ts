@@ -56,6 +56,13 @@ export class Outliers {
     return forMs
   }
 
+  /** Takes over an ejection that somebody else has decided on, for `forMs` from now. */
+  adopt(endpoint: Endpoint, forMs: number, { ejectMs }: OutlierPolicy, now: number): void {
+    const { ejections, until } = this.#conductOf(endpoint)
+    const times = Math.max(ejections, Math.round(forMs / ejectMs))
+    this.#conducts.set(endpoint, { failures: 0, ejections: times, until: Math.max(until, now + forMs) })
+  }
+
   /** Who is ejected: never more than the policy allows, so that those who are nearest to their end come back when others leave. */
   ejected(among: ReadonlySet<Endpoint>, policy: OutlierPolicy, now: number): ReadonlySet<Endpoint> {
     const all = [...among].filter((endpoint) => this.ejectedUntil(endpoint, now) !== null)

@@ -160,6 +160,14 @@ export class Upstream implements Picker {
     return this.#endpoints.get(endpointKey)?.pipelining ?? null
   }
 
+  /** Takes an endpoint out that has failed requests of another process of this gateway, which counts and tells it. */
+  adoptEjection(endpointKey: string, forMs: number): void {
+    const endpoint = this.#endpoints.get(endpointKey)
+    if (!endpoint) return
+    this.#eligibility.adopt(endpoint, forMs, this.#sighting)
+    this.#publish()
+  }
+
   /** For how many ms more an endpoint is out for failing requests; null: it is not. */
   ejectedForMs(endpointKey: string): number | null {
     const endpoint = this.#endpoints.get(endpointKey)

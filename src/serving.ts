@@ -1,0 +1,109 @@
+import type { Address } from './address.ts'
+import type { Clock, Random } from './clock.ts'
+import type { ColdConfig } from './config/config.ts'
+import type { MeshDirectory } from './controlplane/mesh-directory.ts'
+import type { Reconciler } from './controlplane/reconciler.ts'
+import type { UpstreamTable } from './controlplane/upstream-table.ts'
+import { reservedRouteNames, type Gateway } from './dataplane/gateway.ts'
+import { startListener, type Listener } from './dataplane/listener/listener.ts'
+import type { Upstream } from './dataplane/upstream/upstream.ts'
+import { GatewayError, messageOf } from './errors.ts'
+import type { Logger } from './logging.ts'
+import type { Found } from './workers/messages.ts'
+import { planeState, upstreamState } from './workers/plane-state.ts'
+import type { Workers } from './workers/workers.ts'
+
+/** What serves the listeners: this process, or workers. */
+export interface Serving {
+  /** Where the listeners listen, by name. */
+  readonly addresses: ReadonlyMap<string, Address>
+  /** From now on each answer ends its connection. */
+  startDraining(): void
+  /** Stops accepting, gives what is under way `drainMs`, then cuts it. */
+  close(drainMs: number): Promise<void>
+}
+
+export interface ServingDeps {
+  readonly cold: ColdConfig
+  /** Ends what was started, should something that starts later fail. */
+  readonly parts: AsyncDisposableStack
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+}
+
+/** The parts of the control plane that workers depend on. */
+export interface ControlParts {
+  readonly reconciler: Reconciler
+  readonly upstreams: UpstreamTable
+}
+
+/** Serves in this process. Throws what listening throws. */
+export async function serveHere(deps: ServingDeps, gateway: Gateway, directory: MeshDirectory): Promise<Serving> {
+  const { cold, parts, clock, random, logger } = deps
+  const listeners = new Map<string, Listener>()
+  const close = async (drainMs: number): Promise<void> => {
+    await Promise.all([...listeners.values()].map((listener) => listener.close(drainMs)))
+    listeners.clear()
+  }
+  parts.defer(() => close(0))
+  const lookUp = (name: string) => directory.find(name)
+  for (const { name, mode, bind, limits, trust, proxyStatus } of cold.listeners) {
+    const serve: Parameters<typeof startListener>[0]['serve'] =
+      mode === 'front' ? gateway.serve : (exchange) => gateway.serveNamed(exchange, lookUp, 'mesh')
+    const options = { name: `listeners.${name}`, bind, limits, trust, proxyStatus, clock, random, logger, serve }
+    listeners.set(name, await startListener(options))
+  }
+  return {
+    addresses: new Map([...listeners].map(([name, { address }]) => [name, address])),
+    startDraining: () => {
+      for (const listener of listeners.values()) listener.startDraining()
+    },
+    close,
+  }
+}
+
+/** Has workers serve. Throws what one of them cannot start for. */
+export async function serveByWorkers(
+  { parts }: ServingDeps,
+  workers: Workers,
+  { directory, ...control }: ControlParts & { readonly directory: MeshDirectory },
+): Promise<Serving> {
+  const { reconciler, upstreams } = control
+  parts.defer(() => workers.close(0))
+  const addresses = await workers.start({
+    state: () => planeState(reconciler.hot, reconciler.generation, upstreams),
+    lookUp: (name) => lookUp(name, directory, upstreams),
+    onTrouble: (upstream, endpoint) => upstreams.find(upstream)?.upstream.onTrouble?.(endpoint),
+    onEjected: (upstream, endpoint, forMs) => takeEjection(upstreams.find(upstream)?.upstream, endpoint, forMs),
+  })
+  return { addresses, startDraining: () => workers.startDraining(), close: (drainMs) => workers.close(drainMs) }
+}
+
+/** Has the workers serve by the config that has just been applied here. */
+export function tellWorkers(workers: Workers, { reconciler, upstreams }: ControlParts): void {
+  workers.apply(planeState(reconciler.hot, reconciler.generation, upstreams))
+  workers.keepOnly({
+    routes: new Set([...reconciler.hot.routes.map(({ name }) => name), ...reservedRouteNames]),
+    upstreams: new Set([...upstreams.rows].map(({ upstream }) => upstream.name)),
+  })
+}
+
+async function lookUp(name: string, directory: MeshDirectory, upstreams: UpstreamTable): Promise<Found> {
+  try {
+    const upstream = await directory.find(name)
+    const row = upstream && upstreams.find(upstream.name)
+    return { upstream: row && upstreamState(row) }
+  } catch (error) {
+    const code = error instanceof GatewayError ? error.code : 'internal'
+    return { failure: { code, message: messageOf(error) } }
+  }
+}
+
+/** What one worker has found out holds for all, and for the calls of tasks. */
+function takeEjection(upstream: Upstream | undefined, endpoint: string, forMs: number): void {
+  // Two workers may find out at once: the first one is told.
+  if (!upstream || upstream.ejectedForMs(endpoint) !== null) return
+  upstream.adoptEjection(endpoint, forMs)
+  upstream.onEjection?.(endpoint, forMs)
+}

@@ -1,0 +1,62 @@
+import type { Clock } from '../clock.ts'
+import type { Tally } from '../dataplane/filters/filter.ts'
+import type { Snapshot } from '../dataplane/snapshot.ts'
+import type { Counted } from './messages.ts'
+
+/** How often workers tell each other what they have counted, ms. In this time each of them gives what it believes to be left. */
+const TELL_EVERY_MS = 50
+
+interface Placed {
+  readonly route: string
+  /** Which of the route's filters. */
+  readonly at: number
+  readonly tally: Tally
+}
+
+/** What the filters of a snapshot count for all workers together. */
+export class Tallies {
+  readonly #clock: Clock
+  readonly #tell: (counted: Counted) => void
+  #generation = 0
+  #placed: readonly Placed[] = []
+  #isArmed = false
+
+  constructor(clock: Clock, tell: (counted: Counted) => void) {
+    this.#clock = clock
+    this.#tell = tell
+  }
+
+  follow({ generation, routes }: Snapshot): void {
+    this.#generation = generation
+    this.#placed = routes.flatMap(({ name: route, filters }) =>
+      filters.flatMap(({ tally }, at) => (tally ? [{ route, at, tally }] : [])),
+    )
+    this.#arm()
+  }
+
+  /** Takes what another worker has counted. While the two serve by different configs, places do not mean the same. */
+  add({ generation, counts }: Counted): void {
+    if (generation !== this.#generation) return
+    for (const { route, at, numbers } of counts) {
+      this.#placed.find((placed) => placed.route === route && placed.at === at)?.tally.add(numbers)
+    }
+  }
+
+  #arm(): void {
+    if (this.#isArmed || this.#placed.length === 0) return
+    this.#isArmed = true
+    this.#clock.after(TELL_EVERY_MS, () => {
+      this.#isArmed = false
+      this.#tellCounted()
+      this.#arm()
+    })
+  }
+
+  #tellCounted(): void {
+    const counts = this.#placed.flatMap(({ route, at, tally }) => {
+      const numbers = tally.take()
+      return numbers.length > 0 ? [{ route, at, numbers }] : []
+    })
+    if (counts.length > 0) this.#tell({ generation: this.#generation, counts })
+  }
+}
