@@ -47,3 +47,28 @@ routes: ["/hello/* -> hello"]
   assert.deepEqual(await ended, [0, null])
   await rm(folder, { recursive: true, force: true })
 })
+
+it('the types for authors of filters hold the example, which the built package runs', async () => {
+  const root = fileURLToPath(new URL('../..', import.meta.url))
+  const example = join(root, 'examples/filters/tenant.ts')
+  const options = [
+    '--ignoreConfig',
+    '--noEmit',
+    '--strict',
+    '--skipLibCheck',
+    '--module',
+    'nodenext',
+    '--target',
+    'es2024',
+    '--types',
+    'node',
+  ]
+  execFileSync(join(root, 'node_modules/.bin/tsc'), [...options, example], { cwd: root, stdio: 'inherit' })
+  const folder = await mkdtemp(join(tmpdir(), 'meshgate-dist-'))
+  const config = join(folder, 'gateway.yaml')
+  const filters = `[{ module: { file: ${example}, options: { plans: { acme: gold } } } }]`
+  await writeFile(config, `listeners: { web: { bind: "127.0.0.1:0" } }\nroutes: [{ name: r, filters: ${filters}, to: app }]\n`)
+  const checked = execFileSync(process.execPath, [main, 'check', config], { encoding: 'utf8' })
+  assert.match(checked, /OK/)
+  await rm(folder, { recursive: true, force: true })
+})

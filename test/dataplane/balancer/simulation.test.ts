@@ -1,20 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
 import { balancerTable } from '../../../src/dataplane/balancer/table.ts'
-import { simulate, type Behaviour, type Outcome, type Scenario } from '../../support/simulation.ts'
+import { fleetOfHundred, oneSlowBusy, oneSlowQuiet, outlier, steady, times } from '../../support/scenarios.ts'
+import { simulate, type Outcome, type Scenario } from '../../support/simulation.ts'
 
 const kinds = Object.keys(balancerTable)
-const on = { connect: true, reset: true, timeout: true, statuses: [[503, 503]] } as const
-const outlier = { consecutive: 5, ejectMs: 5_000, maxEjectedRatio: 0.5, on }
-
-function steady(workMs: number, behaviour: Partial<Behaviour> = {}): Behaviour {
-  return { workMs: () => workMs, ...behaviour }
-}
-
-function times<T>(count: number, make: (at: number) => T): readonly T[] {
-  return Array.from({ length: count }, (_, at) => make(at))
-}
-
 /** Runs every balancer through a scenario and prints the table. */
 function compare(context: TestContext, scenario: Scenario): ReadonlyMap<string, Outcome> {
   const outcomes = new Map(kinds.map((kind) => [kind, simulate(kind, scenario)]))
@@ -36,10 +26,8 @@ function shareOf({ perSecond }: Outcome, instance: number): number {
 }
 
 describe('with one instance of ten five times slower', () => {
-  const instances = [...times(9, () => steady(50)), steady(250)]
-
   it('a quiet service has its slow answers seldom: p99 of two-choices 1.3 times, of peak-ewma 2 times better than round-robin', (context) => {
-    const outcomes = compare(context, { instances, requestsPerSecond: 100, seconds: 100, settleSeconds: 10 })
+    const outcomes = compare(context, oneSlowQuiet)
     const inTurns = p99Of(outcomes, 'round-robin')
     assert.ok(inTurns / p99Of(outcomes, 'two-choices') > 1.3)
     assert.ok(inTurns / p99Of(outcomes, 'least-requests') > 1.3)
@@ -47,7 +35,7 @@ describe('with one instance of ten five times slower', () => {
   })
 
   it('a busy one is not held up by it: what asks for load gives it what it can do, what does not lets its queue grow', (context) => {
-    const outcomes = compare(context, { instances, requestsPerSecond: 500, seconds: 60, settleSeconds: 10 })
+    const outcomes = compare(context, oneSlowBusy)
     for (const kind of ['two-choices', 'peak-ewma', 'least-requests', 'consistent-hash']) {
       assert.ok(p99Of(outcomes, 'round-robin') / p99Of(outcomes, kind) > 20, kind)
     }
@@ -63,17 +51,8 @@ describe('with one instance of ten five times slower', () => {
 })
 
 describe('a fleet of 100 instances: fast and slow ones, some that fail half their requests, some that flap, ten that join cold', () => {
-  const instances: readonly Behaviour[] = [
-    ...times(70, (at) => steady(30 + (at % 7) * 10)),
-    ...times(10, () => steady(300)),
-    ...times(5, () => steady(50, { failing: () => 0.5 })),
-    ...times(5, (at) => steady(50, { isUp: (now) => (now + at * 1_700) % 10_000 > 3_000 })),
-    ...times(10, () => ({ joinsAt: 20_000, workMs: (now: number) => 50 * (1 + 9 * Math.max(0, 1 - (now - 20_000) / 15_000)) })),
-  ]
-  const scenario: Scenario = { instances, requestsPerSecond: 2_000, seconds: 45, settleSeconds: 10 }
-
   it('is served with few errors by retries within their budget, and fast by what asks for load', (context) => {
-    const outcomes = compare(context, scenario)
+    const outcomes = compare(context, fleetOfHundred)
     for (const [kind, { errorRatio, load }] of outcomes) {
       assert.ok(errorRatio < 0.02, `${kind}: ${errorRatio}`)
       assert.ok(load <= 1.2, `${kind}: ${load}`)
@@ -82,7 +61,7 @@ describe('a fleet of 100 instances: fast and slow ones, some that fail half thei
   })
 
   it('is served nearly without errors when outliers are ejected and new ones start slowly', (context) => {
-    const outcomes = compare(context, { ...scenario, policy: { outlier, slowStartMs: 15_000 } })
+    const outcomes = compare(context, { ...fleetOfHundred, policy: { outlier, slowStartMs: 15_000 } })
     for (const [kind, { errorRatio, load }] of outcomes) {
       assert.ok(errorRatio < 0.001, `${kind}: ${errorRatio}`)
       assert.ok(load <= 1.05, `${kind}: ${load}`)
