@@ -58,6 +58,7 @@ function isSame(before: CompiledRoute, config: RouteConfig, policies: readonly A
   return (
     isDeepStrictEqual(before.config, config) &&
     route.to.every(({ upstream }, at) => upstream === running.upstreamOf(config.to[at]?.upstream ?? '')) &&
+    route.mirror?.target.upstream === (config.mirror && running.upstreamOf(config.mirror.upstream)) &&
     before.policies.every((policy, at) => policy === policies[at]) &&
     route.filters.length === filters.length &&
     route.filters.every((filter, at) => filter === filters[at])

@@ -263,6 +263,15 @@ describe('a swap', () => {
     assert.equal(plane.gateway.snapshot.routes[0]?.to[0]?.upstream, after)
   })
 
+  it('takes the mirror of a route that says the same to the upstream that is there now', () => {
+    const text = 'upstreams: { b: { instances: ["127.0.0.1:9"] } }\nroutes: [{ name: r, to: a, mirror: b }]'
+    const plane = start(text)
+    const mirrorOf = () => plane.gateway.snapshot.routes[0]?.mirror?.target.upstream
+    assert.equal(mirrorOf(), plane.upstreams.find('b')?.upstream)
+    plane.setFile(text.replace(':9', ':10'))
+    assert.equal(mirrorOf(), plane.upstreams.find('b')?.upstream)
+  })
+
   it('is one assignment: whoever holds the snapshot before it sees nothing of it', () => {
     const plane = start('routes: [/a -> a]')
     const held = plane.gateway.snapshot
