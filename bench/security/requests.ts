@@ -71,7 +71,7 @@ function verdictOn({ reach = [], refuse }: RequestCase, { answers, isClosed, str
     seen.length,
     strict.reduce((sum, { requests }) => sum + requests, 0),
   )
-  if (understood > answers.length || got.includes('/smuggled"')) return 'smuggled'
+  if (understood > Math.max(answers.length, reach.length) || got.includes('/smuggled"')) return 'smuggled'
   if (due === got && reach.length > 0) return 'served'
   if (strict.some(({ isBroken }) => isBroken)) return 'passed on'
   return seen.length === 0 ? 'waits' : 'repaired'
