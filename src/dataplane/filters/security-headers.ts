@@ -76,7 +76,8 @@ export const securityHeaders: FilterKind<z.infer<typeof options>> = {
       onResponse: ({ headers }) => {
         if (removed.size > 0) removeFields(headers, removed)
         for (const [name, lowerName, value] of fields) {
-          if (chosen.replace || fieldOf(headers, lowerName) === undefined) setField(headers, name, value)
+          if (chosen.replace) setField(headers, name, value)
+          else if (fieldOf(headers, lowerName) === undefined) headers.push(name, value)
         }
       },
     }

@@ -20,7 +20,13 @@ export function fieldOf(headers: readonly string[], lowerName: string): string |
 
 /** Takes every field out, in place, whose lower-case name is in the set; the others keep their order. */
 export function removeFields(headers: HeaderList, lowerNames: ReadonlySet<string>): void {
-  keepFields(headers, (name) => !lowerNames.has(name.toLowerCase()))
+  keepFields(headers, (name) => !isOneOf(name, lowerNames))
+}
+
+// The sets are small, and most names are told apart by their length.
+function isOneOf(name: string, lowerNames: ReadonlySet<string>): boolean {
+  for (const lowerName of lowerNames) if (isField(name, lowerName)) return true
+  return false
 }
 
 /** Keeps, in place and in order, the fields for whose name `keep` says true. */
@@ -38,15 +44,18 @@ export function keepFields(headers: HeaderList, keep: (name: string) => boolean)
 
 /** Makes `value` the only value of that field, in the place of the first one, or at the end. */
 export function setField(headers: HeaderList, name: string, value: string): void {
-  const lowerName = name.toLowerCase()
   let found = 0
   for (let i = 0; i < headers.length; i += 2) {
-    if (!isField(headers[i] ?? '', lowerName)) continue
+    if (!isSameField(headers[i] ?? '', name)) continue
     if (found === 0) headers[i + 1] = value
     found++
   }
   if (found === 0) headers.push(name, value)
   if (found < 2) return
   let seen = 0
-  keepFields(headers, (other) => !isField(other, lowerName) || seen++ === 0)
+  keepFields(headers, (other) => !isSameField(other, name) || seen++ === 0)
+}
+
+function isSameField(name: string, other: string): boolean {
+  return name === other || (name.length === other.length && isField(name, other.toLowerCase()))
 }
