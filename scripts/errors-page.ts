@@ -31,7 +31,8 @@ const advice: Partial<Record<ErrorCode, string>> = {
   no_instance: 'Nothing is registered under that name: `GET /upstreams`.',
   no_healthy_instance: 'Instances are registered, none may get traffic: `GET /upstreams` says why for each.',
   upstream_unknown: 'The registry has not answered since the start: look at `/readyz`.',
-  upstream_overloaded: 'Add instances, or raise `maxConnections` or `maxQueued` of the upstream.',
+  upstream_overloaded: 'Add instances, or raise `maxConnections`, `maxQueued` or `concurrency` of the upstream.',
+  circuit_open: 'Its `breaker` is open: `GET /upstreams` says why and for how long. Look at what the service fails with.',
   upstream_connect_failed: 'No instance took the connection. Their probes decide within seconds whether they stay.',
   upstream_connect_timeout:
     'The instance, or something on the way, drops packets, or it accepts too slowly: raise `timeouts.connect` only for far networks.',

@@ -28,6 +28,7 @@ export const errorTable = {
   no_healthy_instance: { status: 503, sentence: 'The service has no healthy instance.' },
   upstream_unknown: { status: 503, sentence: 'The service has not been looked up yet.' },
   upstream_overloaded: { status: 503, sentence: 'Too many requests wait for this service.' },
+  circuit_open: { status: 503, sentence: 'The service fails too often and is left alone for a while.' },
   upstream_connect_failed: { status: 502, sentence: 'No connection to the service could be made.' },
   upstream_connect_timeout: { status: 504, sentence: 'No connection to the service came about in time.' },
   upstream_reset: { status: 502, sentence: 'The service broke the connection.' },

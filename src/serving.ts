@@ -105,5 +105,5 @@ function takeEjection(upstream: Upstream | undefined, endpoint: string, forMs: n
   // Two workers may find out at once: the first one is told.
   if (!upstream || upstream.ejectedForMs(endpoint) !== null) return
   upstream.adoptEjection(endpoint, forMs)
-  upstream.onEjection?.(endpoint, forMs)
+  upstream.onEjection?.(endpoint, forMs, upstream.whyEjected(endpoint))
 }

@@ -32,7 +32,7 @@ export function routesView(snapshot: Snapshot): RoutesView {
     name,
     match,
     filters: filters.length,
-    to: to.map(({ name: destination, upstream, where = null, weight, policy: { timeouts, retry, deadline } }) => ({
+    to: to.map(({ name: destination, upstream, where = null, weight, policy: { timeouts, retry, deadline, hedge } }) => ({
       name: destination,
       upstream: upstream.name,
       where,
@@ -40,6 +40,7 @@ export function routesView(snapshot: Snapshot): RoutesView {
       timeouts,
       retry,
       deadline,
+      hedge,
     })),
     mirror: mirror?.target.upstream.name ?? null,
     sticky: sticky !== undefined,

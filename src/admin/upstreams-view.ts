@@ -1,5 +1,7 @@
 import type { InstanceView } from '../controlplane/discovery.ts'
 import type { UpstreamRow, UpstreamTable } from '../controlplane/upstream-table.ts'
+import type { BreakerState } from '../dataplane/upstream/breaker.ts'
+import type { ConcurrencyPolicy } from '../dataplane/upstream/policy.ts'
 
 /** One upstream as `GET /upstreams` tells it. */
 export interface UpstreamView {
@@ -17,6 +19,19 @@ export interface UpstreamView {
   readonly unavailable: { readonly code: string; readonly reason: string } | null
   /** The instances are those of a former process, since the registry has not answered this one yet. */
   readonly fromDisk: boolean
+  /** Null: it has none. */
+  readonly breaker: {
+    readonly state: BreakerState
+    /** Requests within its window, and how many of them failed. */
+    readonly requests: number
+    readonly failed: number
+    /** Until it lets requests through again, ms. */
+    readonly retryInMs: number
+    /** How often it has opened. */
+    readonly opened: number
+  } | null
+  /** Null: it is not limited. */
+  readonly concurrency: ({ readonly active: number; readonly waiting: number } & ConcurrencyPolicy) | null
   readonly instances: readonly InstanceView[]
 }
 
@@ -32,12 +47,28 @@ export function upstreamsView(upstreams: UpstreamTable): readonly UpstreamView[]
     registryError: discovery.lastError?.message ?? null,
     unavailable: unavailableBy(upstream),
     fromDisk: discovery.isFromDisk,
+    breaker: breakerOf(upstream),
+    concurrency: concurrencyOf(upstream),
     instances: discovery.view(),
   }))
 }
 
 function unavailableBy(upstream: UpstreamRow['upstream']): UpstreamView['unavailable'] {
-  if (upstream.members.eligible.length > 0) return null
-  const { code, detail } = upstream.whyNone()
+  const why = upstream.gate.whyClosed() ?? (upstream.members.eligible.length > 0 ? null : upstream.whyNone())
+  if (!why) return null
+  const { code, detail } = why
   return { code, reason: detail }
+}
+
+function breakerOf({ gate }: UpstreamRow['upstream']): UpstreamView['breaker'] {
+  const { breaker, breakerWaitMs } = gate
+  if (!breaker) return null
+  const { state, counts, opened } = breaker
+  return { state, requests: counts.total, failed: counts.failed, retryInMs: Math.round(breakerWaitMs), opened }
+}
+
+function concurrencyOf({ gate: { concurrency } }: UpstreamRow['upstream']): UpstreamView['concurrency'] {
+  if (!concurrency) return null
+  const { active, waiting, policy } = concurrency
+  return { active, waiting, ...policy }
 }

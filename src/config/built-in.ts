@@ -1,6 +1,12 @@
 import type { ListenerLimits } from '../dataplane/limits.ts'
 import type { OutlierPolicy } from '../dataplane/upstream/outliers.ts'
-import type { DeadlinePolicy, UpstreamPolicy } from '../dataplane/upstream/policy.ts'
+import type {
+  BreakerPolicy,
+  ConcurrencyPolicy,
+  DeadlinePolicy,
+  HedgePolicy,
+  UpstreamPolicy,
+} from '../dataplane/upstream/policy.ts'
 import type { HealthPolicy } from '../health/policy.ts'
 import type { BrakePolicy } from './config.ts'
 
@@ -9,6 +15,12 @@ export const builtIn: {
   readonly upstream: UpstreamPolicy
   /** Where the time that is left is passed on and no more is said. */
   readonly deadline: DeadlinePolicy
+  /** Where attempts get company and no more is said. */
+  readonly hedge: HedgePolicy
+  /** Of an upstream that wants a breaker and says no more. */
+  readonly breaker: BreakerPolicy
+  /** Of an upstream that wants its concurrency limited and says no more. */
+  readonly concurrency: ConcurrencyPolicy
   /** Of an upstream that wants outliers taken out and says no more. */
   readonly outlier: OutlierPolicy
   readonly health: HealthPolicy
@@ -28,8 +40,12 @@ export const builtIn: {
       backoffMs: 25,
       maxBackoffMs: 250,
       retryAfterMs: 1_000,
+      holdBytes: 0,
     },
     deadline: null,
+    hedge: null,
+    breaker: null,
+    concurrency: null,
     balance: { kind: 'round-robin', options: {} },
     maxConnections: 128,
     maxQueued: 1_024,
@@ -42,8 +58,23 @@ export const builtIn: {
     backup: { where: [], spillBelowRatio: 0 },
   },
   deadline: { header: 'X-Request-Timeout-Ms', format: 'ms', accept: true },
+  hedge: { afterMs: 200 },
+  breaker: {
+    failureRatio: 0.5,
+    minRequests: 20,
+    windowMs: 10_000,
+    openMs: 5_000,
+    trials: 3,
+    on: { connect: true, reset: true, timeout: true, statuses: [[502, 504]] },
+  },
+  concurrency: { requests: 1_024, perInstance: 0, queue: 1_024, queueTimeoutMs: 1_000 },
   outlier: {
     consecutive: 5,
+    failureRatio: 0,
+    slowTimes: 0,
+    slowByMs: 50,
+    windowMs: 10_000,
+    minRequests: 20,
     ejectMs: 30_000,
     maxEjectedRatio: 0.5,
     on: { connect: true, reset: true, timeout: true, statuses: [] },

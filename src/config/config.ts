@@ -3,7 +3,7 @@ import type { FilterSpec } from '../dataplane/filters/filter.ts'
 import type { RouteMatch } from '../dataplane/router/route-match.ts'
 import type { SplitPolicy } from '../dataplane/split.ts'
 import type { MirrorPolicy } from '../dataplane/upstream/mirror.ts'
-import type { DeadlinePolicy, RetryPolicy, Timeouts, UpstreamPolicy } from '../dataplane/upstream/policy.ts'
+import type { DeadlinePolicy, HedgePolicy, RetryPolicy, Timeouts, UpstreamPolicy } from '../dataplane/upstream/policy.ts'
 import type { StickyPolicy } from '../dataplane/upstream/sticky.ts'
 import type { HealthPolicy } from '../health/policy.ts'
 import type { ListenerLimits } from '../dataplane/limits.ts'
@@ -63,6 +63,7 @@ export interface AttemptOverrides {
   readonly timeouts?: Layer<Timeouts>
   readonly retry?: Layer<RetryPolicy>
   readonly deadline?: Layer<DeadlinePolicy> | 'off'
+  readonly hedge?: Layer<HedgePolicy> | 'off'
 }
 
 /** One part of a route's traffic. */

@@ -98,10 +98,11 @@ function pickerOf(upstream: Upstream, where: Where | undefined): Picker {
   return where ? new Subset(upstream, where) : upstream
 }
 
-function effectivePolicy({ timeouts, retry, deadline }: RouteConfig, base: AttemptPolicy): AttemptPolicy {
+function effectivePolicy({ timeouts, retry, deadline, hedge }: RouteConfig, base: AttemptPolicy): AttemptPolicy {
   return {
     timeouts: overlay(base.timeouts, timeouts),
     retry: overlay(base.retry, retry),
     deadline: overlayOrOff(builtIn.deadline, base.deadline ?? undefined, deadline),
+    hedge: overlayOrOff(builtIn.hedge, base.hedge ?? undefined, hedge),
   }
 }

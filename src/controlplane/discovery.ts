@@ -17,6 +17,7 @@ import { InstanceHistory, type Transition } from './instance-history.ts'
 import { tellPipeliningOff } from './pipelining-off.ts'
 import type { OwnNode } from './own-node.ts'
 import type { ServiceWatches } from './service-watches.ts'
+import { logEjection, tellBreaker } from './upstream-log.ts'
 
 /** Who is told of what happens to the members of all upstreams: the data planes in other processes have to follow. */
 export interface MembersFollower {
@@ -51,6 +52,8 @@ export interface InstanceView {
   readonly ejectedForMs: number | null
   /** Why it gets one request at a time on a connection, although its upstream allows more; null: it does not. */
   readonly pipeliningOff: string | null
+  /** For what; null: it is not. */
+  readonly ejectedFor: string | null
   readonly registry: RegistryStatus | 'static'
   /** The registry has dropped it, with too many others at once or just after an outage: it stays until our own probes agree. */
   readonly held: boolean
@@ -93,14 +96,12 @@ export class Discovery {
     this.#followNode()
     this.#upstream.onTrouble = (endpointKey) => this.#checkers.get(endpointKey)?.probeNow()
     this.#upstream.onMembers = ({ all }) => this.#history.follow(all, (member) => this.#reasonOf(member))
-    this.#upstream.onEjection = (address, forMs) => {
-      this.#deps.logger.warn(
-        { event: 'endpoint.ejected', upstream: this.#upstream.name, address, forMs },
-        `endpoint ejected for ${formatDurationMs(forMs)}: it failed too many requests in a row`,
-      )
+    this.#upstream.onEjection = (address, forMs, reason) => {
+      logEjection(this.#deps.logger, { upstream: this.#upstream.name, address, forMs, reason })
       this.#deps.follower?.ejected(this.#upstream.name, address, forMs)
     }
     tellPipeliningOff(this.#upstream, this.#deps.logger)
+    tellBreaker(this.#upstream, this.#deps.logger)
     this.#list.start()
     return this
   }
@@ -187,6 +188,7 @@ export class Discovery {
         exclusion,
         pipeliningOff: this.#upstream.pipeliningOf(formatAddress(listed.address))?.offBecause ?? null,
         ejectedForMs: ejectedForMs === null ? null : Math.round(ejectedForMs),
+        ejectedFor: ejectedForMs === null ? null : this.#upstream.whyEjected(formatAddress(listed.address)),
         registry: listed.status,
         history: this.#history.of(listed.id, formatAddress(listed.address)),
         held: listed.held,

@@ -1,4 +1,6 @@
 import type { Logger } from '../logging.ts'
+import type { Exchange } from './exchange.ts'
+import type { Outcome } from './upstream/outcome.ts'
 
 /** What the access log tells of one exchange. The query is not here: it carries secrets too often. */
 export interface AccessRecord {
@@ -23,6 +25,36 @@ export interface AccessRecord {
   readonly code: string | null
   /** The details of that, for people. */
   readonly reason: string | null
+}
+
+/** Where an exchange went; null: it did not get that far. */
+interface Way {
+  readonly exchange: Exchange
+  readonly route: string | null
+  readonly upstream: { readonly name: string } | null
+}
+
+/** What is told of an exchange that has ended. */
+export function accessRecord({ exchange, route, upstream }: Way, outcome: Outcome, durationMs: number): AccessRecord {
+  const { request, downstream } = exchange
+  const { requestId, clientAddress: client, method, host, path } = request
+  const { attempts, endpoint, failure } = outcome
+  return {
+    requestId,
+    client,
+    method,
+    host,
+    path,
+    status: downstream.status,
+    bytes: downstream.bytes,
+    durationMs,
+    route,
+    upstream: upstream?.name ?? null,
+    endpoint: endpoint?.key ?? null,
+    attempts,
+    code: failure?.code ?? null,
+    reason: failure?.detail ?? null,
+  }
 }
 
 /** Writes one line for one exchange. */

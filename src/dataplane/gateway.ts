@@ -1,7 +1,7 @@
 import type { Clock, Random } from '../clock.ts'
 import { errorTable, messageOf } from '../errors.ts'
 import type { Logger } from '../logging.ts'
-import { writeAccess } from './access-log.ts'
+import { accessRecord, writeAccess } from './access-log.ts'
 import type { Exchange, Failure, HeaderList, LocalReply, ResponseHead } from './exchange.ts'
 import { DecoratedDownstream } from './filters/decorated-downstream.ts'
 import { filterFailure, filterHead, filterRequest, withFilteredAnswer, withFilteredBody } from './filters/filter-chain.ts'
@@ -11,7 +11,9 @@ import { withoutHopByHop } from './http/hop-by-hop.ts'
 import { errorReply, failureReply, sendReply, withProxyStatus } from './reply.ts'
 import { RequestStats } from './request-stats.ts'
 import type { Destination, Route, Snapshot } from './snapshot.ts'
+import { totalBy } from './upstream/deadline-field.ts'
 import { Deadlines } from './upstream/deadlines.ts'
+import type { Endpoint } from './upstream/endpoint.ts'
 import { Forwarding } from './upstream/forwarding.ts'
 import type { Outcome } from './upstream/outcome.ts'
 import type { Sticky } from './upstream/sticky.ts'
@@ -36,6 +38,8 @@ interface Passage {
   readonly route: string | null
   readonly filters: readonly Filter[]
   readonly upstream: Upstream | null
+  /** Set if it has come through a gate: to be told its end. */
+  readonly leave?: (outcome: Outcome) => void
 }
 
 /** An exchange of a route with filters, on its way through them. */
@@ -177,16 +181,30 @@ export class Gateway {
   #forward(passage: Passage, destination: Omit<Destination, 'name' | 'weight'>, sticky?: Sticky): HeaderList {
     const { exchange } = passage
     const { upstream, picker, policy } = destination
+    const headers = this.#upstreamHeaders(exchange)
+    if (upstream.gate.isOpen) this.#start(passage, destination, headers, sticky)
+    else
+      upstream.gate.admit({
+        exchange,
+        picker,
+        deadlines: this.#deadlines,
+        totalBy: totalBy(exchange, policy),
+        onEnter: (leave) => this.#start({ ...passage, leave }, destination, headers, sticky),
+        onRefused: (failure) => this.#fail(passage, failure),
+      })
+    return headers
+  }
+
+  #start(passage: Passage, destination: Omit<Destination, 'name' | 'weight'>, headers: HeaderList, sticky?: Sticky): void {
+    const { exchange } = passage
+    const { upstream, picker, policy } = destination
     const { clock } = this.#deps
     const onDone = (outcome: Outcome): void => this.#done(passage, outcome)
-    const headers = this.#upstreamHeaders(exchange)
-    if (exchange.tunnel) {
-      startTunnelling({ exchange, tunnel: exchange.tunnel, upstream, picker, policy, clock, headers, onDone })
-      return headers
-    }
-    const outgoing = ({ status, headers: received }: ResponseHead): ResponseHead => {
+    if (exchange.tunnel)
+      return startTunnelling({ exchange, tunnel: exchange.tunnel, upstream, picker, policy, clock, headers, onDone })
+    const outgoing = ({ status, headers: received }: ResponseHead, endpoint: Endpoint | null): ResponseHead => {
       const head = { status, headers: withoutHopByHop(received) }
-      const cookie = sticky?.cookieFor(destination)
+      const cookie = sticky?.cookieFor(destination, endpoint)
       if (cookie) head.headers.push('Set-Cookie', cookie)
       return this.#downstreamHead(passage, head)
     }
@@ -202,7 +220,6 @@ export class Gateway {
       outgoing,
       onDone,
     }).start()
-    return headers
   }
 
   #upstreamHeaders({ request, trusted }: Exchange): HeaderList {
@@ -214,6 +231,7 @@ export class Gateway {
 
   #done(passage: Passage, outcome: Outcome): void {
     const { failure } = outcome
+    passage.leave?.(outcome)
     if (!failure) return this.#accountWhenSettled(passage, outcome)
     passage.exchange.onFailure?.(failure)
     const { downstream } = passage.exchange
@@ -224,7 +242,7 @@ export class Gateway {
   }
 
   #fail(passage: Passage, failure: Failure): void {
-    this.#done(passage, { attempts: 0, endpoint: null, failure })
+    this.#done(passage, { attempts: 0, endpoint: null, failure, status: 0 })
   }
 
   #replyLocally(passage: Passage, reply: LocalReply): void {
@@ -232,7 +250,7 @@ export class Gateway {
     const { failure = null } = reply
     const told = failure ? withProxyStatus(reply, exchange, failure) : reply
     sendReply(exchange.downstream, told, (head) => this.#downstreamHead(passage, head))
-    this.#accountWhenSettled(passage, { attempts: 0, endpoint: null, failure })
+    this.#accountWhenSettled(passage, { attempts: 0, endpoint: null, failure, status: 0 })
   }
 
   #replyWithError(passage: Passage, reply: LocalReply): void {
@@ -263,7 +281,8 @@ export class Gateway {
     downstream.onSettled = () => this.#account(passage, outcome)
   }
 
-  #account({ exchange, route, upstream }: Passage, { attempts, endpoint, failure }: Outcome): void {
+  #account({ exchange, route, upstream }: Passage, outcome: Outcome): void {
+    const { failure } = outcome
     const { request, downstream, since } = exchange
     const durationMs = this.#deps.clock.monotonic() - since
     this.stats.inFlight--
@@ -272,24 +291,7 @@ export class Gateway {
       this.stats.countCode(failure.code)
       this.#deps.logger.debug({ event: 'exchange.failed', requestId: request.requestId, ...failure }, failure.detail)
     }
-    if (!this.#deps.accessLog) return
-    const { requestId, clientAddress: client, method, host, path } = request
-    const names = { route, upstream: upstream?.name ?? null, endpoint: endpoint?.key ?? null }
-    const { status, bytes } = downstream
-    writeAccess(this.#deps.logger, {
-      requestId,
-      client,
-      method,
-      host,
-      path,
-      status,
-      bytes,
-      durationMs,
-      ...names,
-      attempts,
-      code: failure?.code ?? null,
-      reason: failure?.detail ?? null,
-    })
+    if (this.#deps.accessLog) writeAccess(this.#deps.logger, accessRecord({ exchange, route, upstream }, outcome, durationMs))
   }
 }
 

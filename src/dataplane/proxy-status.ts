@@ -26,6 +26,7 @@ export const proxyErrorOf: Readonly<Record<ReplyCode, string>> = {
   no_healthy_instance: 'destination_unavailable',
   upstream_unknown: 'destination_unavailable',
   upstream_overloaded: 'connection_limit_reached',
+  circuit_open: 'destination_unavailable',
   upstream_connect_failed: 'connection_refused',
   upstream_connect_timeout: 'connection_timeout',
   upstream_reset: 'connection_terminated',

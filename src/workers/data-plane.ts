@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { HotConfig, UpstreamConfig } from '../config/config.ts'
 import { SnapshotCompiler } from '../controlplane/compile.ts'
 import { tellPipeliningOff } from '../controlplane/pipelining-off.ts'
+import { tellBreaker } from '../controlplane/upstream-log.ts'
 import { RunningFilters } from '../controlplane/running-filters.ts'
 import { UpstreamTable, type MembersKeeper, type UpstreamRow } from '../controlplane/upstream-table.ts'
 import type { FilterDeps } from '../dataplane/filters/filter.ts'
@@ -64,6 +65,7 @@ export class DataPlane {
       upstream.onTrouble = (endpoint) => verdicts.trouble(config.name, endpoint)
       upstream.onEjection = (endpoint, forMs) => verdicts.ejected(config.name, endpoint, forMs)
       tellPipeliningOff(upstream, deps.logger)
+      tellBreaker(upstream, deps.logger)
       return { upstream, discovery: new ToldMembers(upstream), config }
     }, drainMs)
   }

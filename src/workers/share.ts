@@ -9,8 +9,17 @@ export function shareOf(limit: number, { worker, of }: Part): number {
 
 /** An upstream's config with a worker's part of its limits. */
 export function sharedUpstream(config: UpstreamConfig, part: Part): UpstreamConfig {
-  const { maxConnections, maxQueued } = config.policy
-  const limits = { maxConnections: shareOf(maxConnections, part), maxQueued: shareOf(maxQueued, part) }
+  const { maxConnections, maxQueued, concurrency } = config.policy
+  const limits = {
+    maxConnections: shareOf(maxConnections, part),
+    maxQueued: shareOf(maxQueued, part),
+    concurrency: concurrency && {
+      ...concurrency,
+      requests: shareOf(concurrency.requests, part),
+      perInstance: shareOf(concurrency.perInstance, part),
+      queue: shareOf(concurrency.queue, part),
+    },
+  }
   return { ...config, policy: { ...config.policy, ...limits } }
 }
 

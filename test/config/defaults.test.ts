@@ -18,10 +18,6 @@ function upstreamOf(text: string, name = 'shop'): UpstreamConfig {
 
 const faultsByDefault = { connect: true, reset: true, timeout: true, statuses: [] }
 
-function outlier(defaults: string, own: string) {
-  return upstreamOf(`defaults: { ${defaults} }\nupstreams: { shop: { ${own} } }`).policy.outlier
-}
-
 const sizes = { headBytes: 16_384, headerCount: 100, bodyBytesPerSecond: 240, connections: 10_000 }
 const times = { firstByteTimeoutMs: 10_000, headTimeoutMs: 10_000, requestTimeoutMs: 0, keepAliveMs: 65_000 }
 
@@ -55,6 +51,7 @@ describe('the smallest file', () => {
       },
       kv: { prefix: 'gateway' },
       services: [],
+      workers: 1,
       shutdown: { graceMs: 1_000, drainMs: 30_000 },
       log: { level: 'info', format: 'auto', access: false },
     })
@@ -66,7 +63,15 @@ describe('the smallest file', () => {
       source: { kind: 'service', service: 'shop' },
       policy: {
         timeouts: { connectMs: 1_000, responseMs: 15_000, idleMs: 60_000, tryMs: 0, totalMs: 0 },
-        retry: { attempts: 2, on: faultsByDefault, budgetRatio: 0.2, backoffMs: 25, maxBackoffMs: 250, retryAfterMs: 1_000 },
+        retry: {
+          attempts: 2,
+          on: faultsByDefault,
+          budgetRatio: 0.2,
+          backoffMs: 25,
+          maxBackoffMs: 250,
+          retryAfterMs: 1_000,
+          holdBytes: 0,
+        },
         balance: { kind: 'round-robin', options: {} },
         maxConnections: 128,
         maxQueued: 1_024,
@@ -75,6 +80,9 @@ describe('the smallest file', () => {
         slowStartMs: 0,
         outlier: null,
         deadline: null,
+        hedge: null,
+        breaker: null,
+        concurrency: null,
         panicRatio: 0,
         zoneSpillBelowRatio: 0.7,
         backup: { where: [], spillBelowRatio: 0 },
@@ -132,29 +140,6 @@ routes:
   test('an upstream with a probe of another kind does not keep the one of the defaults', () => {
     const { health } = upstreamOf('defaults: { health: { http: /up } }\nupstreams: { shop: { health: { tcp: {} } } }')
     assert.deepEqual(health.probe, { kind: 'tcp', options: {} })
-  })
-
-  test('outliers are looked for where a level says so, with what it and the defaults set', () => {
-    const full = { consecutive: 5, ejectMs: 30_000, maxEjectedRatio: 0.5, on: faultsByDefault }
-    assert.equal(outlier('', ''), null)
-    assert.deepEqual(outlier('', 'outlier: {}'), full)
-    assert.deepEqual(outlier('outlier: { eject: 5s }', ''), { ...full, ejectMs: 5_000 })
-    assert.deepEqual(outlier('outlier: { eject: 5s }', 'outlier: { consecutive: 2, on: [reset, 429, 500-504] }'), {
-      consecutive: 2,
-      ejectMs: 5_000,
-      maxEjectedRatio: 0.5,
-      on: {
-        connect: false,
-        reset: true,
-        timeout: false,
-        statuses: [
-          [429, 429],
-          [500, 504],
-        ],
-      },
-    })
-    assert.equal(outlier('outlier: {}', 'outlier: off'), null)
-    assert.deepEqual(outlier('outlier: off', 'outlier: {}'), full)
   })
 
   test('a route keeps what it sets apart, to be laid over its upstream', () => {

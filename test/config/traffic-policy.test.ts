@@ -18,6 +18,13 @@ function warningsOf(text: string): readonly string[] {
   return assemble(fileWith(text), []).warnings.map(formatProblem)
 }
 
+const faultsByDefault = { connect: true, reset: true, timeout: true, statuses: [] }
+
+function outlier(defaults: string, own: string) {
+  return (assemble(fileWith(`defaults: { ${defaults} }\nupstreams: { shop: { ${own} } }`), []).hot.upstreams[0] ?? assert.fail())
+    .policy.outlier
+}
+
 function deadlineOf(text: string) {
   return (assemble(fileWith(text), []).hot.upstreams[0] ?? assert.fail()).policy.deadline
 }
@@ -113,5 +120,30 @@ describe('what can be off', () => {
     })
     assert.equal(deadlineOf('defaults: { deadline: {} }\nupstreams: { a: { deadline: off } }'), null)
     assert.deepEqual(deadlineOf('defaults: { deadline: off }\nupstreams: { a: { deadline: {} } }'), all)
+  })
+
+  test('outliers are looked for where a level says so, with what it and the defaults set', () => {
+    const window = { failureRatio: 0, slowTimes: 0, slowByMs: 50, windowMs: 10_000, minRequests: 20 }
+    const full = { ...window, consecutive: 5, ejectMs: 30_000, maxEjectedRatio: 0.5, on: faultsByDefault }
+    assert.equal(outlier('', ''), null)
+    assert.deepEqual(outlier('', 'outlier: {}'), full)
+    assert.deepEqual(outlier('outlier: { eject: 5s }', ''), { ...full, ejectMs: 5_000 })
+    assert.deepEqual(outlier('outlier: { eject: 5s }', 'outlier: { consecutive: 2, on: [reset, 429, 500-504] }'), {
+      ...window,
+      consecutive: 2,
+      ejectMs: 5_000,
+      maxEjectedRatio: 0.5,
+      on: {
+        connect: false,
+        reset: true,
+        timeout: false,
+        statuses: [
+          [429, 429],
+          [500, 504],
+        ],
+      },
+    })
+    assert.equal(outlier('outlier: {}', 'outlier: off'), null)
+    assert.deepEqual(outlier('outlier: off', 'outlier: {}'), full)
   })
 })

@@ -15,7 +15,7 @@ it('an instance that fails real requests is told with what is left of its time, 
   context.after(() => target.kill())
   const [clock, random, registry, log] = [new ManualClock(), seededRandom(1), handRegistry(), keptLog()]
   const on = { connect: true, reset: true, timeout: true, statuses: [] }
-  const policy = { ...builtIn.upstream, outlier: { consecutive: 1, ejectMs: 30_000, maxEjectedRatio: 1, on } }
+  const policy = { ...builtIn.upstream, outlier: { ...builtIn.outlier, consecutive: 1, ejectMs: 30_000, maxEjectedRatio: 1, on } }
   const upstream = new Upstream('shop', policy, { clock, random })
   const source = { kind: 'service', service: 'shop' } as const
   const config = { name: 'shop', source, policy, zone: null, health: builtIn.health, brake: builtIn.brake }

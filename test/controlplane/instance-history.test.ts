@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { builtIn } from '../../src/config/built-in.ts'
 import { InstanceHistory } from '../../src/controlplane/instance-history.ts'
 import { Upstream } from '../../src/dataplane/upstream/upstream.ts'
 import { deps } from '../support/balancing.ts'
 import { upstreamPolicy } from '../support/upstream-policy.ts'
 
 const on = { connect: true, reset: true, timeout: true, statuses: [] }
-const outlier = { consecutive: 1, ejectMs: 30_000, maxEjectedRatio: 1, on }
+const outlier = { ...builtIn.outlier, consecutive: 1, ejectMs: 30_000, maxEjectedRatio: 1, on }
 
 function start() {
   const { clock, random } = deps(1)

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { Readable } from 'node:stream'
 import { describe, it } from 'node:test'
 import { Pool, request } from 'undici'
+import { builtIn } from '../../src/config/built-in.ts'
 import { dataPlaneFixture, errorCodeOf } from '../support/data-plane-fixture.ts'
 import type { Answer } from '../support/instance.ts'
 import { ManualClock } from '../support/manual-clock.ts'
@@ -242,7 +243,7 @@ describe('an upstream that fails every request', () => {
 describe('an instance that answers with failures', () => {
   it('is out after so many in a row, so that clients see them no more', async () => {
     const [bad, good] = [await instance(unavailable()), await instance()]
-    const outlier = { consecutive: 3, ejectMs: 60_000, maxEjectedRatio: 0.5, on }
+    const outlier = { ...builtIn.outlier, consecutive: 3, ejectMs: 60_000, maxEjectedRatio: 0.5, on }
     const plane = await dataPlane({ upstreams: { app: [bad.port, good.port] }, policy: { outlier } })
     const statuses: number[] = []
     for (let i = 0; i < 40; i++) {

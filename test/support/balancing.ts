@@ -1,5 +1,6 @@
 import type { Random } from '../../src/clock.ts'
 import type { Balancer, BalancerDeps, Candidate } from '../../src/dataplane/balancer/balancer.ts'
+import { Burden } from '../../src/dataplane/balancer/burden.ts'
 import { Latency } from '../../src/dataplane/balancer/latency.ts'
 import { createBalancer } from '../../src/dataplane/balancer/table.ts'
 import type { Asker } from '../../src/dataplane/exchange.ts'
@@ -8,12 +9,15 @@ import { requestHead } from './request-head.ts'
 import { seededRandom } from './seeded-random.ts'
 
 export interface TestCandidate extends Candidate {
-  readonly endpoint: { readonly key: string; inFlight: number; readonly latency: Latency }
+  readonly endpoint: { readonly key: string; inFlight: number; readonly latency: Latency; readonly burden: Burden }
 }
 
 /** `e0`, `e1`, … with these weights. */
 export function candidates(...weights: readonly number[]): TestCandidate[] {
-  return weights.map((weight, i) => ({ endpoint: { key: `e${i}`, inFlight: 0, latency: new Latency() }, weight }))
+  return weights.map((weight, i) => ({
+    endpoint: { key: `e${i}`, inFlight: 0, latency: new Latency(), burden: new Burden() },
+    weight,
+  }))
 }
 
 /** A clock at 0 and random numbers of a seed. */

@@ -1,8 +1,9 @@
+import { builtIn } from '../../src/config/built-in.ts'
 import type { Behaviour, Scenario } from './simulation.ts'
 
 const on = { connect: true, reset: true, timeout: true, statuses: [[503, 503]] } as const
 /** Five failures in a row are out for 5 s. */
-export const outlier = { consecutive: 5, ejectMs: 5_000, maxEjectedRatio: 0.5, on }
+export const outlier = { ...builtIn.outlier, consecutive: 5, ejectMs: 5_000, maxEjectedRatio: 0.5, on }
 
 /** Works on each request for so long in the mean. */
 export function steady(workMs: number, behaviour: Partial<Behaviour> = {}): Behaviour {

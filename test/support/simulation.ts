@@ -131,7 +131,7 @@ class Simulation {
       if (answer === 'refused') this.#upstream.noteFailure(endpoint, { code: 'upstream_connect_failed', detail: '' })
       else {
         endpoint.latency.observe(now - startedAt, now)
-        this.#upstream.noteAnswer(endpoint, answer)
+        this.#upstream.noteAnswer(endpoint, { status: answer, tookMs: now - startedAt })
       }
       if (answer === 200) return this.#done(since, true)
       if (tried.length > 0 || (answer === 503 && !this.#upstream.budget.spend(now))) return this.#done(since, false)

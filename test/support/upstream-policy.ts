@@ -11,6 +11,9 @@ export type PolicyParts = Partial<Omit<UpstreamPolicy, 'timeouts' | 'retry'>> & 
 export function upstreamPolicy({ timeouts, retry, ...parts }: PolicyParts = {}): UpstreamPolicy {
   return {
     deadline: null,
+    hedge: null,
+    breaker: null,
+    concurrency: null,
     balance: { kind: 'round-robin', options: {} },
     maxConnections: 16,
     maxQueued: 64,

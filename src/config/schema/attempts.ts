@@ -3,7 +3,7 @@ import { formatDurationMs } from '../../durations.ts'
 import { builtIn } from '../built-in.ts'
 import type { AttemptOverrides } from '../config.ts'
 import { faults } from './faults.ts'
-import { about, count, duration, durationOrOff, fieldName, off, percent } from './scalars.ts'
+import { about, count, duration, durationOrOff, fieldName, off, percent, size } from './scalars.ts'
 
 const fallback = builtIn.upstream.timeouts
 
@@ -81,14 +81,26 @@ export const retry = z
       default: formatDurationMs(builtIn.upstream.retry.retryAfterMs),
       maxMs: 60_000,
     }).optional(),
+    hold: z
+      .union([z.literal(0), size({ description: 'A size.', default: 0, example: '64KiB', minBytes: 1, maxBytes: 1024 ** 2 })])
+      .optional()
+      .meta(
+        about({
+          description:
+            'Answers to requests that may be repeated are kept up to this size until they are whole, so that one that breaks off is asked for again instead of being cut; `timeouts.try` then counts to their end. Only those with a `Content-Length`; 0: none is kept.',
+          default: builtIn.upstream.retry.holdBytes,
+          example: '64KiB',
+        }),
+      ),
   })
-  .transform(({ attempts, on, budget, backoff, maxBackoff, retryAfter }): NonNullable<AttemptOverrides['retry']> => ({
+  .transform(({ attempts, on, budget, backoff, maxBackoff, retryAfter, hold }): NonNullable<AttemptOverrides['retry']> => ({
     attempts,
     on,
     budgetRatio: budget,
     backoffMs: backoff,
     maxBackoffMs: maxBackoff,
     retryAfterMs: retryAfter,
+    holdBytes: hold,
   }))
   .meta(about({ description: 'Trying again.', example: { attempts: 2 } }))
 
@@ -125,5 +137,28 @@ export const deadline = z
         'Tells the upstream in a field for how long an attempt is waited for, so that it need not work for nobody: the least of what is left of `try`, `response` and `total`. A time and not a point in time, since clocks differ. `{}` for the defaults below.',
       default: 'off',
       example: { header: 'X-Request-Timeout-Ms' },
+    }),
+  )
+
+export const hedge = z
+  .union([
+    off,
+    z
+      .strictObject({
+        after: duration({
+          description:
+            'So long the first attempt may take to answer. Near the 95th percentile a twentieth of the requests is sent twice.',
+          default: formatDurationMs(builtIn.hedge.afterMs),
+          maxMs: 600_000,
+        }).optional(),
+      })
+      .transform(({ after }) => ({ afterMs: after })),
+  ])
+  .meta(
+    about({
+      description:
+        'A second attempt at another instance, beside the first, for requests without body that may be repeated: the first good answer wins, the other attempt is aborted. It counts as an attempt and against `retry.budget`.',
+      default: 'off',
+      example: { after: '200ms' },
     }),
   )

@@ -14,6 +14,35 @@ const settings = z
       min: 1,
       max: 10_000,
     }).optional(),
+    failures: percent({
+      description: 'Or this share of the requests to it within `window`; 0%: only those in a row count.',
+      default: '0%',
+      max: 100,
+    }).optional(),
+    slowTimes: count({
+      description:
+        'Or answers that take so many times as long as those of the others, by the median over `window`, of three instances at least; 0: nobody is too slow.',
+      default: fallback.slowTimes,
+      min: 0,
+      max: 1_000,
+    }).optional(),
+    slowBy: duration({
+      description: 'And are slower by so much, so that nobody is taken out for trifles.',
+      default: formatDurationMs(fallback.slowByMs),
+      maxMs: 600_000,
+    }).optional(),
+    window: duration({
+      description: 'How far `failures` and `slowTimes` look back.',
+      default: formatDurationMs(fallback.windowMs),
+      minMs: 100,
+      maxMs: 3_600_000,
+    }).optional(),
+    minRequests: count({
+      description: 'With fewer requests to an instance within it they say nothing of it.',
+      default: fallback.minRequests,
+      min: 1,
+      max: 1_000_000,
+    }).optional(),
     eject: duration({
       description: 'For so long the first time; each time again for so much longer, up to ten times.',
       default: formatDurationMs(fallback.ejectMs),
@@ -31,12 +60,22 @@ const settings = z
       example: ['connect', 'reset', 'timeout', '502-504'],
     }).optional(),
   })
-  .transform(({ consecutive, eject, maxEjected, on }) => ({ consecutive, ejectMs: eject, maxEjectedRatio: maxEjected, on }))
+  .transform(({ consecutive, failures, slowTimes, slowBy, window, minRequests, eject, maxEjected, on }) => ({
+    consecutive,
+    failureRatio: failures,
+    slowTimes,
+    slowByMs: slowBy,
+    windowMs: window,
+    minRequests,
+    ejectMs: eject,
+    maxEjectedRatio: maxEjected,
+    on,
+  }))
 
 export const outlier = z.union([off, settings]).meta(
   about({
     description:
-      'Takes instances out that fail real requests, whatever their probes say; `{}` for the defaults below. A probe that passes does not bring one back before its time.',
+      'Takes instances out that fail real requests or are far slower than the others, whatever their probes say; `{}` for the defaults below. A probe that passes does not bring one back before its time.',
     default: 'off',
     example: { consecutive: 5, eject: '30s' },
   }),

@@ -3,7 +3,7 @@ import { filterTable } from '../../dataplane/filters/table.ts'
 import { parseHostPattern } from '../../dataplane/router/host-pattern.ts'
 import { parsePathPattern } from '../../dataplane/router/path-pattern.ts'
 import type { StickyPolicy } from '../../dataplane/upstream/sticky.ts'
-import { deadline, retry, timeouts } from './attempts.ts'
+import { deadline, hedge, retry, timeouts } from './attempts.ts'
 import { exactlyOneOf, optionsByKind } from './kinds.ts'
 import { mirror } from './mirror.ts'
 import { about, count, duration, fieldName, name, nameProblem, token } from './scalars.ts'
@@ -132,6 +132,7 @@ const longRoute = {
   timeouts: timeouts.optional(),
   retry: retry.optional(),
   deadline: deadline.optional(),
+  hedge: hedge.optional(),
 }
 
 const shortForm =
@@ -155,6 +156,7 @@ const shortRoute = z
           timeouts: undefined,
           retry: undefined,
           deadline: undefined,
+          hedge: undefined,
         }
       : z.NEVER
   })

@@ -5,8 +5,9 @@ import { formatDurationMs } from '../../durations.ts'
 import { probeTable } from '../../health/table.ts'
 import { builtIn } from '../built-in.ts'
 import type { StaticInstance } from '../config.ts'
-import { deadline, retry, timeouts } from './attempts.ts'
+import { deadline, hedge, retry, timeouts } from './attempts.ts'
 import { brake } from './brake.ts'
+import { breaker, concurrency } from './gate.ts'
 import { kindOrOptions, oneOf, optionsByKind } from './kinds.ts'
 import { outlier } from './outlier.ts'
 import { backup, zone } from './preference.ts'
@@ -82,6 +83,9 @@ const policy = {
   timeouts: timeouts.optional(),
   retry: retry.optional(),
   deadline: deadline.optional(),
+  hedge: hedge.optional(),
+  breaker: breaker.optional(),
+  concurrency: concurrency.optional(),
   outlier: outlier.optional(),
   zone: zone.optional(),
   backup: backup.optional(),

@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import type { Clock, Random } from '../../clock.ts'
 import type { Asker } from '../exchange.ts'
+import type { Burden } from './burden.ts'
 import type { Latency } from './latency.ts'
 
 /** What a balancer may know of a member. Identity matters: the same endpoint is the same object from swap to swap of the list. */
@@ -11,6 +12,8 @@ export interface Candidate {
     /** Attempts under way. */
     readonly inFlight: number
     readonly latency: Latency
+    /** Its failures lately. */
+    readonly burden: Burden
   }
   /** > 0 */
   readonly weight: number

@@ -1,5 +1,6 @@
 import type { BalancerKind } from './balancer.ts'
 import { drawByWeight } from './draw.ts'
+import { loadOf } from './load.ts'
 import { noOptions, type NoOptions } from './no-options.ts'
 
 /**
@@ -8,12 +9,12 @@ import { noOptions, type NoOptions } from './no-options.ts'
  */
 export const twoChoices: BalancerKind<NoOptions> = {
   options: noOptions('Of two instances drawn by weight the one with fewer requests under way for its weight.'),
-  create: (_options, { random }) => ({
+  create: (_options, { random, clock }) => ({
     pick: (eligible) => {
       const first = drawByWeight(eligible, random)
       if (first === null || eligible.length === 1) return first
       const second = drawByWeight(eligible, random, first) ?? first
-      return second.endpoint.inFlight / second.weight < first.endpoint.inFlight / first.weight ? second : first
+      return loadOf(second, clock) < loadOf(first, clock) ? second : first
     },
   }),
 }

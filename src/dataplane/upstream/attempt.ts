@@ -22,6 +22,9 @@ export interface AttemptRequest {
   readonly clock: Clock
 }
 
+/** What runs for an exchange: an attempt, or two that race. */
+export type Ongoing = Pick<Attempt, 'endpoint' | 'isWaiting' | 'sent' | 'sentAt' | 'start' | 'abort' | 'resume'>
+
 /** One try of an exchange at one endpoint. It counts itself into the endpoint's load until it ends. */
 export class Attempt implements RequestOwner, Waiter {
   readonly endpoint: Endpoint

@@ -1,6 +1,6 @@
 import type { Exchange, HeaderList } from '../exchange.ts'
 import { fieldOf, setField } from '../http/header-list.ts'
-import type { DeadlinePolicy } from './policy.ts'
+import type { AttemptPolicy, DeadlinePolicy } from './policy.ts'
 
 interface DeadlineFormat {
   /** ms; null: it is none. */
@@ -32,8 +32,15 @@ const deadlineFormats: Readonly<Record<DeadlinePolicy['format'], DeadlineFormat>
   },
 }
 
-/** How many ms a caller that is believed still waits, from the begin of the exchange; Infinity: it does not say. */
-export function callerPatienceMs({ request, trusted }: Exchange, policy: DeadlinePolicy): number {
+/** When an exchange must be over, monotonic ms: by the policy, and by what a caller says that is believed; Infinity: it need not. */
+export function totalBy(exchange: Exchange, { timeouts, deadline }: AttemptPolicy): number {
+  const { totalMs = Infinity } = exchange.request
+  const ownMs = Math.min(totalMs, timeouts.totalMs > 0 ? timeouts.totalMs : Infinity)
+  return exchange.since + (deadline ? Math.min(ownMs, callerPatienceMs(exchange, deadline)) : ownMs)
+}
+
+/** From the begin of the exchange. */
+function callerPatienceMs({ request, trusted }: Exchange, policy: DeadlinePolicy): number {
   if (!trusted || !policy.accept) return Infinity
   const text = fieldOf(request.headers, policy.header.toLowerCase())
   return (text === undefined ? null : deadlineFormats[policy.format].parse(text.trim())) ?? Infinity

@@ -2,7 +2,7 @@ import type { Failure } from '../exchange.ts'
 import type { Endpoint } from './endpoint.ts'
 import { isFault, isFaultyStatus } from './faults.ts'
 import type { Exclusion, Member, Members } from './members.ts'
-import { Outliers } from './outliers.ts'
+import { Outliers, type Ejection, type OutlierPolicy, type Sighting } from './outliers.ts'
 import type { UpstreamPolicy } from './policy.ts'
 import { preferred } from './preference.ts'
 import { SlowStart } from './slow-start.ts'
@@ -34,23 +34,30 @@ export class Eligibility {
     return { members: { ...members, preferred: preferred(members, policy) }, nextAt }
   }
 
-  /** Takes a whole answer. Returns for how many ms it ejects the endpoint; null: it does not. */
-  answered(endpoint: Endpoint, status: number, { listed, policy, now }: Sighting): number | null {
-    if (!policy.outlier) return null
-    if (isFaultyStatus(policy.outlier.on, status)) return this.#outliers.failed(endpoint, candidates(listed), policy.outlier, now)
-    this.#outliers.succeeded(endpoint)
-    return null
+  /** Takes a whole answer that took `tookMs` to begin. Returns who is ejected for it. */
+  answered(endpoint: Endpoint, { status, tookMs }: Answer, sighting: Sighting): readonly Ejection[] {
+    const isFailure = isFaultyStatus(sighting.policy.on, status)
+    return isFailure ? this.#outliers.failed(endpoint, sighting) : this.#outliers.succeeded(endpoint, tookMs, sighting)
   }
 
   /** Takes a failed attempt; returns like {@link answered}. */
-  failed(endpoint: Endpoint, { code }: Failure, { listed, policy, now }: Sighting): number | null {
-    if (!policy.outlier || !isFault(policy.outlier.on, code)) return null
-    return this.#outliers.failed(endpoint, candidates(listed), policy.outlier, now)
+  failed(endpoint: Endpoint, { code }: Failure, sighting: Sighting): readonly Ejection[] {
+    return isFault(sighting.policy.on, code) ? this.#outliers.failed(endpoint, sighting) : []
+  }
+
+  /** What was seen at `now` among the listed, where outliers are looked for. */
+  sighting(listed: readonly Member[], policy: OutlierPolicy, now: number): Sighting {
+    return { among: () => candidates(listed), policy, now }
+  }
+
+  /** Why an endpoint was taken out last, for people. */
+  whyEjected(endpoint: Endpoint): string {
+    return this.#outliers.whyEjected(endpoint)
   }
 
   /** Takes over an ejection that another process of this gateway has decided on. */
-  adopt(endpoint: Endpoint, forMs: number, { policy, now }: Pick<Sighting, 'policy' | 'now'>): void {
-    if (policy.outlier) this.#outliers.adopt(endpoint, forMs, policy.outlier, now)
+  adopt(endpoint: Endpoint, forMs: number, sighting: Sighting): void {
+    this.#outliers.adopt(endpoint, forMs, sighting)
   }
 
   /** For how many ms more an endpoint is ejected; null: it is not. */
@@ -60,11 +67,11 @@ export class Eligibility {
   }
 }
 
-/** When something was seen of an endpoint, and among whom. */
-interface Sighting {
-  readonly listed: readonly Member[]
-  readonly policy: UpstreamPolicy
-  readonly now: number
+/** An answer that has come to its end. */
+export interface Answer {
+  readonly status: number
+  /** From the sending of the request to the head, ms. */
+  readonly tookMs: number
 }
 
 function candidates(listed: readonly Member[]): ReadonlySet<Endpoint> {

@@ -1,5 +1,6 @@
 import { formatAddress, type Address } from '../../address.ts'
 import type { Clock, Timer } from '../../clock.ts'
+import { Burden } from '../balancer/burden.ts'
 import { Latency } from '../balancer/latency.ts'
 import { UpstreamConnection, type ConnectionKeeper } from '../http1/upstream-connection.ts'
 import { isPipelinable, type RequestOwner, type UpstreamRequest } from '../http1/upstream-request.ts'
@@ -13,6 +14,8 @@ export interface EndpointLimits {
   readonly pipelining: number
   /** Connections that are open, or being opened, while it may be called. */
   readonly warmConnections: number
+  /** Attempts under way; Infinity: no limit. */
+  readonly maxRequests: number
 }
 
 /** How long after the end of a connection another one is opened in its place, ms: soon, and not in a loop. */
@@ -42,6 +45,8 @@ export class Endpoint implements ConnectionKeeper {
   /** How it takes to requests that stand behind each other. */
   readonly pipelining: Pipelining
   readonly clock: Clock
+  /** Its failures lately. */
+  readonly burden = new Burden()
   #limits: EndpointLimits
   /** All connections, those that are being opened included. */
   readonly #connections = new Set<UpstreamConnection>()
@@ -66,8 +71,14 @@ export class Endpoint implements ConnectionKeeper {
     this.pipelining = new Pipelining(limits.pipelining, (reason) => onPipeliningOff?.(this.key, reason))
   }
 
-  /** Whether one more attempt would have to wait behind a full queue. */
+  /** Whether it has as many attempts as it is to have. */
+  get isBusy(): boolean {
+    return this.inFlight >= this.#limits.maxRequests
+  }
+
+  /** Whether one more attempt is too many: it is busy, or the queue for its connections is full. */
   get isFull(): boolean {
+    if (this.isBusy) return true
     return this.#turns >= this.#limits.maxConnections && this.#waiting.size >= this.#limits.maxQueued
   }
 

@@ -1,38 +1,21 @@
 import type { Readable } from 'node:stream'
-import type { Clock, Random, Timer } from '../../clock.ts'
+import type { Timer } from '../../clock.ts'
 import { GatewayError, messageOf } from '../../errors.ts'
-import type { Exchange, Failure, HeaderList, ResponseHead } from '../exchange.ts'
+import type { Failure, HeaderList, ResponseHead } from '../exchange.ts'
 import { withoutHopByHop } from '../http/hop-by-hop.ts'
-import { Attempt, type AttemptOwner } from './attempt.ts'
-import { callerPatienceMs, withDeadline } from './deadline-field.ts'
-import type { Deadline, Deadlines } from './deadlines.ts'
+import { Attempt, type AttemptOwner, type AttemptRequest, type Ongoing } from './attempt.ts'
+import { totalBy, withDeadline } from './deadline-field.ts'
+import type { Deadline } from './deadlines.ts'
 import type { Endpoint } from './endpoint.ts'
 import { isFaultyStatus } from './faults.ts'
+import type { ForwardingOptions } from './forwarding-options.ts'
+import { HedgedAttempt } from './hedged-attempt.ts'
+import { HeldAnswer, isShort } from './held-answer.ts'
 import { lateness } from './lateness.ts'
-import type { Outcome } from './outcome.ts'
+import { overloaded } from './overloaded.ts'
 import { Patience } from './patience.ts'
-import type { Picker } from './picker.ts'
-import type { AttemptPolicy } from './policy.ts'
 import { isIdempotent, isReplayable, readWhole } from './replay.ts'
 import { retryAfterAnswer, retryAfterFailure, type RetryingDeps, type Standing } from './retrying.ts'
-import type { Upstream } from './upstream.ts'
-
-export interface ForwardingOptions {
-  readonly exchange: Exchange
-  readonly upstream: Upstream
-  /** Where in the upstream. */
-  readonly picker: Picker
-  readonly policy: AttemptPolicy
-  /** The request's fields as the upstream gets them. */
-  readonly headers: HeaderList
-  readonly deadlines: Deadlines
-  readonly clock: Clock
-  readonly random: Random
-  /** Turns the upstream's head into the client's. */
-  readonly outgoing: (head: ResponseHead) => ResponseHead
-  /** Called once. If the outcome is a failure and the answer has not begun, the caller still has to reply. */
-  readonly onDone: (outcome: Outcome) => void
-}
 
 /**
  * Takes one exchange to its upstream: picks an endpoint, tries, tries another one where that is safe, and streams both ways with
@@ -46,17 +29,20 @@ export class Forwarding implements AttemptOwner, Deadline {
   readonly #patience: Patience
   readonly #tried: Endpoint[] = []
   #body: Readable | Buffer | null = null
-  #attempt: Attempt | null = null
+  #attempt: Ongoing | null = null
+  #held: HeldAnswer | null = null
   #isUploading = false
   #answering = false
   #isClientSlow = false
   #status = 0
+  /** From the sending of the request to the head of the answer, ms. */
+  #tookMs = 0
   #pause: Timer | null = null
   #done = false
 
   constructor(options: ForwardingOptions) {
     this.#options = options
-    this.#patience = new Patience(options.policy.timeouts, totalBy(options))
+    this.#patience = new Patience(options.policy.timeouts, totalBy(options.exchange, options.policy))
   }
 
   start(): void {
@@ -104,15 +90,25 @@ export class Forwarding implements AttemptOwner, Deadline {
 
   onHead(status: number, headers: HeaderList): void {
     const now = this.#now
-    if (this.#attempt) this.#attempt.endpoint.latency.observe(now - this.#attempt.sentAt, now)
+    this.#tookMs = now - (this.#attempt?.sentAt ?? now)
+    this.#attempt?.endpoint.latency.observe(this.#tookMs, now)
     if (isFaultyStatus(this.#options.policy.retry.on, status) && this.#retryAfterAnswer(status, headers)) return
-    this.#answering = true
     this.#status = status
+    const { holdBytes } = this.#options.policy.retry
+    if (holdBytes > 0 && this.#isRepeatable && isShort(headers, holdBytes)) {
+      this.#held = new HeldAnswer(status, headers)
+      return
+    }
+    this.#answering = true
     this.#awaitByte()
-    this.#options.exchange.downstream.head(this.#options.outgoing({ status, headers }))
+    this.#options.exchange.downstream.head(this.#outgoing({ status, headers }))
   }
 
   onData(chunk: Buffer): boolean {
+    if (this.#held) {
+      this.#held.add(chunk)
+      return true
+    }
     this.#awaitByte()
     const goOn = this.#options.exchange.downstream.write(chunk)
     if (!goOn) this.#isClientSlow = true
@@ -120,12 +116,15 @@ export class Forwarding implements AttemptOwner, Deadline {
   }
 
   onEnd(): void {
-    if (this.#attempt) this.#options.upstream.noteAnswer(this.#attempt.endpoint, this.#status)
-    this.#options.exchange.downstream.end()
+    if (this.#attempt) this.#options.upstream.noteAnswer(this.#attempt.endpoint, { status: this.#status, tookMs: this.#tookMs })
+    const { downstream } = this.#options.exchange
+    this.#held?.release(downstream, this.#outgoing)
+    downstream.end()
     this.#finish(null)
   }
 
   onFailure(failure: Failure): void {
+    this.#held = null
     if (this.#attempt) this.#options.upstream.noteFailure(this.#attempt.endpoint, failure)
     const standing = this.#standing
     const { policy } = this.#options
@@ -174,28 +173,58 @@ export class Forwarding implements AttemptOwner, Deadline {
   }
 
   #try(): void {
-    const { exchange, upstream, picker, clock } = this.#options
+    const { exchange, upstream, picker } = this.#options
     const now = this.#now
     if (this.#patience.isOver(now)) return this.#finish({ code: 'deadline_exceeded', detail: 'no time was left for an attempt' })
     const endpoint = picker.pick(exchange, this.#tried)
     if (!endpoint) return this.#finish(picker.whyNone())
     this.#tried.push(endpoint)
     upstream.stats.attempts++
-    this.#attempt = new Attempt(
-      endpoint,
-      { head: exchange.request, headers: this.#headersAt(now), body: this.#body, clock },
-      this,
-    )
-    if (endpoint.isFull)
-      return this.onFailure({ code: 'upstream_overloaded', detail: `${endpoint.key}: ${endpoint.inFlight} under way` })
+    this.#attempt = this.#attemptAt(endpoint)
+    if (endpoint.isFull) return this.onFailure(overloaded(`${endpoint.key}: ${endpoint.inFlight} under way`))
     this.dueAt = this.#patience.turn(now)
     this.#attempt.start()
   }
 
-  #headersAt(now: number): HeaderList {
-    const { headers, policy } = this.#options
-    return policy.deadline ? withDeadline(headers, policy.deadline, this.#patience.attemptMs(now)) : headers
+  #attemptAt(endpoint: Endpoint): Ongoing {
+    const { clock, policy, upstream } = this.#options
+    const { hedge, retry } = policy
+    if (!hedge || this.#body !== null || !this.#isRepeatable) return new Attempt(endpoint, this.#requestNow(), this)
+    return new HedgedAttempt({
+      endpoint,
+      afterMs: hedge.afterMs,
+      clock,
+      owner: this,
+      requestNow: this.#requestNow,
+      another: this.#another,
+      isGood: (status) => status < 500 && !isFaultyStatus(retry.on, status),
+      onLost: (lost, failure, status) => {
+        if (failure) upstream.noteFailure(lost, failure)
+        else upstream.noteAnswer(lost, { status, tookMs: 0 })
+      },
+    })
   }
+
+  readonly #requestNow = (): AttemptRequest => {
+    const { exchange, headers, policy, clock } = this.#options
+    const { deadline } = policy
+    const told = deadline ? withDeadline(headers, deadline, this.#patience.attemptMs(this.#now)) : headers
+    return { head: exchange.request, headers: told, body: this.#body, clock }
+  }
+
+  /** An untried endpoint for a second attempt beside the first, paid for like a retry. */
+  readonly #another = (): Endpoint | null => {
+    const { exchange, upstream, picker, policy } = this.#options
+    if (this.#tried.length >= policy.retry.attempts || policy.retry.budgetRatio === 0) return null
+    const endpoint = picker.pick(exchange, this.#tried)
+    if (!endpoint || endpoint.isFull || this.#tried.includes(endpoint) || !upstream.budget.spend(this.#now)) return null
+    this.#tried.push(endpoint)
+    upstream.stats.attempts++
+    upstream.stats.hedges++
+    return endpoint
+  }
+
+  readonly #outgoing = (head: ResponseHead): ResponseHead => this.#options.outgoing(head, this.#attempt?.endpoint ?? null)
 
   /** Whether the answer is put aside for another attempt. */
   #retryAfterAnswer(status: number, headers: HeaderList): boolean {
@@ -205,7 +234,7 @@ export class Forwarding implements AttemptOwner, Deadline {
     if (!standing || !this.#attempt || picker.eligible.length === 0) return false
     const delayMs = retryAfterAnswer(headers, standing, policy.retry, this.#retrying)
     if (delayMs === null) return false
-    upstream.noteAnswer(this.#attempt.endpoint, status)
+    upstream.noteAnswer(this.#attempt.endpoint, { status, tookMs: this.#tookMs })
     this.#attempt.abort()
     this.#tryAgainIn(delayMs)
     return true
@@ -214,8 +243,12 @@ export class Forwarding implements AttemptOwner, Deadline {
   /** Null: there is nothing to try again, or it is too late. */
   get #standing(): Standing | null {
     if (this.#done || this.#answering || this.#attempt === null || this.#patience.isOver(this.#now)) return null
-    const isRepeatable = isIdempotent(this.#options.exchange.request.method) && !this.#isStreamed
-    return { attempts: this.#tried.length, sent: this.#attempt.sent, isRepeatable, answerBy: this.#patience.answerBy }
+    const attempts = this.#tried.length
+    return { attempts, sent: this.#attempt.sent, isRepeatable: this.#isRepeatable, answerBy: this.#patience.answerBy }
+  }
+
+  get #isRepeatable(): boolean {
+    return isIdempotent(this.#options.exchange.request.method) && !this.#isStreamed
   }
 
   get #retrying(): RetryingDeps {
@@ -257,13 +290,6 @@ export class Forwarding implements AttemptOwner, Deadline {
     exchange.downstream.onDrain = null
     // What has not been read of it will not be.
     if (exchange.body && !exchange.body.whole) exchange.body.stream.destroy()
-    onDone({ attempts: this.#tried.length, endpoint: this.#attempt?.endpoint ?? null, failure })
+    onDone({ attempts: this.#tried.length, endpoint: this.#attempt?.endpoint ?? null, failure, status: this.#status })
   }
-}
-
-/** When all must be over, monotonic ms: by the policy, and by what a trusted caller says. */
-function totalBy({ exchange, policy: { timeouts, deadline } }: ForwardingOptions): number {
-  const { totalMs = Infinity } = exchange.request
-  const ownMs = Math.min(totalMs, timeouts.totalMs > 0 ? timeouts.totalMs : Infinity)
-  return exchange.since + (deadline ? Math.min(ownMs, callerPatienceMs(exchange, deadline)) : ownMs)
 }

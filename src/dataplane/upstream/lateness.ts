@@ -1,11 +1,12 @@
 import type { Failure } from '../exchange.ts'
-import type { Attempt } from './attempt.ts'
+import type { Ongoing } from './attempt.ts'
+import { overloaded } from './overloaded.ts'
 import type { Timeouts } from './policy.ts'
 
 /** How far an exchange was when its time was up. */
 export interface Progress {
   /** Null: a short body was still being read. */
-  readonly attempt: Pick<Attempt, 'endpoint' | 'isWaiting' | 'sent'> | null
+  readonly attempt: Pick<Ongoing, 'endpoint' | 'isWaiting' | 'sent'> | null
   readonly timeouts: Timeouts
   readonly answering: boolean
   /** The client has not taken what it was sent of the answer. */
@@ -24,7 +25,7 @@ export function lateness({ attempt, timeouts, answering, isClientSlow, isClientS
   if (isOver) return { code: 'deadline_exceeded', detail: 'the time for the whole request was over' }
   if (!attempt) return { code: 'request_timeout', detail: `no byte of the request body for ${idleMs} ms` }
   const { key } = attempt.endpoint
-  if (attempt.isWaiting) return { code: 'upstream_overloaded', detail: `${key}: no connection was free within ${responseMs} ms` }
+  if (attempt.isWaiting) return overloaded(`${key}: no connection was free within ${responseMs} ms`)
   if (!attempt.sent) return { code: 'upstream_connect_timeout', detail: `${key}: no connection within ${connectMs} ms` }
   if (answering) return { code: 'upstream_timeout', detail: `${key}: no byte of the answer for ${idleMs} ms` }
   if (isClientSilent) return { code: 'request_timeout', detail: `no byte of the request body for ${idleMs} ms` }

@@ -8,4 +8,6 @@ export interface Outcome {
   readonly endpoint: Endpoint | null
   /** Null: the whole answer went down. */
   readonly failure: Failure | null
+  /** Of the upstream's answer; 0: there was none. */
+  readonly status: number
 }

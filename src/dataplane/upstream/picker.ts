@@ -13,10 +13,26 @@ export interface Picker {
   whyNone(): Failure
 }
 
-/** Picks from the preferred, from the untried first; of those that are not preferred too, once all that are have been tried. */
-export function pickUntried(
+type Choice = Pick<Members, 'preferred' | 'eligible'>
+
+/** Picks from the preferred, from the untried first; of those that are not preferred too, once all that are have been tried. One that is
+ *  busy is picked only if all are. */
+export function pickUntried(balancer: Balancer, choice: Choice, asker: Asker, tried: readonly Endpoint[]): Endpoint | null {
+  const picked = pickFrom(balancer, choice, asker, tried)
+  if (!picked?.isBusy) return picked
+  const eligible = choice.eligible.filter(hasRoom)
+  if (eligible.length === 0) return picked
+  const preferred = choice.preferred.filter(hasRoom)
+  return pickFrom(balancer, { preferred: preferred.length > 0 ? preferred : eligible, eligible }, asker, tried)
+}
+
+function hasRoom({ endpoint }: Member): boolean {
+  return !endpoint.isBusy
+}
+
+function pickFrom(
   balancer: Balancer,
-  { preferred, eligible }: Pick<Members, 'preferred' | 'eligible'>,
+  { preferred, eligible }: Choice,
   asker: Asker,
   tried: readonly Endpoint[],
 ): Endpoint | null {

@@ -30,6 +30,13 @@ export interface RetryPolicy {
   readonly maxBackoffMs: number
   /** A longer `Retry-After` is not waited for, ms. */
   readonly retryAfterMs: number
+  /** Answers up to this size are kept until they are whole, so that one that breaks off can be asked for again, bytes; 0: none. */
+  readonly holdBytes: number
+}
+
+/** When a second attempt is made beside one that has not been answered. */
+export interface HedgePolicy {
+  readonly afterMs: number
 }
 
 /** How callers and upstreams are told how much time is left. */
@@ -47,12 +54,43 @@ export interface AttemptPolicy {
   readonly retry: RetryPolicy
   /** How the time that is left is passed on; null: it is not. */
   readonly deadline: DeadlinePolicy | null
+  /** Null: no attempt gets company. */
+  readonly hedge: HedgePolicy | null
+}
+
+/** When an upstream that fails too often is left alone. */
+export interface BreakerPolicy {
+  /** Share of failed exchanges within the window that opens it, 0 … 1. */
+  readonly failureRatio: number
+  /** With fewer exchanges within the window it stays closed. */
+  readonly minRequests: number
+  readonly windowMs: number
+  /** For so long nobody gets in, ms. */
+  readonly openMs: number
+  /** Exchanges that must then succeed before all get in again. */
+  readonly trials: number
+  readonly on: Faults
+}
+
+/** How much an upstream is given to do at a time. */
+export interface ConcurrencyPolicy {
+  /** Exchanges under way; 0: no limit. */
+  readonly requests: number
+  /** Attempts under way at an endpoint; 0: no limit but its connections. */
+  readonly perInstance: number
+  /** Exchanges that may wait. */
+  readonly queue: number
+  readonly queueTimeoutMs: number
 }
 
 /** How an upstream is called: plain data, replaced whole on reload. */
 export interface UpstreamPolicy extends AttemptPolicy, PreferencePolicy {
   /** A kind of the balancer table with its options. */
   readonly balance: BalancerSpec
+  /** Null: it is never left alone. */
+  readonly breaker: BreakerPolicy | null
+  /** Null: only connections are limited. */
+  readonly concurrency: ConcurrencyPolicy | null
   /** Open connections per endpoint at the most; more requests wait. */
   readonly maxConnections: number
   /** Requests that may wait for a connection, per endpoint; more are refused with `upstream_overloaded`. */

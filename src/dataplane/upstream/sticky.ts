@@ -48,15 +48,15 @@ export class Sticky {
     return null
   }
 
-  /** The same part of the traffic, with a picker that remembers whom it picks. */
+  /** The same part of the traffic, for a client that knows no instance yet. */
   watch<T extends Target>(target: T): T {
     return { ...target, picker: new StickyPicker(target.picker, null) }
   }
 
-  /** The Set-Cookie that names the instance which a picker has gone to; null: the client knows it, or it has left. */
-  cookieFor({ upstream, picker }: Target): string | null {
-    if (!(picker instanceof StickyPicker) || picker.last === picker.first) return null
-    const member = picker.eligible.find(({ endpoint }) => endpoint === picker.last)
+  /** The Set-Cookie that names the instance which has answered; null: the client knows it, or it has left. */
+  cookieFor({ upstream, picker }: Target, answering: Endpoint | null): string | null {
+    if (!(picker instanceof StickyPicker) || answering === picker.first) return null
+    const member = picker.eligible.find(({ endpoint }) => endpoint === answering)
     if (!member) return null
     const { cookie, maxAgeMs } = this.#policy
     const age = maxAgeMs === null ? '' : `; Max-Age=${Math.round(maxAgeMs / 1000)}`
@@ -81,7 +81,6 @@ export class Sticky {
 /** Picks for one exchange: first the endpoint that the client is used to. */
 class StickyPicker implements Picker {
   readonly first: Endpoint | null
-  last: Endpoint | null = null
   readonly #picker: Picker
 
   constructor(picker: Picker, first: Endpoint | null) {
@@ -94,8 +93,7 @@ class StickyPicker implements Picker {
   }
 
   pick(asker: Asker, tried: readonly Endpoint[]): Endpoint | null {
-    this.last = tried.length === 0 && this.first ? this.first : this.#picker.pick(asker, tried)
-    return this.last
+    return tried.length === 0 && this.first ? this.first : this.#picker.pick(asker, tried)
   }
 
   whyNone(): Failure {

@@ -2,6 +2,7 @@ import type { Clock } from '../../clock.ts'
 import type { Exchange, Failure, HeaderList, Tunnel } from '../exchange.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { Outcome } from './outcome.ts'
+import { overloaded } from './overloaded.ts'
 import type { Picker } from './picker.ts'
 import type { AttemptPolicy } from './policy.ts'
 import type { Upstream } from './upstream.ts'
@@ -27,8 +28,10 @@ export function startTunnelling(options: TunnellingOptions): void {
 
   const attempt = (): void => {
     const endpoint = picker.pick(exchange, tried)
-    if (!endpoint) return onDone({ attempts: tried.length, endpoint: null, failure: picker.whyNone() })
+    if (!endpoint) return onDone({ attempts: tried.length, endpoint: null, failure: picker.whyNone(), status: 0 })
     tried.push(endpoint)
+    if (endpoint.isBusy)
+      return onDone({ attempts: tried.length, endpoint, failure: overloaded(`${endpoint.key} is busy`), status: 0 })
     upstream.stats.attempts++
     endpoint.inFlight++
     const { path, query } = exchange.request
@@ -49,9 +52,9 @@ export function startTunnelling(options: TunnellingOptions): void {
       upstream.stats.retries++
       return attempt()
     }
-    onDone({ attempts: tried.length, endpoint, failure })
+    onDone({ attempts: tried.length, endpoint, failure, status: exchange.downstream.status })
   }
-  if (exchange.downstream.gone) onDone({ attempts: 0, endpoint: null, failure: clientGone })
+  if (exchange.downstream.gone) onDone({ attempts: 0, endpoint: null, failure: clientGone, status: 0 })
   else attempt()
 }
 

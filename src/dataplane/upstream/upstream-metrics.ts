@@ -1,6 +1,8 @@
 import type { MetricSource, Sample } from '../../metrics.ts'
+import type { Gate } from './gate.ts'
 import type { Upstream } from './upstream.ts'
 
+const breakerStates = ['closed', 'half_open', 'open'] as const
 const mirrorOutcomes = ['sent', 'failed', 'skipped'] as const
 
 /** What is counted of the calls to upstreams. */
@@ -23,8 +25,15 @@ export function upstreamMetricSources(upstreams: () => Iterable<Upstream>): read
       samples: perUpstream(({ stats }) => stats.retries),
     },
     {
+      name: 'meshgate_upstream_hedges_total',
+      help: 'Second attempts beside one that had not been answered',
+      kind: 'counter',
+      labelNames: ['upstream'],
+      samples: perUpstream(({ stats }) => stats.hedges),
+    },
+    {
       name: 'meshgate_upstream_ejections_total',
-      help: 'Instances taken out for failing requests',
+      help: 'Instances taken out for failing requests or for being slow',
       kind: 'counter',
       labelNames: ['upstream'],
       samples: perUpstream(({ stats }) => stats.ejections),
@@ -55,6 +64,50 @@ export function upstreamMetricSources(upstreams: () => Iterable<Upstream>): read
         [...upstreams()].flatMap(({ name, mirrored }) =>
           mirrorOutcomes.map((outcome) => ({ labels: { upstream: name, outcome }, value: mirrored[outcome] })),
         ),
+    },
+    ...gateMetricSources(upstreams),
+  ]
+}
+
+/** What is counted at the gates of upstreams that have one. */
+function gateMetricSources(upstreams: () => Iterable<Upstream>): readonly MetricSource[] {
+  const perGate = (samples: (gate: Gate) => readonly (readonly [string, number])[], label: string) => (): readonly Sample[] =>
+    [...upstreams()].flatMap(({ name, gate }) =>
+      gate.isOpen ? [] : samples(gate).map(([text, value]) => ({ labels: { upstream: name, [label]: text }, value })),
+    )
+  return [
+    {
+      name: 'meshgate_upstream_refused_total',
+      help: 'Exchanges that an upstream was spared, by error code',
+      kind: 'counter',
+      labelNames: ['upstream', 'code'],
+      samples: perGate(({ refused }) => Object.entries(refused), 'code'),
+    },
+    {
+      name: 'meshgate_upstream_breaker_state',
+      help: 'In how many data planes the breaker is in that state',
+      kind: 'gauge',
+      labelNames: ['upstream', 'state'],
+      samples: perGate(
+        ({ breaker }) => (breaker ? breakerStates.map((state) => [state, breaker.state === state ? 1 : 0]) : []),
+        'state',
+      ),
+    },
+    {
+      name: 'meshgate_upstream_requests',
+      help: 'Exchanges at upstreams with a limit: active, and waiting for their turn',
+      kind: 'gauge',
+      labelNames: ['upstream', 'state'],
+      samples: perGate(
+        ({ concurrency }) =>
+          concurrency
+            ? [
+                ['active', concurrency.active],
+                ['waiting', concurrency.waiting],
+              ]
+            : [],
+        'state',
+      ),
     },
   ]
 }

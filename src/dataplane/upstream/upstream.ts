@@ -5,10 +5,13 @@ import type { ErrorCode } from '../../errors.ts'
 import type { Balancer } from '../balancer/balancer.ts'
 import { createBalancer } from '../balancer/table.ts'
 import type { Asker, Failure } from '../exchange.ts'
-import { Eligibility } from './eligibility.ts'
+import type { BreakerState } from './breaker.ts'
+import { Eligibility, type Answer } from './eligibility.ts'
 import { Endpoint, type EndpointLimits } from './endpoint.ts'
+import { Gate } from './gate.ts'
 import type { Member, Members, MemberUpdate } from './members.ts'
 import { noMember } from './no-member.ts'
+import type { Ejection } from './outliers.ts'
 import type { Pipelining } from './pipelining.ts'
 import { pickUntried, type Picker } from './picker.ts'
 import type { UpstreamPolicy } from './policy.ts'
@@ -40,6 +43,8 @@ export interface UpstreamDeps {
 export interface UpstreamStats {
   attempts: number
   retries: number
+  /** Second attempts beside one that has not been answered. */
+  hedges: number
   /** Endpoints taken out for failing requests. */
   ejections: number
   /** Endpoints that no longer get requests behind each other, because they answered wrongly to it. */
@@ -62,15 +67,19 @@ export interface MirroredStats {
 export class Upstream implements Picker {
   readonly name: string
   readonly mirrored: MirroredStats = { sent: 0, failed: 0, skipped: 0, inFlight: 0 }
-  readonly stats: UpstreamStats = { attempts: 0, retries: 0, ejections: 0, pipeliningOff: 0, failures: new Map() }
+  readonly stats: UpstreamStats = { attempts: 0, retries: 0, hedges: 0, ejections: 0, pipeliningOff: 0, failures: new Map() }
   /** Called with the endpoint's key when an attempt could not connect or was cut: the prober looks at once. */
   onTrouble: ((endpointKey: string) => void) | null = null
-  /** Called with the endpoint's key and the time in ms when an endpoint is taken out for failing requests. */
-  onEjection: ((endpointKey: string, forMs: number) => void) | null = null
+  /** Called when an endpoint is taken out for failing requests or for being slow, with its key, the time in ms, and why. */
+  onEjection: ((endpointKey: string, forMs: number, why: string) => void) | null = null
   /** Called when the members have been replaced: the registry, a probe, an ejection or time has changed something. */
   onMembers: ((members: Members) => void) | null = null
   /** Called with the endpoint's key and the reason when an endpoint no longer gets requests behind each other. */
   onPipeliningOff: ((endpointKey: string, reason: string) => void) | null = null
+  /** Called when the breaker changes its state, with the reason while nobody gets in. */
+  onBreaker: ((state: BreakerState, why: Failure | null) => void) | null = null
+  /** Who gets here. */
+  readonly gate: Gate
   /** What retries may still be made. */
   readonly budget = new RetryBudget()
   readonly #deps: UpstreamDeps
@@ -89,6 +98,8 @@ export class Upstream implements Picker {
     this.#deps = deps
     this.#policy = policy
     this.#balancer = createBalancer(policy.balance, deps)
+    this.gate = new Gate(deps.clock, (state) => this.onBreaker?.(state, this.gate.whyClosed()))
+    this.gate.setPolicy(policy)
   }
 
   get members(): Members {
@@ -104,6 +115,7 @@ export class Upstream implements Picker {
     this.#policy = policy
     for (const endpoint of this.#endpoints.values()) endpoint.setLimits(limitsOf(policy))
     if (this.#members.known) this.#publish()
+    this.gate.setPolicy(policy)
   }
 
   /** Replaces the members; endpoints whose address stays keep their connections, the others end after their attempts. */
@@ -145,14 +157,21 @@ export class Upstream implements Picker {
     const { code } = failure
     this.stats.failures.set(code, (this.stats.failures.get(code) ?? 0) + 1)
     if (notOfTheEndpoint.has(code)) return
-    endpoint.latency.observe(FAILED_MS, this.#deps.clock.monotonic())
+    const now = this.#deps.clock.monotonic()
+    endpoint.latency.observe(FAILED_MS, now)
+    endpoint.burden.add(now)
     this.onTrouble?.(endpoint.key)
-    if (this.#policy.outlier) this.#eject(endpoint, this.#eligibility.failed(endpoint, failure, this.#sighting))
+    const { outlier } = this.#policy
+    if (outlier) this.#eject(this.#eligibility.failed(endpoint, failure, this.#eligibility.sighting(this.#listed, outlier, now)))
   }
 
   /** Takes notice of a whole answer. */
-  noteAnswer(endpoint: Endpoint, status: number): void {
-    if (this.#policy.outlier) this.#eject(endpoint, this.#eligibility.answered(endpoint, status, this.#sighting))
+  noteAnswer(endpoint: Endpoint, answer: Answer): void {
+    const { outlier } = this.#policy
+    if (!outlier && answer.status < 500) return
+    const now = this.#deps.clock.monotonic()
+    if (answer.status >= 500) endpoint.burden.add(now)
+    if (outlier) this.#eject(this.#eligibility.answered(endpoint, answer, this.#eligibility.sighting(this.#listed, outlier, now)))
   }
 
   /** How an endpoint takes to requests that stand behind each other; null: there is no such endpoint. */
@@ -163,8 +182,9 @@ export class Upstream implements Picker {
   /** Takes an endpoint out that has failed requests of another process of this gateway, which counts and tells it. */
   adoptEjection(endpointKey: string, forMs: number): void {
     const endpoint = this.#endpoints.get(endpointKey)
-    if (!endpoint) return
-    this.#eligibility.adopt(endpoint, forMs, this.#sighting)
+    const { outlier } = this.#policy
+    if (!endpoint || !outlier) return
+    this.#eligibility.adopt(endpoint, forMs, this.#eligibility.sighting(this.#listed, outlier, this.#deps.clock.monotonic()))
     this.#publish()
   }
 
@@ -172,6 +192,12 @@ export class Upstream implements Picker {
   ejectedForMs(endpointKey: string): number | null {
     const endpoint = this.#endpoints.get(endpointKey)
     return endpoint ? this.#eligibility.ejectedForMs(endpoint, this.#deps.clock.monotonic()) : null
+  }
+
+  /** Why an endpoint was taken out last, for people. */
+  whyEjected(endpointKey: string): string {
+    const endpoint = this.#endpoints.get(endpointKey)
+    return endpoint ? this.#eligibility.whyEjected(endpoint) : ''
   }
 
   /** Gives attempts under way `drainMs`, then ends all connections. */
@@ -195,15 +221,11 @@ export class Upstream implements Picker {
     return new Endpoint(address, limitsOf(this.#policy), { clock, onPipeliningOff })
   }
 
-  #eject(endpoint: Endpoint, forMs: number | null): void {
-    if (forMs === null) return
-    this.stats.ejections++
+  #eject(ejections: readonly Ejection[]): void {
+    if (ejections.length === 0) return
+    this.stats.ejections += ejections.length
     this.#publish()
-    this.onEjection?.(endpoint.key, forMs)
-  }
-
-  get #sighting() {
-    return { listed: this.#listed, policy: this.#policy, now: this.#deps.clock.monotonic() }
+    for (const { endpoint, forMs, why } of ejections) this.onEjection?.(endpoint.key, forMs, why)
   }
 
   /** Makes the members that requests read out of what is listed and what we have seen of it. */
@@ -213,12 +235,14 @@ export class Upstream implements Picker {
     this.#members = members
     this.onMembers?.(members)
     for (const { endpoint, exclusion } of members.all) endpoint.setWarm(exclusion === null)
+    this.gate.concurrency?.callUp()
     this.#nextChange?.cancel()
     const waits = nextAt !== Infinity && !this.#isClosed
     this.#nextChange = waits ? this.#deps.clock.after(nextAt - now, () => this.#publish()) : null
   }
 }
 
-function limitsOf({ maxConnections, maxQueued, pipelining, warmConnections }: UpstreamPolicy): EndpointLimits {
-  return { maxConnections, maxQueued, pipelining, warmConnections }
+function limitsOf({ concurrency, maxConnections, maxQueued, pipelining, warmConnections }: UpstreamPolicy): EndpointLimits {
+  const perInstance = concurrency?.perInstance ?? 0
+  return { maxConnections, maxQueued, pipelining, warmConnections, maxRequests: perInstance > 0 ? perInstance : Infinity }
 }

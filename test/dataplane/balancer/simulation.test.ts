@@ -69,6 +69,17 @@ describe('a fleet of 100 instances: fast and slow ones, some that fail half thei
   })
 })
 
+describe('an instance that fails every request at once', () => {
+  for (const kind of ['least-requests', 'two-choices', 'peak-ewma']) {
+    it(`draws no traffic from ${kind}, although it never has anything under way`, () => {
+      const instances = [...times(9, () => steady(50)), steady(50, { failing: () => 1 })]
+      const policy = { retry: { attempts: 1 } }
+      const { errorRatio } = simulate(kind, { instances, requestsPerSecond: 400, seconds: 60, settleSeconds: 10, policy })
+      assert.ok(errorRatio < 0.03, `${errorRatio} of all requests failed, its fair share is 0.1`)
+    })
+  }
+})
+
 describe('nothing oscillates', () => {
   for (const kind of kinds) {
     it(`with ${kind}: equal instances get an even stream, with no second that makes up for the one before`, () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import * as fc from 'fast-check'
+import { builtIn } from '../../../src/config/built-in.ts'
 import type { Endpoint } from '../../../src/dataplane/upstream/endpoint.ts'
 import type { Exclusion, MemberUpdate } from '../../../src/dataplane/upstream/members.ts'
 import type { OutlierPolicy } from '../../../src/dataplane/upstream/outliers.ts'
@@ -13,7 +14,7 @@ const allKinds = { connect: true, reset: true, timeout: true, statuses: [] }
 
 function start(size: number, outlier: Partial<OutlierPolicy> = {}, panicRatio = 0) {
   const parts = deps(1)
-  const policy = { consecutive: 3, ejectMs: 10_000, maxEjectedRatio: 0.5, on: allKinds, ...outlier }
+  const policy = { ...builtIn.outlier, consecutive: 3, ejectMs: 10_000, maxEjectedRatio: 0.5, on: allKinds, ...outlier }
   const upstream = new Upstream('shop', upstreamPolicy({ outlier: policy, panicRatio }), parts)
   const list = (...exclusions: readonly (Exclusion | null)[]): void =>
     upstream.setMembers(
@@ -37,6 +38,22 @@ function start(size: number, outlier: Partial<OutlierPolicy> = {}, panicRatio = 
   return { upstream, clock: parts.clock, list, endpoint, fail, eligible }
 }
 
+/** A failure for each x, an answer for each dot. */
+function answer(upstream: Upstream, endpoint: Endpoint, pattern: string): void {
+  for (const one of pattern) {
+    if (one === 'x') upstream.noteFailure(endpoint, reset)
+    else upstream.noteAnswer(endpoint, { status: 200, tookMs: 5 })
+  }
+}
+
+/** Has all endpoints answer a dozen times per window of a second. */
+async function answerAll(parts: ReturnType<typeof start>, took: readonly number[], windows = 1): Promise<void> {
+  for (let at = 0; at < 12 * windows + 1; at++) {
+    for (const [i, tookMs] of took.entries()) parts.upstream.noteAnswer(parts.endpoint(i), { status: 200, tookMs })
+    await parts.clock.advance(1_000 / 12)
+  }
+}
+
 describe('an endpoint that fails real requests', () => {
   it('is taken out after so many failures in a row, and is back after its time', async () => {
     const { upstream, clock, fail, eligible } = start(4)
@@ -57,8 +74,8 @@ describe('an endpoint that fails real requests', () => {
     const { upstream, endpoint, fail, eligible } = start(2)
     for (let i = 0; i < 50; i++) {
       fail(0, 1)
-      upstream.noteAnswer(endpoint(0), 200)
-      upstream.noteAnswer(endpoint(0), 500)
+      upstream.noteAnswer(endpoint(0), { status: 200, tookMs: 5 })
+      upstream.noteAnswer(endpoint(0), { status: 500, tookMs: 5 })
     }
     assert.equal(eligible(), 'i0 i1')
   })
@@ -107,9 +124,9 @@ describe('an endpoint that fails real requests', () => {
       upstream.noteFailure(endpoint(0), reset)
       upstream.noteFailure(endpoint(1), { code: 'upstream_connect_failed', detail: '' })
       upstream.noteFailure(endpoint(2), { code: 'client_gone', detail: '' })
-      upstream.noteAnswer(endpoint(3), 503)
-      upstream.noteAnswer(endpoint(4), 500)
-      upstream.noteAnswer(endpoint(5), 429)
+      upstream.noteAnswer(endpoint(3), { status: 503, tookMs: 5 })
+      upstream.noteAnswer(endpoint(4), { status: 500, tookMs: 5 })
+      upstream.noteAnswer(endpoint(5), { status: 429, tookMs: 5 })
     }
     assert.equal(eligible(), 'i0 i2 i4')
   })
@@ -120,7 +137,7 @@ describe('an endpoint that fails real requests', () => {
     upstream.onEjection = (...event) => void told.push(event)
     fail(0)
     await clock.advance(2_000)
-    assert.deepEqual(told, [['127.0.0.1:1', 10_000]])
+    assert.deepEqual(told, [['127.0.0.1:1', 10_000, '3 requests failed in a row']])
     assert.equal(upstream.whyNone().detail, '1 known: 1 ejected 8s')
     list('maintenance')
     assert.equal(upstream.whyNone().detail, '1 known: 1 in maintenance')
@@ -132,6 +149,77 @@ describe('an endpoint that fails real requests', () => {
     await upstream.close(0)
     fail(1)
     assert.equal(clock.pending, 0)
+  })
+})
+
+describe('an endpoint that fails a share of its requests', () => {
+  it('is taken out once there are enough of them, never as long as it keeps below', () => {
+    const { upstream, endpoint, eligible } = start(4, { consecutive: 100, failureRatio: 0.5, minRequests: 10 })
+    answer(upstream, endpoint(0), '.x.x.x.x.')
+    assert.equal(eligible(), 'i0 i1 i2 i3')
+    answer(upstream, endpoint(0), 'x')
+    assert.equal(eligible(), 'i1 i2 i3')
+    assert.equal(upstream.whyEjected('127.0.0.1:1'), '5 of 10 requests failed within 10s')
+    answer(upstream, endpoint(1), '..x'.repeat(200))
+    assert.equal(eligible(), 'i1 i2 i3')
+  })
+
+  it('is judged by its window only', async () => {
+    const { upstream, clock, endpoint, eligible } = start(4, { consecutive: 100, failureRatio: 0.5, minRequests: 10 })
+    answer(upstream, endpoint(0), '.........')
+    await clock.advance(10_000)
+    answer(upstream, endpoint(0), 'xxxxxxxxx')
+    assert.equal(eligible(), 'i0 i1 i2 i3')
+    answer(upstream, endpoint(0), 'x')
+    assert.equal(eligible(), 'i1 i2 i3')
+  })
+})
+
+describe('an endpoint that is far slower than the others', () => {
+  const slow = { slowTimes: 3, slowByMs: 50, minRequests: 10, windowMs: 1_000 }
+
+  it('is taken out at the end of the window, with both times told', async () => {
+    const parts = start(4, slow)
+    await answerAll(parts, [20, 22, 200, 18])
+    assert.equal(parts.eligible(), 'i0 i1 i3')
+    assert.match(parts.upstream.whyEjected('127.0.0.1:3'), /^its answers took 200ms, those of the others 2\dms$/)
+    assert.equal(parts.upstream.ejectedForMs('127.0.0.1:3'), 10_000 - 1_000 / 12)
+  })
+
+  it('stays while it is slower by little, or by few times, or all are slow, or there is nobody to compare with', async () => {
+    for (const took of [
+      [2, 2, 40, 2],
+      [200, 200, 400, 200],
+      [900, 800, 850, 900],
+      [5, 500],
+    ]) {
+      const parts = start(took.length, slow)
+      await answerAll(parts, took, 3)
+      assert.equal(parts.eligible().split(' ').length, took.length, took.join(' '))
+    }
+  })
+
+  it('stays for a single answer that took for ever, and for too few', async () => {
+    const parts = start(4, slow)
+    parts.upstream.noteAnswer(parts.endpoint(2), { status: 200, tookMs: 60_000 })
+    await answerAll(parts, [20, 22, 21, 18])
+    assert.equal(parts.eligible(), 'i0 i1 i2 i3')
+    const few = start(4, slow)
+    for (let i = 0; i < 9; i++) few.upstream.noteAnswer(few.endpoint(3), { status: 200, tookMs: 500 })
+    await answerAll(few, [20, 22, 21])
+    assert.equal(few.eligible(), 'i0 i1 i2 i3')
+  })
+
+  it('does not look fast because it fails fast', async () => {
+    const on = { ...allKinds, statuses: [[500, 599]] as const }
+    const parts = start(4, { ...slow, consecutive: 10_000, on })
+    for (let at = 0; at < 13; at++) {
+      for (const i of [0, 1, 2, 3]) {
+        parts.upstream.noteAnswer(parts.endpoint(i), { status: i < 2 ? 503 : 200, tookMs: i < 2 ? 1 : 100 })
+      }
+      await parts.clock.advance(1_000 / 12)
+    }
+    assert.equal(parts.eligible(), 'i0 i1 i2 i3')
   })
 })
 
