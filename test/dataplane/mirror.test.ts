@@ -127,7 +127,8 @@ describe('a mirror', () => {
     for (const { plane, mirrored, target } of [refusing, failing, cutting]) {
       for (let i = 0; i < 5; i++) assert.equal((await call(plane.url)).status, 200)
       await until('all have failed', () => mirrored.failed === 5)
-      assert.deepEqual(target.stats, { attempts: 0, retries: 0, ejections: 0, failures: new Map() })
+      const { attempts: tries, retries, ejections, failures } = target.stats
+      assert.deepEqual([tries, retries, ejections, failures.size], [0, 0, 0, 0])
       assert.deepEqual(plane.troubles, [])
       assert.ok(plane.access.every(({ upstream, code, attempts }) => upstream === 'main' && code === null && attempts === 1))
     }
