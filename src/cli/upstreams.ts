@@ -35,10 +35,19 @@ function historyRows(upstreams: readonly UpstreamView[]): readonly (readonly str
   return rows.toSorted(([a = ''], [b = '']) => (a < b ? 1 : a > b ? -1 : 0))
 }
 
-function upstreamRows({ name, known, registryError, instances }: UpstreamView): readonly (readonly string[])[] {
+function upstreamRows(upstream: UpstreamView): readonly (readonly string[])[] {
+  const { name, unavailable } = upstream
+  const rows = instanceRows(upstream)
+  // The same words as a client's answer and the log have.
+  return unavailable && upstream.instances.length > 0
+    ? [...rows, [name, '-', '-', 'no', '-', '-', '-', `${unavailable.code}: ${unavailable.reason}`]]
+    : rows
+}
+
+function instanceRows({ name, known, registryError, instances }: UpstreamView): readonly (readonly string[])[] {
   if (instances.length === 0)
     return [[name, '-', '-', 'no', '-', '-', '-', registryError ?? (known ? 'no instance is registered' : 'not looked up yet')]]
-  return instances.map(({ id, address, eligible, standby, exclusion, ejectedForMs, registry, probe }) => {
+  return instances.map(({ id, address, eligible, standby, exclusion, ejectedForMs, ejectedFor, registry, probe }) => {
     const left = exclusion === 'ejected' && ejectedForMs !== null ? ` ${formatDurationMs(ejectedForMs)}` : ''
     return [
       name,
@@ -48,7 +57,7 @@ function upstreamRows({ name, known, registryError, instances }: UpstreamView): 
       registry,
       probe.state,
       formatDurationMs(probe.sinceMs),
-      probe.detail,
+      ejectedFor ?? probe.detail,
     ]
   })
 }

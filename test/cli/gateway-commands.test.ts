@@ -90,6 +90,21 @@ describe('commands that ask a running gateway', () => {
     assert.deepEqual([silent?.[0], silent?.at(-1)], ['silent', 'not looked up yet'])
   })
 
+  it('upstreams: a line more for an upstream that refuses requests, with the words that clients get', async () => {
+    const { gate } = admin.plane.upstreams.find('hello')?.upstream ?? assert.fail()
+    const on = { connect: true, reset: true, timeout: true, statuses: [] }
+    gate.setPolicy({
+      breaker: { failureRatio: 0.5, minRequests: 1, windowMs: 10_000, openMs: 60_000, trials: 1, on },
+      concurrency: null,
+    })
+    const failure = { code: 'upstream_reset', detail: '' } as const
+    gate.breaker?.settle(gate.breaker.term, { attempts: 1, endpoint: null, failure, status: 0 }, performance.now())
+    const { out } = await meshgate('upstreams', '--admin', at)
+    gate.setPolicy({ breaker: null, concurrency: null })
+    const refusing = rows(out).find(([name, id]) => name === 'hello' && id === '-')
+    assert.match(refusing?.at(-1) ?? '', /^circuit_open: open for another .*: 1 of 1 requests failed within 10s$/)
+  })
+
   it('tables are aligned: each column begins at one place', async () => {
     const { out } = await meshgate('upstreams', '--admin', at)
     const [header = '', ...lines] = out.trimEnd().split('\n')
