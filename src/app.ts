@@ -6,6 +6,9 @@ import { pause, type Clock, type Random } from './clock.ts'
 import type { ColdConfig, ListenerConfig } from './config/config.ts'
 import type { FileDocument } from './config/file.ts'
 import { discovered } from './controlplane/discovered-upstreams.ts'
+import { DrainDesk } from './controlplane/draining/drain-desk.ts'
+import { DrainList } from './controlplane/draining/drain-list.ts'
+import { DrainReport } from './controlplane/draining/drain-report.ts'
 import { joinFleet } from './controlplane/fleet.ts'
 import { MeshDirectory } from './controlplane/mesh-directory.ts'
 import { OwnNode } from './controlplane/own-node.ts'
@@ -21,7 +24,7 @@ import { watchKvConfig, type KvSource } from './controlplane/sources/kv-source.t
 import { serviceCaller } from './controlplane/tasks/service-caller.ts'
 import { UpstreamTable } from './controlplane/upstream-table.ts'
 import { Gateway } from './dataplane/gateway.ts'
-import { serveByWorkers, serveHere, tellWorkers } from './serving.ts'
+import { leavingOf, serveByWorkers, serveHere, tellWorkers } from './serving.ts'
 import { startEmbeddedRegistry } from './embedded-registry.ts'
 import type { Logger } from './logging.ts'
 import { Metrics } from './metrics.ts'
@@ -85,10 +88,16 @@ async function startParts(base: Base): Promise<App> {
   const watches = new ServiceWatches(followed)
   const ownNode = new OwnNode({ registry, clock, random, logger })
   parts.defer(() => ownNode.close())
+  const { prefix } = cold.kv
+  const drains = new DrainList({ registry: followed, prefix, clock, logger }).start()
+  parts.defer(() => drains.close())
   const count = countWorkers(cold.workers, logger)
   const workers = count === 1 ? null : new Workers({ count, cold, relay: base.relay, clock, random, logger })
   const follower = workers?.follower
-  const upstreams = new UpstreamTable(discovered({ watches, ownNode, clock, random, logger, follower }), cold.shutdown.drainMs)
+  const upstreams = new UpstreamTable(
+    discovered({ watches, drains, ownNode, clock, random, logger, follower }),
+    cold.shutdown.drainMs,
+  )
   parts.defer(() => upstreams.close())
   const { reconciler, fileSource, kv } = followConfig(base, { gateway, upstreams, registry: followed })
   const directory = new MeshDirectory({ registry: followed, upstreams, clock, hot: () => reconciler.hot }).start()
@@ -112,7 +121,7 @@ async function startParts(base: Base): Promise<App> {
     : await serveHere(base, gateway, directory)
   const call = serviceCaller(clock, (exchange) => gateway.serveNamed(exchange, (name) => directory.find(name), 'task'))
   const front = frontAddress(cold.listeners, serving.addresses)
-  const { tasks } = parts.adopt(
+  const { tasks, status, id } = parts.adopt(
     joinFleet({ cold, registry, watches, readiness, front, call, clock, random, logger }),
     (membership) => membership.leave(),
   )
@@ -122,6 +131,9 @@ async function startParts(base: Base): Promise<App> {
   }
   // What was applied while the others started.
   reconciler.onApplied(reconciler.hot)
+
+  const drainReport = new DrainReport({ drains, status, clock, leaving: () => leavingOf({ upstreams, workers, clock }) })
+  parts.defer(() => drainReport.close())
 
   const metrics = new Metrics()
   for (const source of gatewayMetricSources({ gateway, upstreams, readiness, workers, configStatus: () => reconciler.status() }))
@@ -134,6 +146,7 @@ async function startParts(base: Base): Promise<App> {
     configStatus: () => reconciler.status(),
     tasks: () => tasks.view(),
     workers,
+    drains: new DrainDesk({ registry, prefix, upstreams, replica: id, clock }),
     reload: () => fileSource.reload(),
   }
   // Before the watches end: what they forget then is to stay on disk.

@@ -61,6 +61,7 @@ export const errorTable = {
   task_failed: { status: null, sentence: 'The task failed.' },
   task_timeout: { status: null, sentence: 'The task did not end in time.' },
   // The command line.
+  not_found: { status: null, sentence: 'There is no such thing.' },
   usage: { status: null, sentence: 'The command was not understood.' },
   file_unusable: { status: null, sentence: 'The file cannot be used.' },
   admin_unreachable: { status: null, sentence: 'The admin API of the gateway cannot be reached.' },

@@ -1,6 +1,7 @@
 import type { Address } from './address.ts'
 import type { Clock, Random } from './clock.ts'
 import type { ColdConfig } from './config/config.ts'
+import { leavingLoads, mergedLoads, type LeavingLoads } from './controlplane/draining/load.ts'
 import type { MeshDirectory } from './controlplane/mesh-directory.ts'
 import type { Reconciler } from './controlplane/reconciler.ts'
 import type { UpstreamTable } from './controlplane/upstream-table.ts'
@@ -78,6 +79,20 @@ export async function serveByWorkers(
     onEjected: (upstream, endpoint, forMs) => takeEjection(upstreams.find(upstream)?.upstream, endpoint, forMs),
   })
   return { addresses, startDraining: () => workers.startDraining(), close: (drainMs) => workers.close(drainMs) }
+}
+
+/** What this process and its workers have under way at instances that leave; null: a worker does not say. */
+export async function leavingOf({ upstreams, workers, clock }: LeavingDeps): Promise<LeavingLoads | null> {
+  const own = leavingLoads(upstreams.rows, clock.monotonic())
+  const others = workers ? await workers.leaving() : {}
+  return others && mergedLoads([own, others])
+}
+
+interface LeavingDeps {
+  readonly upstreams: UpstreamTable
+  /** Null: this process serves alone. */
+  readonly workers: Workers | null
+  readonly clock: Clock
 }
 
 /** Has the workers serve by the config that has just been applied here. */

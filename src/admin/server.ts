@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { isIP } from 'node:net'
 import { formatAddress, isLoopback, parseAddress, type Address } from '../address.ts'
-import { messageOf } from '../errors.ts'
+import { GatewayError, messageOf, type ErrorCode } from '../errors.ts'
 import { listen } from '../listen.ts'
 import type { Logger } from '../logging.ts'
 import { adminTable, type AdminAnswer, type AdminSubject } from './table.ts'
@@ -43,7 +43,7 @@ async function answer(request: IncomingMessage, subject: AdminSubject): Promise<
   if (!namesUsDirectly(request.headers.host)) {
     return problem(403, 'bad_host', `call the admin API by IP address or as localhost, not as "${request.headers.host ?? ''}"`)
   }
-  const path = (request.url ?? '/').replace(/\?.*$/s, '')
+  const [, path = '/', query = ''] = /^([^?]*)\??(.*)$/s.exec(request.url ?? '/') ?? []
   const endpoint = adminTable.find((row) => row.path === path)
   if (!endpoint) return problem(404, 'not_found', `there is no ${path}; there are ${adminTable.map((row) => row.path).join(' ')}`)
   const method = request.method === 'HEAD' ? 'GET' : request.method
@@ -54,7 +54,23 @@ async function answer(request: IncomingMessage, subject: AdminSubject): Promise<
   if (endpoint.method === 'POST' && request.headers.origin !== undefined) {
     return problem(403, 'cross_origin', 'a web page may not change the gateway')
   }
-  return endpoint.answer(subject)
+  try {
+    return await endpoint.answer(subject, new URLSearchParams(query))
+  } catch (error) {
+    const status = error instanceof GatewayError ? statusOf[error.code] : undefined
+    if (status === undefined) throw error
+    return problem(status, (error as GatewayError).code, messageOf(error))
+  }
+}
+
+/** Of what endpoints throw; everything else is a bug. */
+const statusOf: Partial<Record<ErrorCode, number>> = {
+  usage: 400,
+  not_found: 404,
+  registry_refused: 502,
+  registry_protocol: 502,
+  registry_unavailable: 503,
+  registry_timeout: 503,
 }
 
 function namesUsDirectly(host: string | undefined): boolean {

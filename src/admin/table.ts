@@ -1,14 +1,16 @@
 import type { ConfigStatus } from '../controlplane/config-status.ts'
+import type { DrainDesk } from '../controlplane/draining/drain-desk.ts'
+import { parseInstanceText, type InstanceName } from '../controlplane/draining/drain-key.ts'
 import type { Readiness } from '../controlplane/readiness.ts'
 import type { UpstreamTable } from '../controlplane/upstream-table.ts'
-import { messageOf } from '../errors.ts'
 import type { Gateway } from '../dataplane/gateway.ts'
+import { GatewayError, messageOf } from '../errors.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Workers, WorkerView } from '../workers/workers.ts'
 import { routesView } from './routes-view.ts'
 import { upstreamsView } from './upstreams-view.ts'
 
-/** What the admin API tells about; it only reads, but for `reload`. */
+/** What the admin API tells about; it only reads, but for `reload` and `drains`. */
 export interface AdminSubject {
   readonly gateway: Gateway
   readonly upstreams: UpstreamTable
@@ -18,6 +20,7 @@ export interface AdminSubject {
   readonly tasks: () => unknown
   /** Null: this process serves alone. */
   readonly workers: Workers | null
+  readonly drains: Pick<DrainDesk, 'drain' | 'undrain' | 'view'>
   /** Reads the config file again, as SIGHUP does. */
   readonly reload: () => Promise<void>
 }
@@ -35,7 +38,8 @@ export interface AdminEndpoint {
   readonly path: string
   /** For the index page. */
   readonly tells: string
-  answer(subject: AdminSubject): AdminAnswer | Promise<AdminAnswer>
+  /** Throws `usage`, `not_found` and what its subject throws. */
+  answer(subject: AdminSubject, query: URLSearchParams): AdminAnswer | Promise<AdminAnswer>
 }
 
 const ok = (json: unknown): AdminAnswer => ({ status: 200, json })
@@ -85,6 +89,14 @@ export const adminTable: readonly AdminEndpoint[] = [
     tells: 'replaces the workers one by one, without losing a request',
     answer: replace,
   },
+  {
+    method: 'GET',
+    path: '/drains',
+    tells: 'instances that leave, and what each replica still has under way there',
+    answer: async ({ drains }) => ok(await drains.view()),
+  },
+  { method: 'POST', path: '/drain', tells: 'takes ?instance=SERVICE/ID out of the traffic of all replicas', answer: drain },
+  { method: 'POST', path: '/undrain', tells: 'puts ?instance=SERVICE/ID back', answer: undrain },
   { method: 'POST', path: '/reload', tells: 'reads the config file again', answer: reload },
 ]
 
@@ -120,6 +132,22 @@ async function replace({ workers }: AdminSubject): Promise<AdminAnswer> {
   } catch (error) {
     return { status: 503, json: { error: { code: 'worker_failed', message: messageOf(error) } } }
   }
+}
+
+async function drain({ drains }: AdminSubject, query: URLSearchParams): Promise<AdminAnswer> {
+  await drains.drain(instanceIn(query))
+  return ok({ drained: query.get('instance') })
+}
+
+async function undrain({ drains }: AdminSubject, query: URLSearchParams): Promise<AdminAnswer> {
+  await drains.undrain(instanceIn(query))
+  return ok({ undrained: query.get('instance') })
+}
+
+function instanceIn(query: URLSearchParams): InstanceName {
+  const instance = parseInstanceText(query.get('instance') ?? '')
+  if (!instance) throw new GatewayError('usage', 'name an instance: ?instance=SERVICE/ID')
+  return instance
 }
 
 async function reload({ reload: readAgain, configStatus }: AdminSubject): Promise<AdminAnswer> {

@@ -1,4 +1,4 @@
-import type { InstanceView } from '../controlplane/discovery.ts'
+import type { InstanceView } from '../controlplane/instance-view.ts'
 import type { UpstreamRow, UpstreamTable } from '../controlplane/upstream-table.ts'
 import type { BreakerState } from '../dataplane/upstream/breaker.ts'
 import type { ConcurrencyPolicy } from '../dataplane/upstream/policy.ts'

@@ -17,39 +17,63 @@ export interface AdminQuery {
   readonly json: boolean
 }
 
+/** Of all commands that ask a running gateway, as `util.parseArgs` takes them. */
+export const adminOptions = {
+  admin: { type: 'string', default: '127.0.0.1:8081' },
+  json: { type: 'boolean', default: false },
+} as const
+
 /** Reads `--admin` and `--json`. Throws `usage`. */
 export function parseAdminArgs(args: readonly string[]): AdminQuery {
-  const { values } = parseArgs({
-    args: [...args],
-    options: { admin: { type: 'string', default: '127.0.0.1:8081' }, json: { type: 'boolean', default: false } },
-  })
-  const admin = parseAddress(values.admin, '127.0.0.1')
-  if (!admin) throw new GatewayError('usage', `--admin ${values.admin}: expected HOST:PORT, as in --admin 127.0.0.1:8081`)
-  return { admin, json: values.json }
+  const { values } = parseArgs({ args: [...args], options: adminOptions })
+  return { admin: adminAddress(values.admin), json: values.json }
+}
+
+/** Throws `usage`. */
+export function adminAddress(text: string): Address {
+  const admin = parseAddress(text, '127.0.0.1')
+  if (!admin) throw new GatewayError('usage', `--admin ${text}: expected HOST:PORT, as in --admin 127.0.0.1:8081`)
+  return admin
 }
 
 /**
  * Asks the admin API and gives the answer, if it has the field `proof`, which tells it from an answer of anything else that may listen there.
  * Throws `admin_unreachable` with what to do.
  */
-export async function askAdmin<T extends object>(admin: Address, path: string, proof: keyof T): Promise<T> {
+export function askAdmin<T extends object>(admin: Address, path: string, proof: keyof T): Promise<T> {
+  return callAdmin(admin, { method: 'GET', path }, proof)
+}
+
+/** Has the admin API do something; like {@link askAdmin}. Throws `admin_unreachable`, and `not_found` and `usage` as it says them. */
+export function tellAdmin(admin: Address, path: string, proof: string): Promise<object> {
+  return callAdmin<Record<string, unknown>>(admin, { method: 'POST', path }, proof)
+}
+
+interface AdminCall {
+  readonly method: 'GET' | 'POST'
+  readonly path: string
+}
+
+async function callAdmin<T extends object>(admin: Address, call: AdminCall, proof: keyof T): Promise<T> {
   const where = `http://${formatAddress(admin)}`
-  const body = await fetchJson(`${where}${path}`).catch((error: unknown) => {
+  const body = await fetchJson(where, call).catch((error: unknown) => {
     throw unreachable(where, messageOf(error), error)
   })
   if (typeof body === 'object' && body !== null && proof in body) return body as T
-  throw unreachable(where, refusalIn(body) ?? 'what answers there is something else')
+  const refusal = refusalIn(body)
+  if (refusal?.code === 'not_found' || refusal?.code === 'usage') throw new GatewayError(refusal.code, refusal.message)
+  throw unreachable(where, refusal?.message ?? 'what answers there is something else')
 }
 
-async function fetchJson(url: string): Promise<unknown> {
-  const { body } = await request(url, { headersTimeout: ANSWER_MS, bodyTimeout: ANSWER_MS })
+async function fetchJson(where: string, { method, path }: AdminCall): Promise<unknown> {
+  const { body } = await request(`${where}${path}`, { method, headersTimeout: ANSWER_MS, bodyTimeout: ANSWER_MS })
   return body.json()
 }
 
-/** The sentence of an error that the admin API answers with. */
-function refusalIn(body: unknown): string | null {
-  const { error } = (body ?? {}) as { error?: { message?: unknown } }
-  return typeof error?.message === 'string' ? error.message : null
+/** The error that the admin API answers with. */
+function refusalIn(body: unknown): { readonly code: string; readonly message: string } | null {
+  const { error } = (body ?? {}) as { error?: { code?: unknown; message?: unknown } }
+  return typeof error?.message === 'string' ? { code: String(error.code), message: error.message } : null
 }
 
 function unreachable(where: string, why: string, cause?: unknown): GatewayError {

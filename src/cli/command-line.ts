@@ -13,6 +13,8 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   ready: async () => (await import('./ready.ts')).readyCommand,
   routes: async () => (await import('./routes.ts')).routesCommand,
   upstreams: async () => (await import('./upstreams.ts')).upstreamsCommand,
+  drain: async () => (await import('./drain.ts')).drainCommand,
+  undrain: async () => (await import('./drain.ts')).undrainCommand,
   tasks: async () => (await import('./tasks.ts')).tasksCommand,
 }
 

@@ -10,10 +10,12 @@ import { startChecker, type Checker } from '../health/checker.ts'
 import type { HealthPolicy } from '../health/policy.ts'
 import { createProbe, probeTitle } from '../health/table.ts'
 import type { Logger } from '../logging.ts'
-import type { RegistryStatus } from '../registry/registry.ts'
 import { InstanceList } from './instance-list.ts'
 import { isCallable, zoneOf, type Listed } from './listed.ts'
-import { InstanceHistory, type Transition } from './instance-history.ts'
+import type { Drains } from './draining/drain-list.ts'
+import { DrainedInstances } from './draining/drained-instances.ts'
+import { InstanceHistory } from './instance-history.ts'
+import type { InstanceView } from './instance-view.ts'
 import { tellPipeliningOff } from './pipelining-off.ts'
 import type { OwnNode } from './own-node.ts'
 import type { ServiceWatches } from './service-watches.ts'
@@ -29,37 +31,13 @@ export interface MembersFollower {
 
 export interface DiscoveryDeps {
   readonly watches: ServiceWatches
+  /** Who is to get no new requests; absent: nobody is ever drained. */
+  readonly drains?: Drains
   readonly ownNode: Pick<OwnNode, 'metaOf' | 'whenKnown'>
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
   readonly follower?: MembersFollower | undefined
-}
-
-/** One instance with our verdict, for people. */
-export interface InstanceView {
-  readonly id: string
-  readonly address: string
-  readonly weight: number
-  readonly eligible: boolean
-  /** It could get traffic, but others are called first: it is far, or a backup. */
-  readonly standby: boolean
-  /** null: none is known, or zones do not matter here. */
-  readonly zone: string | null
-  /** Why it gets no traffic; null if it does. `bad_address`: nothing can be called there. */
-  readonly exclusion: Exclusion | 'bad_address' | null
-  /** What is left of its time out for failing requests, ms; null: it is not. */
-  readonly ejectedForMs: number | null
-  /** Why it gets one request at a time on a connection, although its upstream allows more; null: it does not. */
-  readonly pipeliningOff: string | null
-  /** For what; null: it is not. */
-  readonly ejectedFor: string | null
-  readonly registry: RegistryStatus | 'static'
-  /** The registry has dropped it, with too many others at once or just after an outage: it stays until our own probes agree. */
-  readonly held: boolean
-  /** When it began and ceased to get traffic, the latest first. */
-  readonly history: readonly Transition[]
-  readonly probe: { readonly state: string; readonly detail: string; readonly sinceMs: number }
 }
 
 /**
@@ -75,6 +53,7 @@ export class Discovery {
   #zone: ZoneConfig | null
   readonly #history: InstanceHistory
   #forgetNode: () => void = () => {}
+  readonly #drained: DrainedInstances
   #published: readonly MemberUpdate[] | null = null
   readonly #waiting = new Set<() => void>()
 
@@ -83,6 +62,7 @@ export class Discovery {
     this.#deps = deps
     this.#health = config.health
     this.#zone = config.zone
+    this.#drained = new DrainedInstances(deps.drains, config, () => this.#follow())
     this.#history = new InstanceHistory(deps.clock)
     const { watches, clock, logger } = deps
     const verdict = {
@@ -133,7 +113,11 @@ export class Discovery {
 
   /** True once the instances are known and each has had its first probe: before that a "no" means "not yet". */
   get isSettled(): boolean {
-    return this.#list.instances !== null && [...this.#checkers.values()].every((checker) => checker.state !== 'unknown')
+    return (
+      this.#drained.isKnown &&
+      this.#list.instances !== null &&
+      [...this.#checkers.values()].every((checker) => checker.state !== 'unknown')
+    )
   }
 
   /** Resolves when {@link isSettled} becomes true, at close, or when the caller no longer wants to wait. */
@@ -204,6 +188,7 @@ export class Discovery {
   close(): void {
     this.#list.close()
     this.#forgetNode()
+    this.#drained.close()
     for (const checker of this.#checkers.values()) checker.close()
     this.#checkers.clear()
     this.#deps.follower?.closed(this.#upstream.name)
@@ -214,8 +199,10 @@ export class Discovery {
   #follow(): void {
     const listed = this.#list.instances ?? []
     const wanted = new Map(listed.filter(isCallable).map(({ address }) => [formatAddress(address), address]))
+    // What is known of those who come back is from before they were changed: they have to pass a probe anew.
+    const returning = this.#drained.takeReturning(listed)
     for (const [key, checker] of this.#checkers) {
-      if (wanted.has(key)) continue
+      if (wanted.has(key) && !returning.has(key)) continue
       checker.close()
       this.#checkers.delete(key)
     }
@@ -261,8 +248,11 @@ export class Discovery {
     if (this.isSettled) this.#resolveSettled()
   }
 
-  #exclusionOf({ address, status, weight }: Listed): Exclusion | null {
+  #exclusionOf(listed: Listed): Exclusion | null {
+    const { address, status, weight } = listed
     if (status === 'maintenance') return 'maintenance'
+    if (this.#drained.has(listed)) return 'draining'
+    if (!this.#drained.isKnown) return 'unprobed'
     if (status === 'critical') return 'registry_critical'
     const state = this.#checkers.get(formatAddress(address))?.state ?? 'unknown'
     if (state === 'unknown') return 'unprobed'

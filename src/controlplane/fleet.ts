@@ -5,6 +5,7 @@ import type { Logger } from '../logging.ts'
 import type { Registry } from '../registry/registry.ts'
 import { startElection } from './election.ts'
 import type { Readiness } from './readiness.ts'
+import { ReplicaStatus } from './replica-status.ts'
 import { registerSelf } from './self-registration.ts'
 import type { ServiceWatches } from './service-watches.ts'
 import type { TaskRequest } from './tasks/task-kind.ts'
@@ -31,6 +32,10 @@ export interface FleetOptions {
 
 /** This gateway as one of a fleet. */
 export interface Membership {
+  /** The name of this replica. */
+  readonly id: string
+  /** What this replica tells the others. */
+  readonly status: ReplicaStatus
   readonly tasks: TaskScheduler
   /** Ends running tasks, gives the lead back and deregisters, within 6 s; never throws. */
   leave(): Promise<void>
@@ -45,16 +50,23 @@ export function joinFleet(options: FleetOptions): Membership {
   const common = { registry, prefix: cold.kv.prefix, name: self.id, clock, random, logger }
   const election = startElection({ ...common, shouldYield })
   const tasks = startTasks({ ...common, election, call })
+  const status = new ReplicaStatus(common).start()
   return {
+    id: self.id,
+    status,
     tasks,
     leave: async () => {
-      const pending = new Set(['deregister', 'end tasks', 'give the lead back'])
+      const pending = new Set(['deregister', 'end tasks', 'give the lead back', 'take the status out'])
       const done = (step: string) => (): void => void pending.delete(step)
       const yielding = tasks
         .close()
         .then(done('end tasks'))
         .then(() => election.close())
-      const steps = Promise.all([self.close().then(done('deregister')), yielding.then(done('give the lead back'))])
+      const steps = Promise.all([
+        self.close().then(done('deregister')),
+        yielding.then(done('give the lead back')),
+        status.close().then(done('take the status out')),
+      ])
       const inTime = new AbortController()
       await Promise.race([steps.then(() => inTime.abort()), pause(clock, LEAVE_MS, inTime.signal)])
       if (pending.size === 0) return

@@ -1,7 +1,9 @@
 import { isDeepStrictEqual } from 'node:util'
+import type { Clock } from '../clock.ts'
 import type { HotConfig, UpstreamConfig } from '../config/config.ts'
 import { SnapshotCompiler } from '../controlplane/compile.ts'
 import { tellPipeliningOff } from '../controlplane/pipelining-off.ts'
+import { leavingLoads, type LeavingLoads } from '../controlplane/draining/load.ts'
 import { tellBreaker } from '../controlplane/upstream-log.ts'
 import { RunningFilters } from '../controlplane/running-filters.ts'
 import { UpstreamTable, type MembersKeeper, type UpstreamRow } from '../controlplane/upstream-table.ts'
@@ -47,6 +49,7 @@ export class DataPlane {
   generation = 0
   readonly #gateway: Gateway
   readonly #part: Part
+  readonly #clock: Clock
   readonly #compiler = new SnapshotCompiler()
   readonly #filters: RunningFilters
   readonly #upstreams: UpstreamTable<ToldMembers>
@@ -59,6 +62,7 @@ export class DataPlane {
     const { part, drainMs, verdicts } = deps
     this.#gateway = gateway
     this.#part = part
+    this.#clock = deps.clock
     this.#filters = new RunningFilters(deps)
     this.#upstreams = new UpstreamTable((config) => {
       const upstream = new Upstream(config.name, config.policy, deps)
@@ -75,6 +79,11 @@ export class DataPlane {
       ...this.#gateway.stats.metricSources(),
       ...upstreamMetricSources(() => [...this.#upstreams.rows].map(({ upstream }) => upstream)),
     ]
+  }
+
+  /** What is under way at instances that leave. */
+  leaving(): LeavingLoads {
+    return leavingLoads(this.#upstreams.rows, this.#clock.monotonic())
   }
 
   /** Serves by a new state from now on: one swap. */

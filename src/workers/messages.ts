@@ -1,4 +1,5 @@
 import type { ListenerConfig, RouteConfig, UpstreamConfig } from '../config/config.ts'
+import type { LeavingLoads } from '../controlplane/draining/load.ts'
 import type { MemberUpdate } from '../dataplane/upstream/members.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { LogOptions } from '../logging.ts'
@@ -70,6 +71,8 @@ export type ToWorker =
   | StaleMessage
   | { readonly kind: 'counted'; readonly counted: Counted }
   | { readonly kind: 'report' }
+  /** What is under way at instances that leave, by the members told so far? */
+  | { readonly kind: 'leaving'; readonly question: number }
   /** From now on each answer ends its connection. */
   | { readonly kind: 'drain' }
   /** Stop accepting, end what is under way within `drainMs`, report, end. */
@@ -98,6 +101,7 @@ export type FromWorker =
   | { readonly kind: 'ejected'; readonly upstream: string; readonly endpoint: string; readonly forMs: number }
   | { readonly kind: 'lookUp'; readonly name: string }
   | { readonly kind: 'report'; readonly report: WorkerReport }
+  | { readonly kind: 'leaving'; readonly question: number; readonly loads: LeavingLoads }
   | { readonly kind: 'counted'; readonly counted: Counted }
   /** The last word. */
   | { readonly kind: 'ended' }

@@ -2,6 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import module from 'node:module'
 import { fileURLToPath } from 'node:url'
+import type { LeavingLoads } from '../controlplane/draining/load.ts'
 import type { Clock } from '../clock.ts'
 import { GatewayError } from '../errors.ts'
 import type { FromWorker, ToWorker, WorkerReport, WorkerStart } from './messages.ts'
@@ -39,6 +40,9 @@ export class WorkerProcess {
   readonly #child: ChildProcess
   readonly #clock: Clock
   readonly #reportWaiters = new Set<() => void>()
+  /** By the number of the question about those who leave. */
+  readonly #leavingWaiters = new Map<number, (loads: LeavingLoads | null) => void>()
+  #questions = 0
 
   constructor({ start, fds, clock, relay, onMessage }: ProcessOptions) {
     this.#clock = clock
@@ -96,6 +100,23 @@ export class WorkerProcess {
     })
   }
 
+  /** What it has under way at instances that leave, by the members that it has been told; null: it does not say so within `waitMs`. */
+  leaving(waitMs: number): Promise<LeavingLoads | null> {
+    return new Promise((resolve) => {
+      const question = ++this.#questions
+      const done = (loads: LeavingLoads | null): void => {
+        timer.cancel()
+        this.#leavingWaiters.delete(question)
+        resolve(loads)
+      }
+      const timer = this.#clock.after(waitMs, () => done(null))
+      this.#leavingWaiters.set(question, done)
+      // One that has ended has nothing under way.
+      if (this.#child.connected) this.send({ kind: 'leaving', question })
+      else done({})
+    })
+  }
+
   /** Has it end what is under way within `drainMs`; one that takes longer is killed. */
   async close(drainMs: number): Promise<Ending> {
     this.send({ kind: 'close', drainMs })
@@ -112,6 +133,7 @@ export class WorkerProcess {
   #take(message: FromWorker): void {
     if (message.kind === 'serving') this.isServing = true
     if (message.kind === 'applied') this.generation = message.generation
+    if (message.kind === 'leaving') this.#leavingWaiters.get(message.question)?.(message.loads)
     if (message.kind !== 'report') return
     this.report = message.report
     this.#endWaiting()
@@ -119,6 +141,7 @@ export class WorkerProcess {
 
   #endWaiting(): void {
     for (const done of this.#reportWaiters) done()
+    if (!this.#child.connected) for (const done of this.#leavingWaiters.values()) done({})
   }
 
   #relayLog(relay: (lines: string) => void): void {

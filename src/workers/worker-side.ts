@@ -101,6 +101,8 @@ export class WorkerSide {
         return
       case 'report':
         return this.#report()
+      case 'leaving':
+        return void this.#io.say({ ...message, loads: this.#plane.leaving() })
       case 'drain':
         for (const listener of this.#listeners) listener.startDraining()
     }

@@ -2,6 +2,7 @@ import { formatAddress, type Address } from '../address.ts'
 import type { Clock, Random, Timer } from '../clock.ts'
 import type { ColdConfig, ListenerConfig } from '../config/config.ts'
 import type { MembersFollower } from '../controlplane/discovery.ts'
+import { mergedLoads, type LeavingLoads } from '../controlplane/draining/load.ts'
 import { messageOf } from '../errors.ts'
 import type { Logger } from '../logging.ts'
 import type { MetricSource } from '../metrics.ts'
@@ -127,6 +128,12 @@ export class Workers {
     await Promise.all(this.#processes.map((process) => process.refresh(REPORT_WAIT_MS)))
   }
 
+  /** What all have under way at instances that leave; null: one of them does not say so, after a second. */
+  async leaving(): Promise<LeavingLoads | null> {
+    const all = await Promise.all(this.#processes.map((process) => process.leaving(REPORT_WAIT_MS)))
+    return all.every((loads) => loads !== null) ? mergedLoads(all) : null
+  }
+
   /** Sources that tell what this process and all workers have counted. */
   merge(sources: readonly MetricSource[]): readonly MetricSource[] {
     const living = () => this.#processes.flatMap(({ report }) => (report ? [report.samples] : []))
@@ -202,6 +209,7 @@ export class Workers {
       case 'refused':
       case 'applied':
       case 'report':
+      case 'leaving':
       case 'ended':
     }
   }

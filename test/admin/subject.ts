@@ -11,6 +11,7 @@ import { Metrics } from '../../src/metrics.ts'
 import { Workers } from '../../src/workers/workers.ts'
 import { fileDocument, fileText, handRegistry, startControlPlane } from '../controlplane/control-plane.ts'
 
+const drains = { drain: async () => {}, undrain: async () => {}, view: async () => [] }
 const tasks = () => ({ leader: null, isLeader: false, tasks: [] })
 
 /** An admin API over a control plane whose sources a test plays. The caller closes it. */
@@ -51,6 +52,7 @@ export async function startAdminUnderTest(file: string, changes: Partial<AdminSu
     configStatus,
     tasks,
     workers,
+    drains,
     reload: () => source.reload(),
     ...changes,
   }

@@ -2,6 +2,7 @@ import { formatAddress, type Address } from '../../address.ts'
 import type { Clock, Timer } from '../../clock.ts'
 import { Burden } from '../balancer/burden.ts'
 import { Latency } from '../balancer/latency.ts'
+import type { Exchange } from '../exchange.ts'
 import { UpstreamConnection, type ConnectionKeeper } from '../http1/upstream-connection.ts'
 import { isPipelinable, type RequestOwner, type UpstreamRequest } from '../http1/upstream-request.ts'
 import { Pipelining } from './pipelining.ts'
@@ -40,6 +41,8 @@ export class Endpoint implements ConnectionKeeper {
   readonly address: Address
   /** Attempts and tunnels under way, those that wait for a connection included. */
   inFlight = 0
+  /** The exchanges of the tunnels among them. */
+  readonly tunnels = new Set<Exchange>()
   /** How slow it has been lately. */
   readonly latency = new Latency()
   /** How it takes to requests that stand behind each other. */

@@ -2,7 +2,14 @@ import type { Address } from '../../address.ts'
 import type { Endpoint } from './endpoint.ts'
 
 /** Why an instance gets no traffic. */
-export type Exclusion = 'unprobed' | 'probe_failing' | 'registry_critical' | 'maintenance' | 'weight_zero' | 'ejected'
+export type Exclusion =
+  | 'unprobed'
+  | 'probe_failing'
+  | 'registry_critical'
+  | 'maintenance'
+  | 'draining'
+  | 'weight_zero'
+  | 'ejected'
 
 /** One instance as the control plane hands it over: plain data. */
 export interface MemberUpdate {

@@ -13,6 +13,7 @@ const wordsOf: Readonly<Record<Exclusion, string>> = {
   probe_failing: 'failing',
   registry_critical: 'critical in the registry',
   maintenance: 'in maintenance',
+  draining: 'draining',
   weight_zero: 'of weight 0',
   ejected: 'ejected',
 }

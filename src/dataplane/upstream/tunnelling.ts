@@ -34,6 +34,7 @@ export function startTunnelling(options: TunnellingOptions): void {
       return onDone({ attempts: tried.length, endpoint, failure: overloaded(`${endpoint.key} is busy`), status: 0 })
     upstream.stats.attempts++
     endpoint.inFlight++
+    endpoint.tunnels.add(exchange)
     const { path, query } = exchange.request
     tunnel.open({
       ...policy.timeouts,
@@ -46,6 +47,7 @@ export function startTunnelling(options: TunnellingOptions): void {
   }
   const leave = (endpoint: Endpoint, failure: Failure | null, sent: boolean): void => {
     endpoint.inFlight--
+    endpoint.tunnels.delete(exchange)
     if (failure) upstream.noteFailure(endpoint, failure)
     const isRetried = failure && tried.length < policy.retry.attempts && mayRetry(failure, sent)
     if (isRetried && (!sent || upstream.budget.spend(clock.monotonic()))) {

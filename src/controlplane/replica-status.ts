@@ -1,0 +1,144 @@
+import { isDeepStrictEqual } from 'node:util'
+import { fullJitterMs } from '../backoff.ts'
+import { pause, type Clock, type Random } from '../clock.ts'
+import { messageOf } from '../errors.ts'
+import type { Logger } from '../logging.ts'
+import type { KvEntry, Registry, Session } from '../registry/registry.ts'
+
+/** Consul's smallest TTL: a replica that was killed is gone after it, or after twice as long. */
+const SESSION_TTL_MS = 10_000
+/** Changes that follow each other more closely are written together, ms. */
+const GATHER_MS = 50
+const ERROR_BACKOFF = { baseMs: 500, maxMs: 5_000 }
+
+/** What one replica of the gateway tells the others: one document in KV, one section per subject. */
+export interface ReplicaReport {
+  readonly replica: string
+  /** When it was written, ISO 8601. */
+  readonly at: string
+  readonly sections: Readonly<Record<string, unknown>>
+}
+
+export interface ReplicaStatusDeps {
+  readonly registry: Pick<Registry, 'kv' | 'openSession'>
+  /** Of our keys in KV. */
+  readonly prefix: string
+  /** Of this replica among the others. */
+  readonly name: string
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+}
+
+/** The folder of the documents. */
+export function statusFolder(prefix: string): string {
+  return `${prefix}/status/`
+}
+
+/** Reads the document of a replica; null: it is none, or of one that has ended. */
+export function readReplicaReport({ value, session }: KvEntry): ReplicaReport | null {
+  if (session === null) return null
+  try {
+    const { replica, at, sections } = JSON.parse(value.toString('utf8')) as Partial<ReplicaReport>
+    if (typeof replica !== 'string' || typeof at !== 'string' || typeof sections !== 'object' || sections === null) return null
+    return { replica, at, sections }
+  } catch {
+    // Somebody else's key in our folder.
+    return null
+  }
+}
+
+/**
+ * Keeps the document `<prefix>/status/<replica>` true. It is held by a session and deleted with it, so that whoever reads the folder sees
+ * living replicas only. While the registry is away nothing is written; after that, what is true then. Started once, closed by the caller.
+ */
+export class ReplicaStatus {
+  readonly #deps: ReplicaStatusDeps
+  readonly #key: string
+  readonly #closing = new AbortController()
+  #sections: Readonly<Record<string, unknown>> = {}
+  #written: unknown = null
+  #session: Session | null = null
+  #wake = new AbortController()
+  #running: Promise<void> = Promise.resolve()
+  #failures = 0
+
+  constructor(deps: ReplicaStatusDeps) {
+    this.#deps = deps
+    this.#key = `${statusFolder(deps.prefix)}${deps.name}`
+  }
+
+  start(): this {
+    this.#running = this.#run()
+    return this
+  }
+
+  /** Replaces what one section tells; it is written soon. */
+  set(section: string, value: unknown): void {
+    if (isDeepStrictEqual(this.#sections[section], value)) return
+    this.#sections = { ...this.#sections, [section]: value }
+    this.#wake.abort()
+  }
+
+  /** Takes the document out; never throws. */
+  async close(): Promise<void> {
+    this.#closing.abort()
+    this.#wake.abort()
+    await this.#running
+    await this.#session?.close()
+  }
+
+  async #run(): Promise<void> {
+    const { clock } = this.#deps
+    while (!this.#closing.signal.aborted) {
+      this.#wake = new AbortController()
+      const delayMs = await this.#write()
+      if (!this.#closing.signal.aborted) await pause(clock, delayMs, this.#wake.signal)
+      if (!this.#closing.signal.aborted) await pause(clock, GATHER_MS, this.#closing.signal)
+    }
+  }
+
+  /** Tells after how many ms to look again, if nothing happens before. */
+  async #write(): Promise<number> {
+    try {
+      const session = await this.#liveSession()
+      if (!isDeepStrictEqual(this.#written, this.#sections)) await this.#put(session)
+      this.#failures = 0
+      return SESSION_TTL_MS
+    } catch (error) {
+      if (this.#failures++ === 0)
+        this.#deps.logger.debug(
+          { event: 'replica.untold', error: messageOf(error) },
+          'the status of this replica cannot be written',
+        )
+      return fullJitterMs(this.#failures, this.#deps.random, ERROR_BACKOFF)
+    }
+  }
+
+  async #liveSession(): Promise<Session> {
+    if (this.#session && !this.#session.lost.aborted) return this.#session
+    this.#written = null
+    const { registry, name } = this.#deps
+    this.#session = await registry.openSession({
+      name: `status of ${name}`,
+      ttlMs: SESSION_TTL_MS,
+      lockDelayMs: 0,
+      behavior: 'delete',
+    })
+    this.#session.lost.addEventListener('abort', () => this.#wake.abort(), { once: true })
+    return this.#session
+  }
+
+  async #put({ id }: Session): Promise<void> {
+    const { registry, name, clock } = this.#deps
+    const sections = this.#sections
+    const report: ReplicaReport = { replica: name, at: new Date(clock.now()).toISOString(), sections }
+    const text = JSON.stringify(report)
+    if (!(await registry.kv.put(this.#key, text, { acquire: id }))) {
+      // The session of a former process of ours still holds it.
+      await registry.kv.delete(this.#key)
+      if (!(await registry.kv.put(this.#key, text, { acquire: id }))) throw new Error(`${this.#key} is held by another session`)
+    }
+    this.#written = sections
+  }
+}
