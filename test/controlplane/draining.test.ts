@@ -100,40 +100,40 @@ describe('the list of drains', () => {
   })
 })
 
-describe('the status of a replica', () => {
-  const start = () => {
-    const clock = new ManualClock()
-    const lost = new AbortController()
-    const puts: { key: string; text: string; acquire: string | undefined }[] = []
-    let [sessions, away] = [0, false]
-    const base = memoryRegistry()
-    const registry = memoryRegistry({
-      kv: {
-        ...base.kv,
-        put: async (key, value, { acquire } = {}) => {
-          if (away) throw new GatewayError('registry_unavailable', 'away')
-          puts.push({ key, text: String(value), acquire })
-          return true
-        },
+function startStatus() {
+  const clock = new ManualClock()
+  const lost = new AbortController()
+  const puts: { key: string; text: string; acquire: string | undefined }[] = []
+  let [sessions, away] = [0, false]
+  const base = memoryRegistry()
+  const registry = memoryRegistry({
+    kv: {
+      ...base.kv,
+      put: async (key, value, { acquire } = {}) => {
+        if (away) throw new GatewayError('registry_unavailable', 'away')
+        puts.push({ key, text: String(value), acquire })
+        return true
       },
-      openSession: async () => {
-        sessions++
-        const signal = sessions === 1 ? lost.signal : new AbortController().signal
-        return { id: `s${sessions}`, aliveUntil: Infinity, lost: signal, close: async () => {} } satisfies Session
-      },
-    })
-    const { logger } = keptLog()
-    const status = new ReplicaStatus({ registry, prefix: 'gateway', name: 'gw-1', clock, random: () => 0.5, logger }).start()
-    return { clock, status, puts, lose: () => lost.abort(), setAway: (next: boolean) => void (away = next) }
+    },
+    openSession: async () => {
+      sessions++
+      const signal = sessions === 1 ? lost.signal : new AbortController().signal
+      return { id: `s${sessions}`, aliveUntil: Infinity, lost: signal, close: async () => {} } satisfies Session
+    },
+  })
+  const { logger } = keptLog()
+  const status = new ReplicaStatus({ registry, prefix: 'gateway', name: 'gw-1', clock, random: () => 0.5, logger }).start()
+  return { clock, status, puts, lose: () => lost.abort(), setAway: (next: boolean) => void (away = next) }
+}
+async function settle(clock: ManualClock): Promise<void> {
+  for (let turn = 0; turn < 5; turn++) {
+    await clock.advance(60)
   }
-  const settle = async (clock: ManualClock): Promise<void> => {
-    for (let turn = 0; turn < 5; turn++) {
-      await clock.advance(60)
-    }
-  }
+}
 
+describe('the status of a replica', () => {
   it('is written at once, again when a section changes, and not when none does', async () => {
-    const { clock, status, puts } = start()
+    const { clock, status, puts } = startStatus()
     status.set('drain', { a: 1 })
     await settle(clock)
     const [first] = puts.slice(-1)
@@ -151,7 +151,7 @@ describe('the status of a replica', () => {
   })
 
   it('is written again under a new session when the old one is lost, and after the registry was away', async () => {
-    const { clock, status, puts, lose, setAway } = start()
+    const { clock, status, puts, lose, setAway } = startStatus()
     await settle(clock)
     setAway(true)
     lose()
