@@ -57,7 +57,8 @@ describe('every endpoint', () => {
   for (const { method, path, tells } of adminTable) {
     it(`${method} ${path} answers 200 and tells ${tells}`, async () => {
       const admin = await start('routes: [/a -> a]')
-      const answer = await call(admin, method, path)
+      const [query = ''] = /\?\S+/.exec(tells) ?? []
+      const answer = await call(admin, method, path + query)
       assert.equal(answer.status, 200, answer.body)
       assert.match(String(answer.headers['content-type']), path === '/metrics' ? /^text\/plain/ : /^application\/json/)
       assert.equal(answer.headers['cache-control'], 'no-store')
