@@ -5,6 +5,7 @@ import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { freePorts } from '../support/meshgate-process.ts'
 import { until } from '../support/until.ts'
+import { endsWithUs } from '../support/ends-with-us.ts'
 
 /** Where the real Consul is: the project's own copy, else one on the PATH; null when there is none. */
 export function findConsul(): string | null {
@@ -44,7 +45,9 @@ export async function startConsul(): Promise<ConsulProcess> {
     performance: { raft_multiplier: 1 },
     ports: { http, dns: -1, grpc: -1, serf_lan: lan, serf_wan: wan, server },
   }
-  const child = spawn(binary, ['agent', '-data-dir', join(folder, 'data'), '-hcl', JSON.stringify(config)], { stdio: 'ignore' })
+  const child = endsWithUs(
+    spawn(binary, ['agent', '-data-dir', join(folder, 'data'), '-hcl', JSON.stringify(config)], { stdio: 'ignore' }),
+  )
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))
   child.on('error', () => {})
   const close = async (): Promise<void> => {

@@ -11,6 +11,7 @@ import { startInstance } from '../support/instance.ts'
 import { freePorts } from '../support/meshgate-process.ts'
 import { registerInstance } from '../support/registries.ts'
 import { until } from '../support/until.ts'
+import { endsWithUs } from '../support/ends-with-us.ts'
 
 // What `npm run build` has made is what the package and the image ship. Run by `npm run test:package`, after a build.
 const main = fileURLToPath(new URL('../../dist/main.js', import.meta.url))
@@ -30,7 +31,9 @@ routes: ["/hello/* -> hello"]
   )
   execFileSync(process.execPath, [main, 'check', config])
   const instance = await startInstance('built')
-  const gateway = spawn(process.execPath, [main, 'run', '--config', config], { stdio: ['ignore', 'ignore', 'inherit'] })
+  const gateway = endsWithUs(
+    spawn(process.execPath, [main, 'run', '--config', config], { stdio: ['ignore', 'ignore', 'inherit'] }),
+  )
   const ended = once(gateway, 'exit')
   try {
     await until('the registry answers', async () => (await fetch(`http://127.0.0.1:${http}/v1/status/leader`)).ok)

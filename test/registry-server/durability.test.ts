@@ -8,11 +8,12 @@ import { fileURLToPath } from 'node:url'
 import { ManualClock } from '../support/manual-clock.ts'
 import { until } from '../support/until.ts'
 import { call, makeFolder, openRegistry, type Reply, type TestRegistry } from './registry.ts'
+import { endsWithUs } from '../support/ends-with-us.ts'
 
 const script = fileURLToPath(new URL('./serve.ts', import.meta.url))
 
 async function spawnRegistry(context: TestContext, data: string): Promise<{ url: string; kill(): Promise<void> }> {
-  const child = spawn(process.execPath, [script, data], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = endsWithUs(spawn(process.execPath, [script, data], { stdio: ['ignore', 'pipe', 'inherit'] }))
   const exited = once(child, 'exit')
   context.after(() => child.kill('SIGKILL'))
   const [port] = (await once(child.stdout, 'data')) as [Buffer]

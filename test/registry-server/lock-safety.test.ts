@@ -7,6 +7,7 @@ import { seededRandom } from '../support/seeded-random.ts'
 import { judge, type Observation } from './lock-observations.ts'
 import { makeFolder } from './registry.ts'
 import { spawnRegistry, type SpawnedRegistry } from './spawned.ts'
+import { endsWithUs } from '../support/ends-with-us.ts'
 
 const lastsMs = process.env['MESHGATE_SOAK'] === '1' ? 600_000 : 18_000
 const contenders = 8
@@ -25,7 +26,7 @@ interface Contender {
 }
 
 function startContender(context: TestContext, args: readonly string[], observations: Observation[]): Contender {
-  const child = spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = endsWithUs(spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'pipe', 'inherit'] }))
   context.after(() => child.kill('SIGKILL'))
   createInterface({ input: child.stdout }).on('line', (line) => observations.push(JSON.parse(line) as Observation))
   return { child, paused: false }

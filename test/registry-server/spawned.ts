@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { freePorts } from '../support/meshgate-process.ts'
+import { endsWithUs } from '../support/ends-with-us.ts'
 
 const script = fileURLToPath(new URL('./serve.ts', import.meta.url))
 
@@ -27,9 +28,11 @@ export async function spawnRegistry(context: TestContext, data: string, fast?: F
   const [port] = await freePorts(1)
   let child: ReturnType<typeof open>
   const open = () =>
-    spawn(process.execPath, [script, data, String(port), ...(fast ? [String(fast.factor), String(fast.since)] : [])], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
+    endsWithUs(
+      spawn(process.execPath, [script, data, String(port), ...(fast ? [String(fast.factor), String(fast.since)] : [])], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      }),
+    )
   let exited: Promise<unknown> = Promise.resolve()
   const start = async (): Promise<void> => {
     child = open()

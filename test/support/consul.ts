@@ -7,6 +7,7 @@ import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { freePorts } from './meshgate-process.ts'
 import { until } from './until.ts'
+import { endsWithUs } from './ends-with-us.ts'
 
 /** A real Consul server in a process of its own, with an empty data folder. */
 export interface TestConsul {
@@ -102,9 +103,11 @@ async function spawnServer({ name, ports, expect, join: retryJoin }: ServerOptio
     performance: { raft_multiplier: 1 },
   }
   await writeFile(join(folder, 'consul.json'), JSON.stringify(config))
-  const child = spawn(binary, ['agent', '-data-dir', join(folder, 'data'), '-config-file', join(folder, 'consul.json')], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const child = endsWithUs(
+    spawn(binary, ['agent', '-data-dir', join(folder, 'data'), '-config-file', join(folder, 'consul.json')], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    }),
+  )
   const end = ending(child, folder)
   return {
     address: `http://127.0.0.1:${http}`,

@@ -1,6 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
+import { endsWithUs } from './ends-with-us.ts'
 
 /** What a process holds. */
 export interface Held {
@@ -24,7 +25,7 @@ export interface MeasuredPlane {
 /** Starts it in front of instances on 127.0.0.1. The caller stops it. */
 export async function startMeasuredPlane(ports: readonly number[]): Promise<MeasuredPlane> {
   const script = fileURLToPath(new URL('./measured-plane-child.ts', import.meta.url))
-  const child: ChildProcess = fork(script, ports.map(String), { execArgv: ['--expose-gc'] })
+  const child: ChildProcess = endsWithUs(fork(script, ports.map(String), { execArgv: ['--expose-gc'] }))
   const [port] = (await once(child, 'message')) as [number]
   const ask = async (isCollecting: boolean): Promise<Held> => {
     const answer = once(child, 'message')

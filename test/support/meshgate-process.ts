@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { until } from './until.ts'
+import { endsWithUs } from './ends-with-us.ts'
 
 const mainFile = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 
@@ -23,11 +24,13 @@ export interface SpawnOptions {
 
 /** Starts `meshgate ARGS`. The caller ends it. */
 export function spawnMeshgate(args: readonly string[], { cwd, env }: SpawnOptions = {}): MeshgateProcess {
-  const child: ChildProcess = spawn(process.execPath, [mainFile, ...args], {
-    ...(cwd === undefined ? {} : { cwd }),
-    env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const child: ChildProcess = endsWithUs(
+    spawn(process.execPath, [mainFile, ...args], {
+      ...(cwd === undefined ? {} : { cwd }),
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    }),
+  )
   let printed = ''
   const collect = (chunk: Buffer): void => void (printed += chunk.toString())
   child.stdout?.on('data', collect)

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { endsWithUs } from './ends-with-us.ts'
 
 /** One shell that a person types blocks into. */
 export interface Shell {
@@ -11,11 +12,13 @@ export interface Shell {
 
 /** Opens a bash in a folder. The caller closes it. */
 export function openShell(cwd: string, env: Readonly<Record<string, string | undefined>> = {}): Shell {
-  const child = spawn('bash', ['--noprofile', '--norc'], {
-    cwd,
-    env: { ...process.env, ...env },
-    stdio: ['pipe', 'pipe', 'pipe'],
-  })
+  const child = endsWithUs(
+    spawn('bash', ['--noprofile', '--norc'], {
+      cwd,
+      env: { ...process.env, ...env },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    }),
+  )
   let printed = ''
   let onPrinted: (() => void) | null = null
   const collect = (chunk: Buffer): void => {

@@ -1,5 +1,6 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { endsWithUs } from './ends-with-us.ts'
 
 /** What an instance can suffer from. */
 export const sicknesses = ['kill', 'stop', 'reset', 'half', 'slow'] as const
@@ -19,7 +20,7 @@ const program = new URL('sick-instance-program.ts', import.meta.url)
 export async function startSickInstance(): Promise<SickInstance> {
   let child: ChildProcess
   const start = async (port: number): Promise<number> => {
-    child = fork(program, [String(port)])
+    child = endsWithUs(fork(program, [String(port)]))
     const [bound] = (await once(child, 'message')) as [number]
     return bound
   }

@@ -7,6 +7,7 @@ import { test, type TestContext } from 'node:test'
 import { until } from '../../support/until.ts'
 import { makeFolder } from '../registry.ts'
 import { commandLineTargets, openCommandLine, type CommandLine } from './command-line.ts'
+import { endsWithUs } from '../../support/ends-with-us.ts'
 
 for (const target of commandLineTargets) {
   test(`Consul's own command line waits on ${target.name}`, { skip: target.skip }, async (context) => {
@@ -24,9 +25,11 @@ for (const target of commandLineTargets) {
 
     await context.test('lock: a semaphore of two, and a try that gives up', async (step) => {
       // `cat` holds the lock until its standard input ends.
-      const holder = spawn(line.binary, ['lock', '-pass-stdin', 'app/one', 'echo held; cat'], {
-        env: { ...process.env, ...line.env },
-      })
+      const holder = endsWithUs(
+        spawn(line.binary, ['lock', '-pass-stdin', 'app/one', 'echo held; cat'], {
+          env: { ...process.env, ...line.env },
+        }),
+      )
       step.after(() => holder.kill('SIGKILL'))
       await new Promise((resolve) => holder.stdout.once('data', resolve))
       const refused = await run(['lock', '-timeout=300ms', 'app/one', 'echo never'])
@@ -72,10 +75,12 @@ test('monitor shows what the registry logs while it runs', { skip: commandLineTa
   const [embedded] = commandLineTargets
   assert.ok(embedded)
   const { binary, env, consul } = await openCommandLine(context, embedded)
-  const child = spawn(binary, ['monitor', '-log-level=debug'], {
-    env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const child = endsWithUs(
+    spawn(binary, ['monitor', '-log-level=debug'], {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    }),
+  )
   context.after(() => child.kill('SIGKILL'))
   let shown = ''
   child.stdout.on('data', (chunk: Buffer) => (shown += chunk.toString()))
@@ -87,10 +92,12 @@ test('monitor shows what the registry logs while it runs', { skip: commandLineTa
 
 /** Starts a watch whose handler prints each state in one line; gives the value of the next one. */
 function startWatch(test: TestContext, { binary, env }: CommandLine, args: readonly string[]): () => Promise<string> {
-  const child = spawn(binary, ['watch', ...args, 'cat; echo'], {
-    env: { ...process.env, ...env },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const child = endsWithUs(
+    spawn(binary, ['watch', ...args, 'cat; echo'], {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    }),
+  )
   test.after(() => child.kill('SIGKILL'))
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
   return async () => {

@@ -10,6 +10,7 @@ import { freePorts } from '../../support/meshgate-process.ts'
 import { until } from '../../support/until.ts'
 import { makeFolder, openRegistry } from '../registry.ts'
 import { clientFile, clientSkip } from './programs.ts'
+import { endsWithUs } from '../../support/ends-with-us.ts'
 
 interface Target {
   readonly discoveredLabels: Readonly<Record<string, string>>
@@ -88,10 +89,12 @@ async function startPrometheus(test: TestContext, registryPort: number): Promise
   const file = join(folder, 'prometheus.yml')
   // JSON is YAML.
   writeFileSync(file, JSON.stringify(config))
-  const child = spawn(
-    clientFile('bin', 'prometheus'),
-    [`--config.file=${file}`, `--storage.tsdb.path=${join(folder, 'data')}`, `--web.listen-address=127.0.0.1:${port}`],
-    { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] },
+  const child = endsWithUs(
+    spawn(
+      clientFile('bin', 'prometheus'),
+      [`--config.file=${file}`, `--storage.tsdb.path=${join(folder, 'data')}`, `--web.listen-address=127.0.0.1:${port}`],
+      { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] },
+    ),
   )
   const ended = new Promise((resolve) => child.once('close', resolve))
   test.after(async () => {

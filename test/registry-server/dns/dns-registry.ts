@@ -12,6 +12,7 @@ import { consulBinary, skipWithoutConsul } from '../../support/consul.ts'
 import { freePorts } from '../../support/meshgate-process.ts'
 import { put } from '../../support/registries.ts'
 import { until } from '../../support/until.ts'
+import { endsWithUs } from '../../support/ends-with-us.ts'
 
 /** A registry of the node `n1` in `dc1` that answers DNS. */
 export interface DnsRegistry {
@@ -65,9 +66,11 @@ export async function openConsulDns(config: object = {}): Promise<DnsRegistry> {
     ports: { http, dns, grpc: -1, serf_lan: lan, serf_wan: wan, server },
     ...config,
   }
-  const child = spawn(consulBinary() ?? 'consul', ['agent', '-data-dir', join(folder, 'data'), '-hcl', JSON.stringify(all)], {
-    stdio: 'ignore',
-  })
+  const child = endsWithUs(
+    spawn(consulBinary() ?? 'consul', ['agent', '-data-dir', join(folder, 'data'), '-hcl', JSON.stringify(all)], {
+      stdio: 'ignore',
+    }),
+  )
   const ended = once(child, 'exit')
   const killWithUs = (): void => void child.kill('SIGKILL')
   process.once('exit', killWithUs)
