@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { delimiter, dirname, join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import type { ConfigStatus } from '../../src/controlplane/config-status.ts'
@@ -37,7 +37,8 @@ describe('the five steps of the README, as they stand there', () => {
     blocks = [...readme.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block = '']) => remap(block))
     gateway = spawnMeshgate(['run'], { cwd: folder })
     await untilReady(Number(ports.get('8081')), gateway)
-    shell = openShell(folder)
+    // The node of these tests comes first, as it does below npm.
+    shell = openShell(folder, { PATH: `${dirname(process.execPath)}${delimiter}${process.env['PATH'] ?? ''}` })
   })
   after(async () => {
     await shell?.close()
