@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
+import { randomInt } from 'node:crypto'
 import { once } from 'node:events'
-import { createServer } from 'node:net'
+import { createServer, type Server } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { until } from './until.ts'
 import { endsWithUs } from './ends-with-us.ts'
@@ -60,23 +61,42 @@ export async function runMeshgate(
   return { code, output: running.output() }
 }
 
-/** Ports that nobody had a moment ago, for programs that cannot be told "any". */
+/**
+ * Ports that nobody had a moment ago, for programs that cannot be told "any", and for addresses where nobody answers. They lie below
+ * those that systems give to whoever asks for any (32768 and above on Linux), so that no other test file is given them meanwhile.
+ */
 export async function freePorts(count: number): Promise<readonly number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'))
-  await Promise.all(servers.map((server) => once(server, 'listening')))
+  const servers: Server[] = []
+  while (servers.length < count) {
+    const server = await listenOnce(randomInt(10_000, 32_000))
+    if (server) servers.push(server)
+  }
   const ports = servers.map((server) => (server.address() as { port: number }).port)
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
   return ports
+}
+
+/** Null when somebody has the port. */
+async function listenOnce(port: number): Promise<Server | null> {
+  const server = createServer().listen(port, '127.0.0.1')
+  return once(server, 'listening').then(
+    () => server,
+    () => null,
+  )
 }
 
 /** Waits until the admin API on that port says ready. */
 export async function untilReady(adminPort: number, process: MeshgateProcess): Promise<void> {
   let ended = false
   void process.exited.then(() => (ended = true))
-  await until(`gateway with admin on ${adminPort} is ready`, async () => {
-    if (ended) throw new Error(`it ended: ${process.output()}`)
-    return (await fetch(`http://127.0.0.1:${adminPort}/readyz`)).ok
-  }).catch((error: unknown) => {
+  await until(
+    `gateway with admin on ${adminPort} is ready`,
+    async () => {
+      if (ended) throw new Error(`it ended: ${process.output()}`)
+      return (await fetch(`http://127.0.0.1:${adminPort}/readyz`)).ok
+    },
+    40_000,
+  ).catch((error: unknown) => {
     throw new Error(`not ready; its output:\n${process.output()}`, { cause: error })
   })
 }
