@@ -111,7 +111,7 @@ async function startParts(base: Base): Promise<App> {
   const readiness = new Readiness({
     standing: () => standing.report(),
     generation: () => reconciler.generation,
-    isKvSettled: () => kv.isSettled,
+    kv: () => kv.state,
     hasRoutes: () => reconciler.hot.routes.length > 0,
     unsettled: () => [...upstreams.rows].filter(({ discovery }) => !discovery.isSettled).map(({ upstream }) => upstream.name),
     workers: workers ? () => workers : undefined,

@@ -1,4 +1,5 @@
 import type { StandingReport } from './outage/registry-standing.ts'
+import type { KvState } from './sources/kv-source.ts'
 
 /** What `/readyz` says. */
 export interface ReadinessReport {
@@ -14,9 +15,8 @@ export interface ReadinessSources {
   readonly standing: () => StandingReport
   /** 0: no config has been applied. */
   readonly generation: () => number
-  /** Whether the config in KV is known, or cannot be had now. */
-  readonly isKvSettled: () => boolean
-  /** Whether there is anything to serve: a gateway that has all its routes in KV waits for them. */
+  readonly kv: () => KvState
+  /** Whether there is anything to serve: a gateway that has all its routes in KV waits for them, also when the registry is only just back. */
   readonly hasRoutes: () => boolean
   /** Names of upstreams in use whose instances or first probes are still awaited. */
   readonly unsettled: () => readonly string[]
@@ -51,14 +51,14 @@ export class Readiness {
   }
 
   #reasons(registry: StandingReport): readonly string[] {
-    const { generation, isKvSettled, hasRoutes, unsettled } = this.#sources
+    const { generation, kv, hasRoutes, unsettled } = this.#sources
     if (this.#draining) return ['the gateway is shutting down']
     if (generation() === 0) return ['no config has been applied yet']
     const { missing = 0, count = 1 } = this.#sources.workers?.() ?? {}
     if (missing === count) return ['no worker serves']
     if (this.#started) return []
     const waiting = unsettled()
-    const knowsKv = isKvSettled() && (hasRoutes() || registry.ageMs !== null)
+    const knowsKv = kv() === 'known' || (kv() === 'unavailable' && hasRoutes())
     const waitsForRegistry = registry.ageMs === null && (waiting.length > 0 || !knowsKv)
     return [
       ...(waitsForRegistry ? [`the registry has not answered yet${because(registry)}`] : []),

@@ -26,7 +26,7 @@ export async function startAdminUnderTest(file: string, changes: Partial<AdminSu
   const readiness = new Readiness({
     standing: () => standing,
     generation: () => reconciler.generation,
-    isKvSettled: () => true,
+    kv: () => 'known',
     hasRoutes: () => true,
     unsettled: () => [],
   })

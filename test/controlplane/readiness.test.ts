@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { StandingReport } from '../../src/controlplane/outage/registry-standing.ts'
+import type { KvState } from '../../src/controlplane/sources/kv-source.ts'
 import { Readiness } from '../../src/controlplane/readiness.ts'
 
 const current: StandingReport = { ageMs: 0, lastError: null, stale: false, fromDisk: false }
@@ -9,14 +10,14 @@ function start() {
   const facts = {
     standing: { ...current, ageMs: null } as StandingReport,
     generation: 1,
-    isKvSettled: false,
+    kv: 'awaited' as KvState,
     hasRoutes: true,
     unsettled: [] as readonly string[],
   }
   const readiness = new Readiness({
     standing: () => facts.standing,
     generation: () => facts.generation,
-    isKvSettled: () => facts.isKvSettled,
+    kv: () => facts.kv,
     hasRoutes: () => facts.hasRoutes,
     unsettled: () => facts.unsettled,
   })
@@ -37,7 +38,7 @@ describe('a gateway', () => {
       'still looking up shop',
     ])
     facts.standing = current
-    facts.isKvSettled = true
+    facts.kv = 'known'
     assert.deepEqual(readiness.report().reasons, ['still looking up shop'])
     facts.unsettled = []
     assert.deepEqual(readiness.report(), {
@@ -52,7 +53,7 @@ describe('a gateway', () => {
   it('once ready stays so while the registry is away or a new upstream is looked up, and tells the age', () => {
     const { facts, readiness } = start()
     facts.standing = current
-    facts.isKvSettled = true
+    facts.kv = 'known'
     assert.equal(readiness.report().ready, true)
     const away = { ageMs: 90_000, lastError: 'no answer', stale: true, fromDisk: false }
     facts.standing = away
@@ -69,23 +70,26 @@ describe('a gateway', () => {
       'the registry has not answered yet (nobody listens there)',
       'the config in KV has not been read yet',
     ])
-    facts.isKvSettled = true
+    facts.kv = 'unavailable'
     assert.equal(readiness.report().ready, true)
   })
 
   it('that has all its routes in KV waits for them', () => {
     const { facts, readiness } = start()
-    facts.isKvSettled = true
+    facts.kv = 'unavailable'
     facts.hasRoutes = false
     assert.deepEqual(readiness.report().reasons, ['the registry has not answered yet', 'the config in KV has not been read yet'])
+    // It answers again, and the next reading of KV is still to come.
     facts.standing = current
+    assert.deepEqual(readiness.report().reasons, ['the config in KV has not been read yet'])
+    facts.kv = 'known'
     assert.equal(readiness.report().ready, true)
   })
 
   it('that shuts down is not ready any more', () => {
     const { facts, readiness } = start()
     facts.standing = current
-    facts.isKvSettled = true
+    facts.kv = 'known'
     readiness.report()
     readiness.startDraining()
     const { ready, reasons, draining } = readiness.report()
@@ -95,7 +99,7 @@ describe('a gateway', () => {
   it('names no more than ten of what it waits for', () => {
     const { facts, readiness } = start()
     facts.standing = current
-    facts.isKvSettled = true
+    facts.kv = 'known'
     facts.unsettled = Array.from({ length: 12 }, (_, at) => `s${at}`)
     assert.deepEqual(readiness.report().reasons, ['still looking up s0, s1, s2, s3, s4, s5, s6, s7, s8, s9 and 2 more'])
   })

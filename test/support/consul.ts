@@ -9,21 +9,28 @@ import { freePorts } from './meshgate-process.ts'
 import { until } from './until.ts'
 import { endsWithUs } from './ends-with-us.ts'
 
-/** A real Consul server in a process of its own, with an empty data folder. */
+/** A real Consul server in a process of its own, with a data folder of its own. */
 export interface TestConsul {
   /** `http://127.0.0.1:port`. */
   readonly address: string
   readonly port: number
-  readonly pid: number
-  /** SIGTERM, or SIGKILL; resolves when the process is gone and its folder removed. */
+  /** SIGTERM; resolves when the process is gone and its folder removed. */
   stop(): Promise<void>
+  /** SIGKILL; resolves when the process is gone. Its data stays, for `restart`. */
   kill(): Promise<void>
+  /** Starts it again with the data it had; it serves some time later. */
+  restart(): void
+  /** SIGSTOP, and SIGCONT. */
+  pause(): void
+  resume(): void
 }
 
 export interface TestConsulCluster {
   readonly servers: readonly TestConsul[]
   /** The server that leads the cluster now. */
   leader(): Promise<TestConsul>
+  /** Starts an agent that is no server; it stops with the cluster. */
+  addAgent(): Promise<TestConsul>
   stop(): Promise<void>
 }
 
@@ -42,7 +49,7 @@ export function skipWithoutConsul(): string | false {
 
 /** Starts one server and waits until it leads. The caller stops it. */
 export async function startConsul(): Promise<TestConsul> {
-  const server = await spawnServer({ name: 'n1', ports: await freePorts(4), expect: 1, join: [] })
+  const server = await spawnConsul({ name: 'n1', ports: await freePorts(4), expect: 1, join: [] })
   await untilServes(server)
   return server
 }
@@ -54,7 +61,7 @@ export async function startConsulCluster(count: number): Promise<TestConsulClust
   const serfPorts = Array.from({ length: count }, (_, at) => portsOf(at)[1])
   const servers = await Promise.all(
     Array.from({ length: count }, (_, at) =>
-      spawnServer({ name: `n${at + 1}`, ports: portsOf(at), expect: count, join: serfPorts.map((port) => `127.0.0.1:${port}`) }),
+      spawnConsul({ name: `n${at + 1}`, ports: portsOf(at), expect: count, join: serfPorts.map((port) => `127.0.0.1:${port}`) }),
     ),
   )
   await Promise.all(servers.map(untilServes))
@@ -66,22 +73,36 @@ export async function startConsulCluster(count: number): Promise<TestConsulClust
     },
     30_000,
   )
+  const agents: TestConsul[] = []
+  const addAgent = async (): Promise<TestConsul> => {
+    const join = serfPorts.map((port) => `127.0.0.1:${port}`)
+    const agent = await spawnConsul({ name: `agent${agents.length}`, ports: await freePorts(4), expect: null, join })
+    agents.push(agent)
+    await untilServes(agent)
+    return agent
+  }
   return {
     servers,
+    addAgent,
     leader: () => until('the cluster has a leader that serves', () => findLeader(servers), 30_000),
-    stop: async () => void (await Promise.all(servers.map((server) => server.kill()))),
+    stop: async () => {
+      const all = [...servers, ...agents]
+      await Promise.all(all.map((one) => one.kill()))
+      await Promise.all(all.map((one) => one.stop()))
+    },
   }
 }
 
-interface ServerOptions {
+interface ConsulOptions {
   readonly name: string
   /** HTTP, serf, RPC, DNS. */
   readonly ports: readonly number[]
-  readonly expect: number
+  /** How many servers form the cluster; null: this one is an agent. */
+  readonly expect: number | null
   readonly join: readonly string[]
 }
 
-async function spawnServer({ name, ports, expect, join: retryJoin }: ServerOptions): Promise<TestConsul> {
+async function spawnConsul({ name, ports, expect, join: retryJoin }: ConsulOptions): Promise<TestConsul> {
   const binary = consulBinary()
   if (binary === null) throw new Error('there is no consul program: run `sh scripts/install-consul.sh`')
   const [http = 0, serf = 0, rpc = 0] = ports
@@ -89,8 +110,7 @@ async function spawnServer({ name, ports, expect, join: retryJoin }: ServerOptio
   const config = {
     node_name: name,
     datacenter: 'dc1',
-    server: true,
-    bootstrap_expect: expect,
+    ...(expect === null ? {} : { server: true, bootstrap_expect: expect }),
     bind_addr: '127.0.0.1',
     client_addr: '127.0.0.1',
     disable_update_check: true,
@@ -103,43 +123,29 @@ async function spawnServer({ name, ports, expect, join: retryJoin }: ServerOptio
     performance: { raft_multiplier: 1 },
   }
   await writeFile(join(folder, 'consul.json'), JSON.stringify(config))
-  const child = endsWithUs(
-    spawn(binary, ['agent', '-data-dir', join(folder, 'data'), '-config-file', join(folder, 'consul.json')], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-    }),
-  )
-  const end = ending(child, folder)
+  const start = (): ChildProcess => {
+    const args = ['agent', '-data-dir', join(folder, 'data'), '-config-file', join(folder, 'consul.json')]
+    return endsWithUs(spawn(binary, args, { stdio: 'ignore' }))
+  }
+  let child = start()
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    const exited = once(child, 'exit')
+    child.kill(signal)
+    await exited
+  }
   return {
     address: `http://127.0.0.1:${http}`,
     port: http,
-    pid: child.pid ?? 0,
-    stop: () => end('SIGTERM'),
     kill: () => end('SIGKILL'),
+    stop: async () => {
+      await end('SIGTERM')
+      await rm(folder, { recursive: true, force: true })
+    },
+    restart: () => void (child = start()),
+    pause: () => void child.kill('SIGSTOP'),
+    resume: () => void child.kill('SIGCONT'),
   }
-}
-
-function ending(child: ChildProcess, folder: string): (signal: NodeJS.Signals) => Promise<void> {
-  child.stdout?.resume()
-  child.stderr?.resume()
-  const exited = once(child, 'exit')
-  const killWithUs = (): void => void child.kill('SIGKILL')
-  process.once('exit', killWithUs)
-  endOnSigterm()
-  return async (signal) => {
-    child.kill(signal)
-    await exited
-    process.off('exit', killWithUs)
-    await rm(folder, { recursive: true, force: true })
-  }
-}
-
-let endsOnSigterm = false
-
-/** A test process that fails or is stopped must not leave servers behind, and 'exit' is not told to one that a signal ends. */
-function endOnSigterm(): void {
-  if (endsOnSigterm) return
-  endsOnSigterm = true
-  process.once('SIGTERM', () => process.exit(143))
 }
 
 /** A server serves when it knows a leader and its own node is in the catalog with its serf check. */

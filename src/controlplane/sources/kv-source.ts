@@ -17,11 +17,13 @@ export interface KvText {
   readonly modifyIndex: bigint
 }
 
+/** What is known of the config in KV: `known` from the first answer for each folder on, `unavailable` when one could not be had so far. */
+export type KvState = 'awaited' | 'unavailable' | 'known'
+
 export interface KvSource {
   /** Monotonic ms of the oldest last success over the folders; null until each has answered. */
   readonly freshSince: number | null
-  /** Whether there is more to wait for: no folder is unknown, or the registry is away. */
-  readonly isSettled: boolean
+  readonly state: KvState
   close(): void
 }
 
@@ -58,8 +60,9 @@ export function watchKvConfig(
       const ages = watches.map((watch) => watch.freshSince)
       return ages.includes(null) ? null : Math.min(...ages.map(Number))
     },
-    get isSettled() {
-      return hasFailed || found.size === folders.length
+    get state() {
+      if (found.size === folders.length) return 'known'
+      return hasFailed ? 'unavailable' : 'awaited'
     },
     close: () => watches.forEach((watch) => watch.close()),
   }
