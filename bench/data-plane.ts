@@ -1,5 +1,6 @@
 // The data plane alone, without config, registry and log: `node bench/data-plane.ts PORT INSTANCE_PORT…`.
 import { systemClock as clock, systemRandom as random } from '../src/clock.ts'
+import { noFilters } from '../src/dataplane/filters/filter-chain.ts'
 import { Gateway } from '../src/dataplane/gateway.ts'
 import { startListener } from '../src/dataplane/listener/listener.ts'
 import { compileRouter } from '../src/dataplane/router/router.ts'
@@ -17,7 +18,7 @@ upstream.setMembers(
 )
 const gateway = new Gateway({ clock, random, logger, accessLog: false })
 const to = [{ name: 'bench', upstream, picker: upstream, weight: 1, policy }]
-const routes = [{ name: 'all', match: { path: '/*' }, filters: [], to, split: new Split(to) }]
+const routes = [{ name: 'all', match: { path: '/*' }, filters: noFilters, to, split: new Split(to) }]
 gateway.snapshot = { generation: 1, routes, router: compileRouter(routes) }
 await startListener({
   name: 'listeners.bench',

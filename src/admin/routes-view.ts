@@ -31,7 +31,7 @@ export function routesView(snapshot: Snapshot): RoutesView {
   const routes = snapshot.routes.map(({ name, match, filters, to, mirror, sticky }) => ({
     name,
     match,
-    filters: filters.length,
+    filters: filters.all.length,
     to: to.map(({ name: destination, upstream, where = null, weight, policy: { timeouts, retry, deadline, hedge } }) => ({
       name: destination,
       upstream: upstream.name,

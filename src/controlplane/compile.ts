@@ -3,6 +3,7 @@ import { builtIn } from '../config/built-in.ts'
 import type { HotConfig, RouteConfig, RouteMirror } from '../config/config.ts'
 import { overlay, overlayOrOff } from '../config/overlay.ts'
 import { shareName } from '../config/share-name.ts'
+import { FilterChain } from '../dataplane/filters/filter-chain.ts'
 import type { Filter } from '../dataplane/filters/filter.ts'
 import { compileRouter } from '../dataplane/router/router.ts'
 import type { Destination, Route, Snapshot } from '../dataplane/snapshot.ts'
@@ -60,8 +61,8 @@ function isSame(before: CompiledRoute, config: RouteConfig, policies: readonly A
     route.to.every(({ upstream }, at) => upstream === running.upstreamOf(config.to[at]?.upstream ?? '')) &&
     route.mirror?.target.upstream === (config.mirror && running.upstreamOf(config.mirror.upstream)) &&
     before.policies.every((policy, at) => policy === policies[at]) &&
-    route.filters.length === filters.length &&
-    route.filters.every((filter, at) => filter === filters[at])
+    route.filters.all.length === filters.length &&
+    route.filters.all.every((filter, at) => filter === filters[at])
   )
 }
 
@@ -81,7 +82,7 @@ function compileRoute(route: RouteConfig, { upstreamOf, filtersOf }: RunningPart
   return {
     name: route.name,
     match: route.match,
-    filters: filtersOf(route.name),
+    filters: new FilterChain(filtersOf(route.name)),
     to,
     split: new Split(to, route.split),
     mirror: route.mirror && compileMirror(route.mirror, upstreamOf),

@@ -4,8 +4,7 @@ import type { Logger } from '../logging.ts'
 import { accessRecord, writeAccess } from './access-log.ts'
 import type { Exchange, Failure, HeaderList, LocalReply, ResponseHead } from './exchange.ts'
 import { DecoratedDownstream } from './filters/decorated-downstream.ts'
-import { filterFailure, filterHead, filterRequest, withFilteredAnswer, withFilteredBody } from './filters/filter-chain.ts'
-import type { Filter } from './filters/filter.ts'
+import { filterFailure, noFilters, type FilterChain, type Thought } from './filters/filter-chain.ts'
 import { forwardingHeaders } from './http/forwarded.ts'
 import { withoutHopByHop } from './http/hop-by-hop.ts'
 import { errorReply, failureReply, sendReply, withProxyStatus } from './reply.ts'
@@ -36,7 +35,7 @@ interface Passage {
   readonly exchange: Exchange
   /** For logs and metrics; null: no route. */
   readonly route: string | null
-  readonly filters: readonly Filter[]
+  readonly filters: FilterChain
   readonly upstream: Upstream | null
   /** Set if it has come through a gate: to be told its end. */
   readonly leave?: (outcome: Outcome) => void
@@ -76,15 +75,18 @@ export class Gateway {
     this.stats.inFlight++
     const route = this.#snapshot.router.find(exchange.request)
     if (!route)
-      return this.#fail({ exchange, route: null, filters: [], upstream: null }, { code: 'no_route', detail: 'no route matches' })
-    if (route.filters.length > 0) return this.#serveFiltered(exchange, route)
+      return this.#fail(
+        { exchange, route: null, filters: noFilters, upstream: null },
+        { code: 'no_route', detail: 'no route matches' },
+      )
+    if (route.filters.all.length > 0) return this.#serveFiltered(exchange, route)
     this.#send(exchange, route)
   }
 
   /** Serves a call by a service's name, from the mesh or from a task; it stands in logs and metrics under `origin`. */
   serveNamed(exchange: Exchange, lookUp: NameLookup, origin: 'mesh' | 'task'): void {
     this.stats.inFlight++
-    this.#guard(exchange, this.#serveNamed({ exchange, route: origin, filters: [], upstream: null }, lookUp))
+    this.#guard(exchange, this.#serveNamed({ exchange, route: origin, filters: noFilters, upstream: null }, lookUp))
   }
 
   /** A bug of ours costs one exchange, not the process with all the others. */
@@ -115,26 +117,25 @@ export class Gateway {
 
   /** Within this turn, unless a filter waits for something: a promise per exchange costs more than most filters do. */
   #serveFiltered(received: Exchange, route: Route): void {
+    const { name, filters } = route
+    const exchange = filters.withFilteredAnswer(received)
     try {
-      this.#filter({ passage: { exchange: received, route: route.name, filters: route.filters, upstream: null }, route })
+      this.#filter({ passage: { exchange, route: name, filters, upstream: null }, route }, received)
     } catch (error) {
       this.#answerBug(received, error)
     }
   }
 
-  #filter(course: Course): void {
-    const { exchange: received, filters } = course.passage
-    let filtered = course
-    let reply: ReturnType<typeof filterRequest>
+  #filter(course: Course, received: Exchange): void {
+    const { exchange, filters } = course.passage
+    let reply: Thought
     try {
-      const exchange = withFilteredAnswer(received, filters)
-      filtered = { ...course, passage: { ...course.passage, exchange } }
-      reply = filterRequest(filters, exchange, this.#deps.clock)
+      reply = filters.filterRequest(exchange, this.#deps.clock)
     } catch (error) {
-      return this.#fail(filtered.passage, filterFailure(error))
+      return this.#fail(course.passage, filterFailure(error))
     }
-    if (reply instanceof Promise) this.#guard(received, this.#awaitFilters(filtered, reply))
-    else this.#afterFilters(filtered, reply)
+    if (reply instanceof Promise) this.#guard(received, this.#awaitFilters(course, reply))
+    else this.#afterFilters(course, reply)
   }
 
   async #awaitFilters(course: Course, thinking: Promise<LocalReply | undefined>): Promise<void> {
@@ -151,7 +152,7 @@ export class Gateway {
     let exchange: Exchange
     try {
       if (reply) return this.#replyLocally(passage, reply)
-      exchange = withFilteredBody(passage.exchange, passage.filters)
+      exchange = passage.filters.withFilteredBody(passage.exchange)
     } catch (error) {
       return this.#fail(passage, filterFailure(error))
     }
@@ -271,7 +272,7 @@ export class Gateway {
   #downstreamHead({ exchange, filters }: Passage, head: ResponseHead): ResponseHead {
     const since = this.registryStaleSince
     if (since !== null) head.headers.push('Registry-Age', String(Math.floor((this.#deps.clock.monotonic() - since) / 1000)))
-    return filters.length === 0 ? head : filterHead(filters, head, exchange.request)
+    return filters.filterHead(head, exchange.request)
   }
 
   /** A filter may still be handing over the end of the answer. */

@@ -1,4 +1,4 @@
-import type { Filter } from './filters/filter.ts'
+import type { FilterChain } from './filters/filter-chain.ts'
 import type { RouteMatch } from './router/route-match.ts'
 import type { Router } from './router/router.ts'
 import type { Split } from './split.ts'
@@ -27,7 +27,7 @@ export interface Destination {
 export interface Route {
   readonly name: string
   readonly match: RouteMatch
-  readonly filters: readonly Filter[]
+  readonly filters: FilterChain
   /** At least one. */
   readonly to: readonly Destination[]
   /** Over `to`. */

@@ -29,7 +29,7 @@ export class Tallies {
   follow({ generation, routes }: Snapshot): void {
     this.#generation = generation
     this.#placed = routes.flatMap(({ name: route, filters }) =>
-      filters.flatMap(({ tally }, at) => (tally ? [{ route, at, tally }] : [])),
+      filters.all.flatMap(({ tally }, at) => (tally ? [{ route, at, tally }] : [])),
     )
     this.#arm()
   }

@@ -54,7 +54,7 @@ function limited(rest: string): string {
 describe('a reload', () => {
   it('keeps what a filter has counted as long as its settings stay', async () => {
     const plane = startControlPlane(limited(''))
-    const filterNow = () => plane.gateway.snapshot.routes[0]?.filters[0]
+    const filterNow = () => plane.gateway.snapshot.routes[0]?.filters.all[0]
     const before = filterNow()
     assert.ok(before)
     plane.setFile(limited(', { requestId: {} }'))

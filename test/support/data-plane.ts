@@ -1,6 +1,7 @@
 import { systemClock, systemRandom, type Clock, type Random } from '../../src/clock.ts'
 import { createLogger } from '../../src/logging.ts'
 import type { AccessRecord } from '../../src/dataplane/access-log.ts'
+import { FilterChain } from '../../src/dataplane/filters/filter-chain.ts'
 import type { Filter } from '../../src/dataplane/filters/filter.ts'
 import { Gateway } from '../../src/dataplane/gateway.ts'
 import type { ListenerLimits } from '../../src/dataplane/limits.ts'
@@ -123,7 +124,7 @@ function routesOf(options: DataPlaneOptions, upstreams: ReadonlyMap<string, Upst
   return routes.map(({ name, match, filters = [], to }) => ({
     name,
     match,
-    filters,
+    filters: new FilterChain(filters),
     ...dividedOver(
       Object.entries(to).map(([upstreamName, weight]) => {
         const upstream = upstreams.get(upstreamName)

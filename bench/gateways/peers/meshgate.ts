@@ -27,7 +27,7 @@ function configOf({ port, services, routes, workers, extra, folder }: Setup): st
   return `listeners: { web: { bind: "127.0.0.1:${port}", limits: { connections: 20000 } } }
 admin: { bind: "127.0.0.1:0" }
 registry: { embedded: { http: "127.0.0.1:0", dns: off, data: ${join(folder, 'data')} } }
-log: { level: warn, access: ${extra.access ?? false} }
+log: { level: ${extra.access ? 'info' : 'warn'}, access: ${extra.access ?? false} }
 ${workers === 1 ? '' : `workers: ${workers}\n`}upstreams:
   bench: { instances: [${services.map((at) => `"127.0.0.1:${at}"`).join(', ')}]${extra.upstream ? `, ${extra.upstream}` : ''} }
 routes:

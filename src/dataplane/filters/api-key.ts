@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { z } from 'zod'
 import type { RequestHead } from '../exchange.ts'
-import { isField, removeFields } from '../http/header-list.ts'
+import { FieldNames, isField, removeFields } from '../http/header-list.ts'
 import { takeParameter } from '../http/query-parameter.ts'
 import { refusal } from '../reply.ts'
 import { realmText } from './basic-auth.ts'
@@ -59,13 +59,14 @@ export const apiKey: FilterKind<z.infer<typeof options>> = {
   create: ({ keys, header, query, nameField, pass, realm }) => {
     const nameOf = compileKeys(keys)
     const lowerName = header?.toLowerCase()
+    const field = new FieldNames(header === null ? [] : [header])
     const challenge = ['WWW-Authenticate', `ApiKey realm="${realm}"`]
     const take = (request: RequestHead): readonly string[] => {
       const fromQuery = query === undefined ? { values: [], rest: request.query } : takeParameter(request.query, query)
       const fromHeader = lowerName === undefined ? [] : valuesOf(request.headers, lowerName)
       if (!pass) {
         request.query = fromQuery.rest
-        if (lowerName !== undefined) removeFields(request.headers, new Set([lowerName]))
+        removeFields(request.headers, field)
       }
       return [...fromHeader, ...fromQuery.values]
     }

@@ -1,7 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto'
 import { z } from 'zod'
 import type { RequestHead } from '../exchange.ts'
-import { fieldOf, isField, removeFields } from '../http/header-list.ts'
+import { FieldNames, fieldOf, isField, removeFields } from '../http/header-list.ts'
 import { refusal } from '../reply.ts'
 import { BriefCache } from './brief-cache.ts'
 import type { FilterKind } from './filter.ts'
@@ -68,7 +68,7 @@ export const basicAuth: FilterKind<z.infer<typeof options>> = {
   },
 }
 
-const authorization = new Set(['authorization'])
+const authorization = new FieldNames(['authorization'])
 
 interface Credentials {
   readonly user: string

@@ -1,11 +1,14 @@
 import { z } from 'zod'
 import type { RequestHead, ResponseHead } from '../exchange.ts'
 import { preferredCoding } from '../http/accept-encoding.ts'
-import { fieldOf, removeFields, setField } from '../http/header-list.ts'
+import { FieldNames, fieldOf, removeFields, setField } from '../http/header-list.ts'
 import { addVary } from '../http/vary.ts'
 import { CompressedDownstream, type Coding } from './compressed-downstream.ts'
 import type { FilterKind } from './filter.ts'
 import { bytesOf, sizeText } from './scalar-options.ts'
+
+/** Content types whose answer is remembered. */
+const MOST_KNOWN_TYPES = 256
 
 const usualTypes = [
   'text/*',
@@ -59,6 +62,11 @@ export const compress: FilterKind<z.infer<typeof options>> = {
   create: ({ codings: offered, min, types }) => {
     const choice: Choice = { offered, minBytes: bytesOf(min), isWorth: compileTypes(types) }
     return {
+      // Also the answer that is not compressed depends on what the client can read.
+      onResponse: (head, request) => {
+        if (isCompressible(choice, request, head)) addVary(head.headers, 'Accept-Encoding')
+      },
+      changesBody: (head, request) => codingOf(choice, request, head) !== null,
       onResponseBody: (downstream, request) => new CompressedDownstream(downstream, (head) => choose(choice, request, head)),
     }
   },
@@ -71,26 +79,35 @@ interface Choice {
 }
 
 // They tell of the bytes as they were (RFC 9530), or promise parts of them.
-const ofTheBytes = new Set(['content-length', 'accept-ranges', 'content-md5', 'digest', 'content-digest', 'repr-digest'])
+const ofTheBytes = new FieldNames(['content-length', 'accept-ranges', 'content-md5', 'digest', 'content-digest', 'repr-digest'])
 
 /** The coding of an answer, whose head is then changed for it; null: it stays as it is. */
-function choose({ offered, minBytes, isWorth }: Choice, request: RequestHead, { status, headers }: ResponseHead): Coding | null {
-  if (!hasWholeBody(request, status) || !isWorth(fieldOf(headers, 'content-type') ?? '')) return null
-  if ((fieldOf(headers, 'content-encoding') ?? 'identity') !== 'identity') return null
-  if (fieldOf(headers, 'content-range') !== undefined || forbidsTransforming(headers) || forbidsTransforming(request.headers))
-    return null
-  // Also the uncompressed one depends on what the client can read.
-  addVary(headers, 'Accept-Encoding')
-  const length = fieldOf(headers, 'content-length')
-  if (length !== undefined && Number(length) < minBytes) return null
-  const coding = codings.find((known) => known === preferredCoding(request.headers, offered)) ?? null
-  if (request.method === 'HEAD' || !coding) return null
+function choose(choice: Choice, request: RequestHead, head: ResponseHead): Coding | null {
+  const { headers } = head
+  // Another filter may have made another answer of it.
+  if (isCompressible(choice, request, head)) addVary(headers, 'Accept-Encoding')
+  const coding = codingOf(choice, request, head)
+  if (!coding) return null
   removeFields(headers, ofTheBytes)
   setField(headers, 'Content-Encoding', coding)
   const tag = fieldOf(headers, 'etag')
   // RFC 9110 §8.8.1: other bytes, so the strong validator does not hold for them.
   if (tag?.startsWith('"')) setField(headers, 'ETag', `W/${tag}`)
   return coding
+}
+
+function codingOf(choice: Choice, request: RequestHead, head: ResponseHead): Coding | null {
+  const length = fieldOf(head.headers, 'content-length')
+  if (request.method === 'HEAD' || (length !== undefined && Number(length) < choice.minBytes)) return null
+  if (!isCompressible(choice, request, head)) return null
+  return codings.find((known) => known === preferredCoding(request.headers, choice.offered)) ?? null
+}
+
+/** Whether it would be compressed if it is long enough and the client can read it. */
+function isCompressible({ isWorth }: Choice, request: RequestHead, { status, headers }: ResponseHead): boolean {
+  if (!hasWholeBody(request, status) || !isWorth(fieldOf(headers, 'content-type') ?? '')) return false
+  if ((fieldOf(headers, 'content-encoding') ?? 'identity') !== 'identity') return false
+  return fieldOf(headers, 'content-range') === undefined && !forbidsTransforming(headers) && !forbidsTransforming(request.headers)
 }
 
 function hasWholeBody({ method }: RequestHead, status: number): boolean {
@@ -104,5 +121,14 @@ function forbidsTransforming(headers: readonly string[]): boolean {
 function compileTypes(types: readonly string[]): (contentType: string) => boolean {
   const patterns = types.map((type) => type.replaceAll(/[.+]/g, String.raw`\$&`).replaceAll('*', '[^;,\\s]*'))
   const fits = new RegExp(`^(?:${patterns.join('|')})\\s*(?:;|$)`, 'i')
-  return (contentType) => fits.test(contentType)
+  // A service has few types, and the expression is long.
+  const known = new Map<string, boolean>()
+  return (contentType) => {
+    let found = known.get(contentType)
+    if (found !== undefined) return found
+    found = fits.test(contentType)
+    if (known.size >= MOST_KNOWN_TYPES) known.clear()
+    known.set(contentType, found)
+    return found
+  }
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { HeaderList, RequestHead } from '../exchange.ts'
-import { fieldOf, removeFields } from '../http/header-list.ts'
+import { FieldNames, fieldOf, removeFields } from '../http/header-list.ts'
 import { addVary } from '../http/vary.ts'
 import type { FilterKind } from './filter.ts'
 import { compileOrigins, originProblem } from './cors-origins.ts'
@@ -60,7 +60,7 @@ const options = z
     'Tells browsers which other sites may call this one. Answers preflights; what the service says of CORS itself is replaced.',
   )
 
-const ofTheService = new Set([
+const ofTheService = new FieldNames([
   'access-control-allow-origin',
   'access-control-allow-credentials',
   'access-control-expose-headers',

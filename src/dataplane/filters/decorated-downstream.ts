@@ -2,7 +2,7 @@ import type { Downstream, ResponseHead } from '../exchange.ts'
 
 /** Stands before a client's side and hands everything on; filters that change bodies override what they change. */
 export class DecoratedDownstream implements Downstream {
-  protected readonly inner: Downstream
+  protected inner: Downstream
   #onSettled: (() => void) | null = null
 
   constructor(inner: Downstream) {

@@ -46,7 +46,10 @@ export const errorPages: FilterKind<z.infer<typeof options>> = {
     const byStatus = new Map(Object.entries(pages))
     const pageOf = (status: number): Page | undefined =>
       status >= 400 ? (byStatus.get(String(status)) ?? byStatus.get(`${Math.floor(status / 100)}xx`)) : undefined
-    return { onResponseBody: (downstream, request) => new PagedDownstream(downstream, request, pageOf) }
+    return {
+      changesBody: ({ status }) => pageOf(status) !== undefined,
+      onResponseBody: (downstream, request) => new PagedDownstream(downstream, request, pageOf),
+    }
   },
 }
 

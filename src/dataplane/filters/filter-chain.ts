@@ -1,49 +1,82 @@
 import type { Clock } from '../../clock.ts'
 import { GatewayError, messageOf } from '../../errors.ts'
-import type { Downstream, Exchange, Failure, LocalReply, RequestHead, ResponseHead } from '../exchange.ts'
+import type { Asker, Downstream, Exchange, Failure, LocalReply, RequestBody, RequestHead, ResponseHead } from '../exchange.ts'
 import { withoutHopByHop } from '../http/hop-by-hop.ts'
-import { assertFields } from '../http/legal-fields.ts'
 import type { Filter } from './filter.ts'
+import { FilteredDownstream } from './filtered-downstream.ts'
 
 /** So long may one filter think about one request, ms: longer than every timeout that a filter's options allow. */
 const LONGEST_THINKING_MS = 90_000
 
-/** Runs the request's side, at once unless a filter gives a promise. Gives the reply of the first filter that has one; throws what a filter
- *  throws, `filter_failed` for one that does not come to an end, `client_gone` if the client leaves meanwhile. */
-export function filterRequest(filters: readonly Filter[], exchange: Exchange, clock: Clock): Thought {
-  const { request } = exchange
-  // Before filters and not only after them: a client must not name in Connection what a filter is going to tell the service.
-  request.headers = withoutHopByHop(request.headers)
-  return runFrom(0, filters, { exchange, clock })
-}
+/** What filters make of a request. */
+export type Thought = LocalReply | undefined | Promise<LocalReply | undefined>
 
-type Thought = LocalReply | undefined | Promise<LocalReply | undefined>
+/** The filters of a route, sorted by what they do: a request passes those that have something to do with it, and what none of them does costs nothing. */
+export class FilterChain {
+  /** In declared order. */
+  readonly all: readonly Filter[]
+  readonly #onRequest: readonly ((request: RequestHead, asker: Asker) => Thought)[]
+  readonly #onRequestBody: readonly ((body: RequestBody) => RequestBody)[]
+  /** In reverse order. */
+  readonly #onResponse: readonly ((response: ResponseHead, request: RequestHead) => void)[]
+  readonly #ofBodies: readonly Filter[]
 
-interface Run {
-  readonly exchange: Exchange
-  readonly clock: Clock
-}
-
-function runFrom(first: number, filters: readonly Filter[], run: Run): Thought {
-  const { exchange } = run
-  const { request } = exchange
-  for (let at = first; at < filters.length; at++) {
-    const found = filters[at]?.onRequest?.(request, exchange)
-    if (found instanceof Promise) return goOnAfter(found, at + 1, filters, run)
-    if (found) return found
+  constructor(filters: readonly Filter[]) {
+    this.all = filters
+    this.#onRequest = filters.flatMap((filter) => filter.onRequest?.bind(filter) ?? [])
+    this.#onRequestBody = filters.flatMap((filter) => filter.onRequestBody?.bind(filter) ?? [])
+    this.#onResponse = filters.toReversed().flatMap((filter) => filter.onResponse?.bind(filter) ?? [])
+    this.#ofBodies = filters.filter((filter) => 'onResponseBody' in filter)
   }
-  assertFields(request.headers)
-  return undefined
+
+  /** Runs the request's side, at once unless a filter gives a promise. Gives the reply of the first filter that has one; throws what a filter
+   *  throws, `filter_failed` for one that does not come to an end, `client_gone` if the client leaves meanwhile. */
+  filterRequest(exchange: Exchange, clock: Clock): Thought {
+    const { request } = exchange
+    // Before filters and not only after them: a client must not name in Connection what a filter is going to tell the service.
+    request.headers = withoutHopByHop(request.headers)
+    return this.#filterFrom(0, exchange, clock)
+  }
+
+  /** The response's side, on the head. Throws `filter_failed`. */
+  filterHead(head: ResponseHead, request: RequestHead): ResponseHead {
+    try {
+      for (const onResponse of this.#onResponse) onResponse(head, request)
+      return head
+    } catch (error) {
+      throw new GatewayError('filter_failed', `a filter failed on the answer: ${messageOf(error)}`, { cause: error })
+    }
+  }
+
+  /** The exchange with the client's side that filters may put before the client. */
+  withFilteredAnswer(exchange: Exchange): Exchange {
+    if (this.#ofBodies.length === 0) return exchange
+    return { ...exchange, downstream: new FilteredDownstream(exchange.downstream, exchange.request, this.#ofBodies) }
+  }
+
+  /** The exchange with the request body that filters let through. */
+  withFilteredBody(exchange: Exchange): Exchange {
+    if (!exchange.body || this.#onRequestBody.length === 0) return exchange
+    return { ...exchange, body: this.#onRequestBody.reduce((body, onRequestBody) => onRequestBody(body), exchange.body) }
+  }
+
+  #filterFrom(first: number, exchange: Exchange, clock: Clock): Thought {
+    for (let at = first; at < this.#onRequest.length; at++) {
+      const found = this.#onRequest[at]?.(exchange.request, exchange)
+      if (found instanceof Promise) {
+        return goOnAfter(inTime(found, exchange.downstream, clock), () => this.#filterFrom(at + 1, exchange, clock))
+      }
+      if (found) return found
+    }
+    return undefined
+  }
 }
 
-async function goOnAfter(
-  thinking: Promise<LocalReply | undefined>,
-  next: number,
-  filters: readonly Filter[],
-  run: Run,
-): Promise<LocalReply | undefined> {
-  const reply = await inTime(thinking, run.exchange.downstream, run.clock)
-  return reply ?? runFrom(next, filters, run)
+/** Of a route without filters, or of none. */
+export const noFilters = new FilterChain([])
+
+async function goOnAfter(thinking: Promise<LocalReply | undefined>, goOn: () => Thought): Promise<LocalReply | undefined> {
+  return (await thinking) ?? goOn()
 }
 
 function inTime<T>(thinking: Promise<T>, downstream: Downstream, clock: Clock): Promise<T> {
@@ -67,29 +100,4 @@ function inTime<T>(thinking: Promise<T>, downstream: Downstream, clock: Clock): 
 /** Why an exchange fails when a filter threw that. */
 export function filterFailure(error: unknown): Failure {
   return { code: error instanceof GatewayError ? error.code : 'filter_failed', detail: messageOf(error) }
-}
-
-/** The response's side, on the head. Throws `filter_failed`. */
-export function filterHead(filters: readonly Filter[], head: ResponseHead, request: RequestHead): ResponseHead {
-  try {
-    for (let at = filters.length - 1; at >= 0; at--) filters[at]?.onResponse?.(head, request)
-    assertFields(head.headers)
-    return head
-  } catch (error) {
-    throw new GatewayError('filter_failed', `a filter failed on the answer: ${messageOf(error)}`, { cause: error })
-  }
-}
-
-/** The exchange with the client's side that filters put before the client. */
-export function withFilteredAnswer(exchange: Exchange, filters: readonly Filter[]): Exchange {
-  let { downstream } = exchange
-  for (const filter of filters) if (filter.onResponseBody) downstream = filter.onResponseBody(downstream, exchange.request)
-  return downstream === exchange.downstream ? exchange : { ...exchange, downstream }
-}
-
-/** The exchange with the request body that filters let through. */
-export function withFilteredBody(exchange: Exchange, filters: readonly Filter[]): Exchange {
-  let { body } = exchange
-  for (const filter of filters) if (body && filter.onRequestBody) body = filter.onRequestBody(body)
-  return body === exchange.body ? exchange : { ...exchange, body }
 }

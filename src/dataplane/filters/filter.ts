@@ -13,7 +13,11 @@ export interface FilterDeps {
   readonly peers?: { readonly secret: readonly [number, number] } | undefined
 }
 
-/** One step on the request and/or the response of a route. It holds no state of a single exchange: one instance serves all. */
+/**
+ * One step on the request and/or the response of a route. It holds no state of a single exchange: one instance serves all. What it writes into a
+ * head goes out as it is, so it has to be legal (RFC 9110 §5.5): from the config, which was parsed, from the message itself, or else looked at
+ * with `assertFields`.
+ */
 export interface Filter {
   /** Runs in declared order. Changes the head in place, or returns a reply: then no upstream is asked. */
   onRequest?(request: RequestHead, asker: Asker): LocalReply | undefined | Promise<LocalReply | undefined>
@@ -21,6 +25,9 @@ export interface Filter {
   onRequestBody?(body: RequestBody): RequestBody
   /** Runs in reverse order on the head of the answer, an upstream's or a local one. */
   onResponse?(response: ResponseHead, request: RequestHead): void
+  /** Whether `onResponseBody` is to take part in an answer with that head, as all `onResponse` have left it; absent: in every one. It also
+   *  does if another filter's does: what that makes of the answer is seen by this one too. */
+  changesBody?(response: ResponseHead, request: RequestHead): boolean
   /** Takes the client's place for one answer and hands on what it makes of it; after all `onResponse`, in reverse order. */
   onResponseBody?(downstream: Downstream, request: RequestHead): DecoratedDownstream
   /** What it counts that its peers are to know. */

@@ -3,6 +3,7 @@ import type { Asker, HeaderList, LocalReply, RequestHead } from '../exchange.ts'
 import { callerAddress } from '../http/caller-address.ts'
 import { withoutHopByHop } from '../http/hop-by-hop.ts'
 import { fieldOf, keepFields } from '../http/header-list.ts'
+import { assertFields } from '../http/legal-fields.ts'
 import { refusal } from '../reply.ts'
 import { BoundedCaller, callUrl, type CallAnswer } from './bounded-caller.ts'
 import type { FilterKind } from './filter.ts'
@@ -93,10 +94,12 @@ const ofTheQuestion = new Set([
   'x-request-id',
 ])
 
+/** Throws `filter_failed` for what no field may have. */
 function refusalOf(request: RequestHead, { status, headers, body }: CallAnswer, answered: ReadonlySet<string>): LocalReply {
   if (status < 300 || status >= 500) return refusal(request, 'auth_unavailable', { detail: `who was asked answered ${status}` })
   const kept = withoutHopByHop(headers)
   keepFields(kept, (name) => answered.has(name) && name !== 'content-length')
+  assertFields(kept)
   const code = status === 401 || status < 400 ? 'unauthorized' : 'forbidden'
   return {
     status,

@@ -1,6 +1,6 @@
 import type { Clock } from '../../clock.ts'
 import { GatewayError, messageOf } from '../../errors.ts'
-import type { Asker, LocalReply, RequestHead } from '../exchange.ts'
+import type { Asker, LocalReply, RequestHead, ResponseHead } from '../exchange.ts'
 import { assertFields } from '../http/legal-fields.ts'
 import type { Filter } from './filter.ts'
 
@@ -27,12 +27,14 @@ export function guarded(filter: Filter, guard: Guard): Filter {
   const onRequest = filter.onRequest?.bind(filter)
   const onRequestBody = filter.onRequestBody?.bind(filter)
   const onResponse = filter.onResponse?.bind(filter)
+  const changesBody = filter.changesBody?.bind(filter)
   const onResponseBody = filter.onResponseBody?.bind(filter)
   const close = filter.close?.bind(filter)
   return {
     ...(onRequest && { onRequest: (request, asker) => guardedRequest(onRequest, request, asker, guard) }),
     ...(onRequestBody && { onRequestBody: (body) => failingAs(name, () => onRequestBody(body)) }),
-    ...(onResponse && { onResponse: (head, request) => failingAs(name, () => refusePromise(onResponse(head, request))) }),
+    ...(onResponse && { onResponse: (head, request) => failingAs(name, () => checked(head, onResponse(head, request))) }),
+    ...(changesBody && { changesBody: (head, request) => failingAs(name, () => changesBody(head, request)) }),
     ...(onResponseBody && { onResponseBody: (client, request) => failingAs(name, () => onResponseBody(client, request)) }),
     ...(close && { close: () => closed(close) }),
   }
@@ -62,8 +64,7 @@ function settled(request: RequestHead, { path, query, headers, notes, totalMs }:
 
 function legalReply(reply: LocalReply): LocalReply {
   const { status, headers, body } = reply
-  if (!Number.isInteger(status) || status < 200 || status > 599)
-    throw new Error(`it replied with the status ${JSON.stringify(status)}`)
+  if (!isFinalStatus(status)) throw new Error(`it replied with the status ${JSON.stringify(status)}`)
   if (!Array.isArray(headers) || headers.length % 2 !== 0 || headers.some((part) => typeof part !== 'string'))
     throw new Error('the headers of its reply are no list of names and values')
   if (typeof body !== 'string' && !(body instanceof Uint8Array))
@@ -97,6 +98,16 @@ function failingAs<T>(name: string, run: () => T): T {
 function failure(name: string, error: unknown): GatewayError {
   if (error instanceof GatewayError && error.code === 'filter_timeout') return error
   return new GatewayError('filter_failed', `${name}: ${messageOf(error)}`, { cause: error })
+}
+
+function checked({ status, headers }: ResponseHead, found: unknown): void {
+  refusePromise(found)
+  if (!isFinalStatus(status)) throw new Error(`it made the status ${JSON.stringify(status)}`)
+  assertFields(headers)
+}
+
+function isFinalStatus(status: number): boolean {
+  return Number.isInteger(status) && status >= 200 && status <= 599
 }
 
 function refusePromise(found: unknown): void {

@@ -1,5 +1,6 @@
 import type { HeaderList } from '../exchange.ts'
 import { keepFields } from '../http/header-list.ts'
+import { assertFields } from '../http/legal-fields.ts'
 import { fieldNameProblem } from './field-options.ts'
 import { fieldName } from './scalar-options.ts'
 
@@ -9,11 +10,13 @@ export const identityFieldName = fieldName.superRefine((name, context) => {
   if (problem !== null) context.addIssue(problem)
 })
 
-/** Tells the service who asks; null: nothing. What the client has written there itself goes, in spellings with underscores too. */
+/** Tells the service who asks; null: nothing. Throws `filter_failed` for what no field may have. What the client has written there itself goes, in spellings with underscores too. */
 export function setIdentity(headers: HeaderList, name: string, value: string | null): void {
   const plain = withoutUnderscores(name)
   keepFields(headers, (other) => other.length !== plain.length || withoutUnderscores(other) !== plain)
-  if (value !== null) headers.push(name, value)
+  if (value === null) return
+  assertFields([name, value])
+  headers.push(name, value)
 }
 
 // CGI-like services read both as the same variable.

@@ -2,7 +2,7 @@ import { createLocalJWKSet, errors, jwtVerify, type JWTPayload, type JWTVerifyGe
 import { messageOf } from '../../errors.ts'
 import type { HeaderList, LocalReply, RequestHead } from '../exchange.ts'
 import { cookieOf } from '../http/cookie.ts'
-import { isField, removeFields } from '../http/header-list.ts'
+import { FieldNames, isField, removeFields } from '../http/header-list.ts'
 import { refusal } from '../reply.ts'
 import type { FilterDeps, FilterKind } from './filter.ts'
 import { asFieldValue, setIdentity } from './identity-field.ts'
@@ -39,7 +39,7 @@ export const jwt: FilterKind<JwtOptions> = {
   },
 }
 
-const authorization = new Set(['authorization'])
+const authorization = new FieldNames(['authorization'])
 
 /** RFC 6750 §3.1: no error is named when there was nothing to look at. */
 function refuser(realm: string) {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { fieldOf, removeFields, setField } from '../http/header-list.ts'
+import type { HeaderList } from '../exchange.ts'
+import { FieldNames, fieldOf, removeFields, setField } from '../http/header-list.ts'
 import { fieldValue } from './field-options.ts'
 import type { FilterKind } from './filter.ts'
 import { durationMsOf, durationText, fieldName } from './scalar-options.ts'
@@ -71,20 +72,27 @@ export const securityHeaders: FilterKind<z.infer<typeof options>> = {
   options,
   create: (chosen) => {
     const fields = fieldsOf(chosen)
-    const removed = new Set(chosen.remove.map((name) => name.toLowerCase()))
+    const names = new FieldNames(fields.map(([name]) => name))
+    const all = fields.flat()
+    const removed = new FieldNames(chosen.remove)
     return {
       onResponse: ({ headers }) => {
-        if (removed.size > 0) removeFields(headers, removed)
-        for (const [name, lowerName, value] of fields) {
-          if (chosen.replace) setField(headers, name, value)
-          else if (fieldOf(headers, lowerName) === undefined) headers.push(name, value)
-        }
+        removeFields(headers, removed)
+        if (!names.isAnyIn(headers)) headers.push(...all)
+        else if (chosen.replace) for (const [name, value] of fields) setField(headers, name, value)
+        else addMissing(headers, fields)
       },
     }
   },
 }
 
-function fieldsOf(chosen: z.infer<typeof options>): readonly (readonly [name: string, lowerName: string, value: string])[] {
+type Field = readonly [name: string, value: string]
+
+function addMissing(headers: HeaderList, fields: readonly Field[]): void {
+  for (const [name, value] of fields) if (fieldOf(headers, name.toLowerCase()) === undefined) headers.push(name, value)
+}
+
+function fieldsOf(chosen: z.infer<typeof options>): readonly Field[] {
   const { hsts, contentTypeOptions, frame, referrer, contentSecurityPolicy, permissions, openerPolicy } = chosen
   const seconds = hsts ? Math.floor(durationMsOf(hsts.maxAge) / 1000) : 0
   const strict = hsts && `max-age=${seconds}${hsts.subdomains ? '; includeSubDomains' : ''}${hsts.preload ? '; preload' : ''}`
@@ -97,5 +105,5 @@ function fieldsOf(chosen: z.infer<typeof options>): readonly (readonly [name: st
     ['Permissions-Policy', permissions],
     ['Cross-Origin-Opener-Policy', openerPolicy],
   ]
-  return all.flatMap(([name, value]) => (value ? [[name, name.toLowerCase(), value] as const] : []))
+  return all.flatMap(([name, value]) => (value ? [[name, value] as const] : []))
 }

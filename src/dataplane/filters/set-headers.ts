@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { HeaderList } from '../exchange.ts'
-import { removeFields, setField } from '../http/header-list.ts'
+import { FieldNames, removeFields, setField } from '../http/header-list.ts'
 import { checkFieldNames, fieldValue } from './field-options.ts'
 import type { FilterKind } from './filter.ts'
 
@@ -35,14 +35,10 @@ export const setHeaders: FilterKind<z.infer<typeof options>> = {
 }
 
 function compileChange(change: Readonly<Record<string, string | null>>): (headers: HeaderList) => void {
-  const removed = new Set<string>()
-  const set: [string, string][] = []
-  for (const [name, value] of Object.entries(change)) {
-    if (value === null) removed.add(name.toLowerCase())
-    else set.push([name, value])
-  }
+  const set = Object.entries(change).filter((field): field is [string, string] => field[1] !== null)
+  const removed = new FieldNames(Object.keys(change).filter((name) => change[name] === null))
   return (headers) => {
-    if (removed.size > 0) removeFields(headers, removed)
+    removeFields(headers, removed)
     for (const [name, value] of set) setField(headers, name, value)
   }
 }

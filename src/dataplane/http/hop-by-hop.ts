@@ -1,5 +1,5 @@
 import type { HeaderList } from '../exchange.ts'
-import { isField, removeFields } from './header-list.ts'
+import { FieldNames, isField, removeFields } from './header-list.ts'
 
 /**
  * A new list without what is for this connection only (RFC 9110 §7.6.1): `Connection` and the fields it names, `Keep-Alive`,
@@ -15,7 +15,7 @@ export function withoutHopByHop(headers: HeaderList): HeaderList {
     if (!isHopByHop(name)) kept.push(name, value)
     else if (isField(name, 'connection')) named = withNames(named, value)
   }
-  if (named) removeFields(kept, named)
+  if (named) removeFields(kept, new FieldNames(named))
   return kept
 }
 

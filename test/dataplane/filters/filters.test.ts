@@ -6,7 +6,8 @@ import { filterTable } from '../../../src/dataplane/filters/table.ts'
 import type { FilterKind } from '../../../src/dataplane/filters/filter.ts'
 import { loadUserModule } from '../../../src/dataplane/filters/user-modules.ts'
 import { GatewayError } from '../../../src/errors.ts'
-import { ask, filterOf } from '../../support/filter.ts'
+import { assertFields } from '../../../src/dataplane/http/legal-fields.ts'
+import { ask, filterOf, KeptDownstream } from '../../support/filter.ts'
 import { requestHead } from '../../support/request-head.ts'
 
 type FilterName = keyof typeof filterTable
@@ -14,12 +15,12 @@ type FilterName = keyof typeof filterTable
 const ownFilter = fileURLToPath(new URL('../../support/hostile-filter.ts', import.meta.url))
 await loadUserModule(ownFilter)
 
-// The least that each kind can be configured with: a new kind needs a line here.
+// What each kind can be configured with: a new kind needs a line here.
 const examples: Readonly<Record<FilterName, unknown>> = {
   rewritePath: { strip: '/api' },
-  setHeaders: {},
+  setHeaders: { request: { 'x-tenant': 'acme' }, response: { 'x-via': 'us' } },
   redirect: { to: 'https://example.com' },
-  respond: {},
+  respond: { body: 'back at nine', headers: { 'x-why': 'maintenance' } },
   rateLimit: { rate: '10/s', fields: false },
   ipAllow: { addresses: ['192.0.2.0/24'] },
   ipDeny: { addresses: ['192.0.2.1'] },
@@ -64,6 +65,28 @@ for (const [name, kind] of Object.entries<FilterKind<unknown>>(filterTable)) {
       }
     })
 
+    it(
+      'writes no line break into a head, whatever its options say',
+      { skip: name === 'module' && 'is guarded instead' },
+      async () => {
+        for (const options of poisoned(kind, example)) {
+          if (!kind.options.safeParse(options).success) continue
+          const filter = filterOf(name, options)
+          const request = requestHead({ path: '/api/x', headers: ['Origin', 'https://app.example.com'] })
+          const reply = name === 'forwardAuth' ? undefined : await ask(filter, request)
+          const response = { status: reply?.status ?? 200, headers: reply?.headers ?? ['B', '2'] }
+          filter.onResponse?.(response, request)
+          const client = new KeptDownstream()
+          const downstream = filter.onResponseBody?.(client, request) ?? client
+          downstream.head({ ...response, status: 500 })
+          downstream.destroy()
+          filter.close?.()
+          for (const headers of [request.headers, client.headers]) assert.doesNotThrow(() => assertFields(headers))
+          assert.doesNotMatch(request.path + request.query, /[\r\n]/)
+        }
+      },
+    )
+
     // What another service says is not the filter's own doing.
     it(
       'serves many requests alike: it keeps nothing of one',
@@ -92,6 +115,29 @@ describe('the table of filters', () => {
     }
   })
 })
+
+/** Its example with a line break in each text of it, and in the examples of its options. */
+function poisoned(kind: FilterKind<unknown>, example: unknown): readonly unknown[] {
+  const { properties = {} } = z.toJSONSchema(kind.options, { io: 'input' })
+  const examples = Object.entries(properties).flatMap(([option, described]) =>
+    ((described as { examples?: unknown[] }).examples ?? []).map((value) => ({ ...Object(example), [option]: value })),
+  )
+  return [example, ...examples].flatMap((options) => everyText(options).map((at) => withLineBreak(options, at)))
+}
+
+/** The ways to the texts in it. */
+function everyText(value: unknown, way: readonly string[] = []): readonly (readonly string[])[] {
+  if (typeof value === 'string') return [way]
+  if (typeof value !== 'object' || value === null) return []
+  return Object.entries(value).flatMap(([key, inner]) => everyText(inner, [...way, key]))
+}
+
+function withLineBreak(value: unknown, [key, ...rest]: readonly string[]): unknown {
+  if (key === undefined) return `${String(value)}\r\nX-Evil: 1`
+  const changed = structuredClone(value) as Record<string, unknown>
+  changed[key] = withLineBreak(changed[key], rest)
+  return changed
+}
 
 function isInvalid(message: RegExp): (error: unknown) => boolean {
   return (error) => error instanceof GatewayError && error.code === 'config_invalid' && message.test(error.message)
