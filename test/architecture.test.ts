@@ -10,6 +10,7 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 // An entry is a room (`health`), a folder or file below src (`dataplane/router`), or a file name in any room (`table.ts`).
 const all = [
   'base',
+  'http1',
   'dataplane',
   'registry',
   'health',
@@ -24,10 +25,11 @@ const all = [
 ]
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   base: [],
-  dataplane: ['base'],
+  http1: ['base'],
+  dataplane: ['base', 'http1'],
   registry: ['base'],
   health: ['base'],
-  'registry-server': ['base'],
+  'registry-server': ['base', 'http1'],
   config: [
     'base',
     'table.ts',

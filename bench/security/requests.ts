@@ -1,4 +1,5 @@
-import { RequestReader } from '../../src/dataplane/http1/request-reader.ts'
+import { requestHead } from '../../src/dataplane/http1/request-head.ts'
+import { RequestReader } from '../../src/http1/request-reader.ts'
 import { openRaw, type RawClient } from '../../test/support/raw-socket.ts'
 import { startRecordingInstance, type RecordingInstance } from '../../test/support/recording-instance.ts'
 import type { RequestCase } from '../../test/security/http1/request-case.ts'
@@ -80,15 +81,12 @@ function verdictOn({ reach = [], refuse }: RequestCase, { answers, isClosed, str
 /** How our own reader understands what came on a connection. */
 function strictly(stream: string): { readonly requests: number; readonly isBroken: boolean } {
   let [requests, isBroken] = [0, false]
-  const reader = new RequestReader(
-    { headBytes: 65_536, headerCount: 200 },
-    {
-      onRequest: ({ hasBody }) => void (requests += hasBody ? 0 : 1),
-      onBody: () => {},
-      onBodyEnd: () => void requests++,
-      onViolation: () => void (isBroken = true),
-    },
-  )
+  const reader = new RequestReader({ headBytes: 65_536, headerCount: 200 }, requestHead, {
+    onRequest: ({ hasBody }) => void (requests += hasBody ? 0 : 1),
+    onBody: () => {},
+    onBodyEnd: () => void requests++,
+    onViolation: () => void (isBroken = true),
+  })
   const bytes = Buffer.from(stream, 'latin1')
   for (let at = 0; at < bytes.length;) at = reader.read(bytes, at, bytes.length)
   return { requests, isBroken }

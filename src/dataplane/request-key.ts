@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Asker } from './exchange.ts'
 import { callerAddress } from './http/caller-address.ts'
 import { cookieOf } from './http/cookie.ts'
-import { fieldOf } from './http/header-list.ts'
+import { fieldOf } from '../http1/field.ts'
 
 /** What a request is told apart by; undefined: it does not have it. */
 export type RequestKey = (asker: Asker) => string | undefined

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { GatewayError } from '../../errors.ts'
-import { fieldOf } from '../http/header-list.ts'
+import { fieldOf } from '../../http1/field.ts'
 import { refusal } from '../reply.ts'
 import { TappedStream, type Tap } from '../tapped-stream.ts'
 import type { FilterKind } from './filter.ts'

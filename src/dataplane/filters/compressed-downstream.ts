@@ -1,7 +1,7 @@
 import type { BrotliCompress, Gzip, ZstdCompress } from 'node:zlib'
 import { constants, createBrotliCompress, createGzip, createZstdCompress } from 'node:zlib'
 import type { Downstream, ResponseHead } from '../exchange.ts'
-import { fieldOf } from '../http/header-list.ts'
+import { fieldOf } from '../../http1/field.ts'
 import { DecoratedDownstream } from './decorated-downstream.ts'
 
 export type Coding = 'zstd' | 'br' | 'gzip'

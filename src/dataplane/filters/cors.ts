@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { HeaderList, RequestHead } from '../exchange.ts'
-import { FieldNames, fieldOf, removeFields } from '../http/header-list.ts'
+import { fieldOf } from '../../http1/field.ts'
+import { FieldNames, removeFields } from '../http/header-list.ts'
 import { addVary } from '../http/vary.ts'
 import type { FilterKind } from './filter.ts'
 import { compileOrigins, originProblem } from './cors-origins.ts'

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { HeaderList } from '../exchange.ts'
-import { FieldNames, fieldOf, removeFields, setField } from '../http/header-list.ts'
+import { fieldOf } from '../../http1/field.ts'
+import { FieldNames, removeFields, setField } from '../http/header-list.ts'
 import { fieldValue } from './field-options.ts'
 import type { FilterKind } from './filter.ts'
 import { durationMsOf, durationText, fieldName } from './scalar-options.ts'

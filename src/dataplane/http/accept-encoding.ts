@@ -1,4 +1,4 @@
-import { isField } from './header-list.ts'
+import { isField } from '../../http1/field.ts'
 
 /**
  * The coding of `offered` that a client likes best, by its q-values; of equals the first one (RFC 9110 §12.5.3). Null: none of them, or it

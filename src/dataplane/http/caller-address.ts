@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import type { Asker } from '../exchange.ts'
 import { unmapped } from './forwarded.ts'
-import { isField } from './header-list.ts'
+import { isField } from '../../http1/field.ts'
 
 /**
  * The client's IP address: the peer's, unless the peer is a trusted proxy. Then `X-Forwarded-For` is read from its end, where the nearest

@@ -1,4 +1,4 @@
-import { isField } from './header-list.ts'
+import { isField } from '../../http1/field.ts'
 
 /** The value of the first cookie of that name (RFC 6265 §5.4), without its quotes; undefined if there is none. */
 export function cookieOf(headers: readonly string[], name: string): string | undefined {

@@ -1,6 +1,7 @@
 import { BlockList, isIP, isIPv4 } from 'node:net'
 import type { HeaderList } from '../exchange.ts'
-import { fieldOf, isField, keepFields } from './header-list.ts'
+import { fieldOf, isField } from '../../http1/field.ts'
+import { keepFields } from './header-list.ts'
 
 /** Addresses whose answer is remembered. */
 const MOST_KNOWN = 4_096

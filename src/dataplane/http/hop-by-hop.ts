@@ -1,5 +1,6 @@
 import type { HeaderList } from '../exchange.ts'
-import { FieldNames, isField, removeFields } from './header-list.ts'
+import { isField } from '../../http1/field.ts'
+import { FieldNames, removeFields } from './header-list.ts'
 
 /**
  * A new list without what is for this connection only (RFC 9110 §7.6.1): `Connection` and the fields it names, `Keep-Alive`,

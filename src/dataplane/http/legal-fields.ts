@@ -1,6 +1,6 @@
 import { GatewayError } from '../../errors.ts'
 import type { HeaderList } from '../exchange.ts'
-import { tokenOctets, valueOctets, type OctetSet } from '../http1/octets.ts'
+import { tokenOctets, valueOctets, type OctetSet } from '../../http1/octets.ts'
 
 /** Throws `filter_failed` for a field that could not be written as it is (RFC 9110 §5.5): what is parsed is legal, what a filter adds may not be. */
 export function assertFields(headers: HeaderList): void {

@@ -1,5 +1,5 @@
 import type { HeaderList } from '../exchange.ts'
-import { isField } from './header-list.ts'
+import { isField } from '../../http1/field.ts'
 
 /** Whether a `Vary` names a field, or all. */
 function tells(value: string, lowerName: string): boolean {

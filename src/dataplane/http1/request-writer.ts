@@ -1,5 +1,5 @@
 import type { HeaderList } from '../exchange.ts'
-import { fieldOf } from '../http/header-list.ts'
+import { fieldOf } from '../../http1/field.ts'
 import type { UpstreamRequest } from './upstream-request.ts'
 
 /** Methods whose requests usually have a body: one without says so (RFC 9110 §8.6). */

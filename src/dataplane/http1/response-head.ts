@@ -1,6 +1,6 @@
-import { FieldSection, parseFields } from './field-section.ts'
-import { cr, lf, space, valueOctets } from './octets.ts'
-import { Violation, violations } from './violation.ts'
+import { FieldSection, parseFields } from '../../http1/field-section.ts'
+import { cr, lf, space, valueOctets } from '../../http1/octets.ts'
+import { Violation, violations } from '../../http1/violation.ts'
 
 /** The head of a response, checked and taken apart. */
 export class ParsedResponse {

@@ -1,9 +1,9 @@
-import { ChunkedDecoder } from './chunked-decoder.ts'
-import { HeadCollector } from './head-collector.ts'
-import { headEnd } from './head-end.ts'
-import type { HeadLimits } from './request-reader.ts'
+import { ChunkedDecoder } from '../../http1/chunked-decoder.ts'
+import { HeadCollector } from '../../http1/head-collector.ts'
+import { headEnd } from '../../http1/head-end.ts'
+import type { HeadLimits } from '../../http1/request-reader.ts'
 import { parseResponseHead, statusLineViolation, type ParsedResponse } from './response-head.ts'
-import { Violation, violations } from './violation.ts'
+import { Violation, violations } from '../../http1/violation.ts'
 
 /** Where the parts of responses go. */
 export interface ResponseSink {

@@ -1,8 +1,8 @@
 import type { Downstream, HeaderList, ResponseHead } from '../exchange.ts'
-import { isField } from '../http/header-list.ts'
-import type { Outbox } from './outbox.ts'
+import { isField } from '../../http1/field.ts'
+import type { Outbox } from '../../http1/outbox.ts'
 import type { ParsedRequest } from './request-head.ts'
-import { statusLine } from './status-line.ts'
+import { statusLine } from '../../http1/status-line.ts'
 
 /** The connection that an answer goes out on. */
 export interface AnswerPort {

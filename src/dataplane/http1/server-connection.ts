@@ -7,15 +7,15 @@ import { parseAuthority } from '../http/authority.ts'
 import { unmapped } from '../http/forwarded.ts'
 import type { ListenerLimits } from '../limits.ts'
 import { IncomingBody } from './incoming-body.ts'
-import { endLingering } from './lingering-close.ts'
-import { Outbox } from './outbox.ts'
-import { ReceiveTimer } from './receive-timer.ts'
-import { RequestReader, type RequestSink } from './request-reader.ts'
-import type { ParsedRequest } from './request-head.ts'
-import { SharedReading } from './shared-reading.ts'
+import { endLingering } from '../../http1/lingering-close.ts'
+import { Outbox } from '../../http1/outbox.ts'
+import { ReceiveTimer } from '../../http1/receive-timer.ts'
+import { RequestReader, type RequestSink } from '../../http1/request-reader.ts'
+import { requestHead, type ParsedRequest } from './request-head.ts'
+import { SharedReading } from '../../http1/shared-reading.ts'
 import { copyOfPiece } from './piece-memory.ts'
 import { ServerAnswer, type AnswerPort } from './server-answer.ts'
-import type { Violation } from './violation.ts'
+import type { Violation } from '../../http1/violation.ts'
 
 /** What comes with a request's head. */
 export interface Origin {
@@ -44,12 +44,12 @@ export interface ConnectionHost {
 const MOST_BACKLOG_BYTES = 64 * 1024
 
 /** A client's connection: reads requests one after the other, so that answers leave in order, whatever is sent ahead of them. */
-export class ServerConnection implements RequestSink, AnswerPort {
+export class ServerConnection implements RequestSink<ParsedRequest>, AnswerPort {
   readonly outbox: Outbox
   readonly #socket: Socket
   readonly #reading: SharedReading
   readonly #host: ConnectionHost
-  readonly #reader: RequestReader
+  readonly #reader: RequestReader<ParsedRequest>
   readonly #timer: ReceiveTimer
   /** Taken, but not handed on yet: what has come of its body is read before. */
   #request: ParsedRequest | null = null
@@ -69,7 +69,7 @@ export class ServerConnection implements RequestSink, AnswerPort {
     this.#socket = socket
     this.#host = host
     this.outbox = new Outbox(socket)
-    this.#reader = new RequestReader(host.limits, this)
+    this.#reader = new RequestReader(host.limits, requestHead, this)
     this.#timer = new ReceiveTimer(socket, host.clock, host.limits)
     socket.on('end', this.#onEnd).on('close', this.#onClose)
     socket.on('error', ignore).on('timeout', this.#onTimeout).on('drain', this.#onDrain)

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream'
 import { GatewayError, messageOf } from '../../errors.ts'
 import type { Failure } from '../exchange.ts'
 import { BodyStream } from './incoming-body.ts'
-import type { Outbox } from './outbox.ts'
+import type { Outbox } from '../../http1/outbox.ts'
 import { giveBackPiece } from './piece-memory.ts'
 
 /** Who sends a body: it is told how that goes. */

@@ -4,7 +4,7 @@ import { messageOf } from '../../errors.ts'
 import type { Failure } from '../exchange.ts'
 import { hearOut } from './hear-out.ts'
 import { IDLE_MS, idleMs } from './idle-time.ts'
-import { Outbox } from './outbox.ts'
+import { Outbox } from '../../http1/outbox.ts'
 import { Pipeline, type PipelineWatcher } from './pipeline.ts'
 import { ReceiveBuffer } from './receive-buffer.ts'
 import { goesChunked, requestHead } from './request-writer.ts'
@@ -12,7 +12,7 @@ import type { ParsedResponse } from './response-head.ts'
 import { ResponseReader, type ResponseSink } from './response-reader.ts'
 import { UpstreamBody, type BodyOwner } from './upstream-body.ts'
 import { nobody, type RequestOwner, type UpstreamRequest } from './upstream-request.ts'
-import type { Violation } from './violation.ts'
+import type { Violation } from '../../http1/violation.ts'
 
 /** Who keeps connections. */
 export interface ConnectionKeeper extends PipelineWatcher {

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { Failure, HeaderList } from '../exchange.ts'
-import { fieldOf } from '../http/header-list.ts'
+import { fieldOf } from '../../http1/field.ts'
 
 /** A request to be sent up. */
 export interface UpstreamRequest {

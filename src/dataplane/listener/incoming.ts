@@ -2,7 +2,8 @@ import type { Clock } from '../../clock.ts'
 import type { ErrorCode } from '../../errors.ts'
 import type { Downstream, Exchange, ProxyStatusLevel, RequestBody, RequestHead, Tunnel } from '../exchange.ts'
 import { parseAuthority } from '../http/authority.ts'
-import { fieldOf, setField } from '../http/header-list.ts'
+import { fieldOf } from '../../http1/field.ts'
+import { setField } from '../http/header-list.ts'
 import type { ParsedRequest } from '../http1/request-head.ts'
 
 export interface IntakeOptions {

@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net'
 import type { Clock } from '../../clock.ts'
 import type { Downstream, HeaderList, ResponseHead } from '../exchange.ts'
-import { endLingering } from '../http1/lingering-close.ts'
-import { statusLine } from '../http1/status-line.ts'
+import { endLingering } from '../../http1/lingering-close.ts'
+import { statusLine } from '../../http1/status-line.ts'
 
 /** The client's side of an upgrade: nobody reads requests from the connection any more, so an answer ends it. */
 export class SocketDownstream implements Downstream {

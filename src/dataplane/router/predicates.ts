@@ -1,5 +1,5 @@
 import type { RequestHead } from '../exchange.ts'
-import { isField } from '../http/header-list.ts'
+import { isField } from '../../http1/field.ts'
 import type { RouteMatch } from './route-match.ts'
 
 /** What a route asks of a request besides host and path. All parts must hold. */

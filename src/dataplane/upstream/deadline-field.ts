@@ -1,5 +1,6 @@
 import type { Exchange, HeaderList } from '../exchange.ts'
-import { fieldOf, setField } from '../http/header-list.ts'
+import { fieldOf } from '../../http1/field.ts'
+import { setField } from '../http/header-list.ts'
 import type { AttemptPolicy, DeadlinePolicy } from './policy.ts'
 
 interface DeadlineFormat {

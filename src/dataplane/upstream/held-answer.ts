@@ -1,5 +1,5 @@
 import type { Downstream, HeaderList, ResponseHead } from '../exchange.ts'
-import { fieldOf } from '../http/header-list.ts'
+import { fieldOf } from '../../http1/field.ts'
 
 /** An answer that is kept until it is whole, so that one which breaks off can be asked for again. */
 export class HeldAnswer {

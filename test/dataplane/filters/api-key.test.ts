@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { describe, it } from 'node:test'
 import { takeParameter } from '../../../src/dataplane/http/query-parameter.ts'
-import { fieldOf } from '../../../src/dataplane/http/header-list.ts'
+import { fieldOf } from '../../../src/http1/field.ts'
 import { answerOf, filterOf } from '../../support/filter.ts'
 import { requestHead } from '../../support/request-head.ts'
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { fieldOf } from '../../../src/dataplane/http/header-list.ts'
+import { fieldOf } from '../../../src/http1/field.ts'
 import { answerOf, filterOf } from '../../support/filter.ts'
 import { requestHead } from '../../support/request-head.ts'
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { FieldNames, fieldOf, removeFields, setField } from '../../../src/dataplane/http/header-list.ts'
+import { fieldOf } from '../../../src/http1/field.ts'
+import { FieldNames, removeFields, setField } from '../../../src/dataplane/http/header-list.ts'
 
 describe('a header list', () => {
   it('finds a field whatever the case of its name, and the first of several', () => {

@@ -1,8 +1,8 @@
-import type { ParsedRequest } from '../../../src/dataplane/http1/request-head.ts'
-import { RequestReader } from '../../../src/dataplane/http1/request-reader.ts'
+import { requestHead, type ParsedRequest } from '../../../src/dataplane/http1/request-head.ts'
+import { RequestReader } from '../../../src/http1/request-reader.ts'
 import type { ParsedResponse } from '../../../src/dataplane/http1/response-head.ts'
 import { ResponseReader } from '../../../src/dataplane/http1/response-reader.ts'
-import type { Violation } from '../../../src/dataplane/http1/violation.ts'
+import type { Violation } from '../../../src/http1/violation.ts'
 import type { ReadMessage } from './node-parser.ts'
 
 /** What our reader made of some octets. */
@@ -25,7 +25,7 @@ export function readRequests(pieces: readonly Buffer[], own = limits): OwnReadin
     if (current) messages.push({ start: `${current.method} ${current.rawTarget}`, headers: current.fields.list, body })
     body = ''
   }
-  const reader = new RequestReader(own, {
+  const reader = new RequestReader(own, requestHead, {
     onRequest: (request) => {
       current = request
       if (!request.hasBody) finish()

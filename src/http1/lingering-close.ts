@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import type { Clock } from '../../clock.ts'
+import type { Clock } from '../clock.ts'
 
 /** How long a client that still sends is listened to after the last answer, ms. */
 const LINGER_MS = 3_000

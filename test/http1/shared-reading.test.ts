@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect, createServer, Socket, type AddressInfo, type Server } from 'node:net'
 import { afterEach, describe, it } from 'node:test'
-import { SharedReading } from '../../../src/dataplane/http1/shared-reading.ts'
-import { until } from '../../support/until.ts'
+import { SharedReading } from '../../src/http1/shared-reading.ts'
+import { until } from '../support/until.ts'
 
 const cleanups: (() => unknown)[] = []
 afterEach(() => {

@@ -1,19 +1,34 @@
 import { ChunkedDecoder } from './chunked-decoder.ts'
 import { HeadCollector } from './head-collector.ts'
 import { headEnd } from './head-end.ts'
-import { parseRequestHead, requestLineViolation, type ParsedRequest } from './request-head.ts'
+import type { FieldSection } from './field-section.ts'
 import { Violation, violations } from './violation.ts'
 
 /** What bounds a message's head. */
 export interface HeadLimits {
+  /** The request head, bytes. */
   readonly headBytes: number
+  /** Fields in a request head. */
   readonly headerCount: number
 }
 
+/** How a request's head is understood. */
+export interface HeadParser<Request extends ReadRequest> {
+  /** Says what is wrong with a first line, CR LF included, or null. */
+  readonly firstLineViolation: (text: string) => Violation | null
+  /** Parses `text` up to `end`: a request line and field lines, each with its CR LF, without the empty line. */
+  readonly parse: (text: string, end: number, mostFields: number) => Request | Violation
+}
+
+/** What frames a request. */
+export interface ReadRequest {
+  readonly fields: FieldSection
+}
+
 /** Where the parts of requests go. */
-export interface RequestSink {
+export interface RequestSink<Request> {
   /** A head. If it has a body, pieces and `onBodyEnd` follow. */
-  onRequest(request: ParsedRequest): void
+  onRequest(request: Request): void
   /** A piece of what is being read, in the same memory. */
   onBody(chunk: Buffer): void
   onBodyEnd(): void
@@ -22,17 +37,19 @@ export interface RequestSink {
 }
 
 /** Reads requests from octets, wherever these are cut (RFC 9112). What could be read in two ways is refused. */
-export class RequestReader {
+export class RequestReader<Request extends ReadRequest> {
   readonly #limits: HeadLimits
-  readonly #sink: RequestSink
+  readonly #parser: HeadParser<Request>
+  readonly #sink: RequestSink<Request>
   #collector: HeadCollector | null = null
   #chunked: ChunkedDecoder | null = null
   /** Of a body with a length, bytes. */
   #left = 0
   #isBroken = false
 
-  constructor(limits: HeadLimits, sink: RequestSink) {
+  constructor(limits: HeadLimits, parser: HeadParser<Request>, sink: RequestSink<Request>) {
     this.#limits = limits
+    this.#parser = parser
     this.#sink = sink
   }
 
@@ -64,7 +81,7 @@ export class RequestReader {
     if (end === -1) return this.#collect(this.#newCollector(), chunk, [from, to])
     // Names and values are slices that keep the whole text in memory, so it is not kept longer than the head.
     const text = end + 2 === whole.length ? whole : chunk.toString('latin1', from, from + end)
-    this.#begin(parseRequestHead(text, end, headerCount))
+    this.#begin(this.#parser.parse(text, end, headerCount))
     return from + end + 2
   }
 
@@ -72,7 +89,7 @@ export class RequestReader {
     return (this.#collector = new HeadCollector({
       bytes: this.#limits.headBytes,
       tooLong: violations.headTooLong,
-      firstLine: requestLineViolation,
+      firstLine: this.#parser.firstLineViolation,
     }))
   }
 
@@ -82,11 +99,11 @@ export class RequestReader {
     if (end === -1) return to
     const text = collector.take()
     this.#collector = null
-    this.#begin(parseRequestHead(text, text.length, this.#limits.headerCount))
+    this.#begin(this.#parser.parse(text, text.length, this.#limits.headerCount))
     return end
   }
 
-  #begin(request: ParsedRequest | Violation): void {
+  #begin(request: Request | Violation): void {
     if (request instanceof Violation) return this.#break(request)
     const { isChunked, lengthBytes } = request.fields
     if (isChunked) this.#chunked = new ChunkedDecoder()

@@ -1,12 +1,11 @@
-import type { HeaderList } from '../exchange.ts'
-import { isField } from '../http/header-list.ts'
+import { isField } from './field.ts'
 import { colon, cr, lf, space, tab, tokenOctets, valueOctets } from './octets.ts'
 import { violations, type Violation } from './violation.ts'
 
 /** The fields of a message, with what the connection itself has to know of them. */
 export class FieldSection {
-  /** As received: case, order and repetitions. */
-  readonly list: HeaderList = []
+  /** Names and values in turn, as received: case, order and repetitions. */
+  readonly list: string[] = []
   /** Content-Length, bytes; -1: there is none. */
   lengthBytes = -1
   /** Whether Transfer-Encoding says chunked. */

@@ -1,6 +1,19 @@
 import type { Socket } from 'node:net'
-import type { Clock } from '../../clock.ts'
-import type { ListenerLimits } from '../limits.ts'
+import type { Clock } from '../clock.ts'
+
+/** How long a client may take. */
+export interface ReceiveLimits {
+  /** To the first octet on a new connection, ms. */
+  readonly firstByteTimeoutMs: number
+  /** From there to the end of the head, ms. */
+  readonly headTimeoutMs: number
+  /** To the end of the body, ms; 0: no limit. */
+  readonly requestTimeoutMs: number
+  /** At which a body has to come at the least, on average over a minute; 0: no limit. */
+  readonly bodyBytesPerSecond: number
+  /** A kept-alive connection without a request, ms. */
+  readonly keepAliveMs: number
+}
 
 /** How far a body may fall behind its rate, ms: as much as an upload may pause without being slow. */
 const BODY_CREDIT_MS = 60_000
@@ -12,7 +25,7 @@ const BODY_CREDIT_MS = 60_000
 export class ReceiveTimer {
   readonly #socket: Socket
   readonly #clock: Clock
-  readonly #limits: ListenerLimits
+  readonly #limits: ReceiveLimits
   #armedMs = 0
   /** Of the request that is coming; -1: none is. */
   #since = -1
@@ -21,7 +34,7 @@ export class ReceiveTimer {
   #bodyCreditMs = BODY_CREDIT_MS
 
   /** Runs for the first octet from now. */
-  constructor(socket: Socket, clock: Clock, limits: ListenerLimits) {
+  constructor(socket: Socket, clock: Clock, limits: ReceiveLimits) {
     this.#socket = socket
     this.#clock = clock
     this.#limits = limits

@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../../errors.ts'
+import type { ErrorCode } from '../errors.ts'
 
 /** A rule that a message breaks. Made once each, below: refusing costs nothing and a test can name what it expects. */
 export class Violation {

@@ -1,6 +1,6 @@
 import { ChunkLine } from './chunk-line.ts'
 import { FieldSection, parseFields } from './field-section.ts'
-import { isField } from '../http/header-list.ts'
+import { isField } from './field.ts'
 import { HeadCollector } from './head-collector.ts'
 import { cr, lf } from './octets.ts'
 import { violations, type Violation } from './violation.ts'

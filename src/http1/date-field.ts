@@ -1,4 +1,4 @@
-import type { Clock } from '../../clock.ts'
+import type { Clock } from '../clock.ts'
 
 /** Makes `Date` fields (RFC 9110 §6.6.1), each once a second. */
 export function dateFields(clock: Clock): () => string {
