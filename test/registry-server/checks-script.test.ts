@@ -45,6 +45,17 @@ test('a script that cannot be started is critical and says why', async (context)
   assert.equal(await run(script([file])), `critical fork/exec ${file}: permission denied`)
 })
 
+test('what can never be run is a critical check, and the registry goes on', async (context) => {
+  const clock = new ManualClock()
+  const registry = await openRegistry(context, { clock, enableScripts: true })
+  await registry.put('/v1/agent/check/register', { ID: 'nul', Name: 'nul', Args: ['/bin/echo', 'a\0b'], Interval: '1s' })
+  await registry.put('/v1/agent/check/register', { ID: 'none', Name: 'none', Args: [''], Interval: '1s', Status: 'passing' })
+  await clock.advance(1000)
+  const checks = (await registry.get('/v1/agent/checks')).json<Record<string, { Status: string; Output: string }>>()
+  assert.match(checks['nul']?.Output ?? '', /null bytes/)
+  assert.equal(checks['none']?.Status, 'critical')
+})
+
 test('a script that takes too long is killed with everything it started', async (context) => {
   const folder = makeFolder(context)
   const clock = new ManualClock()

@@ -8,7 +8,13 @@ const sentences: Readonly<Record<string, string>> = {
   ENOTFOUND: 'no such host',
 }
 
-/** Why a connection was not made, in the words that Consul's users know. */
+/** Why a text is no `host:port`, in the words that Consul's users know. */
+export function addressProblem(target: string): string {
+  const port = /:(\d+)$/.exec(target)?.[1]
+  return port === undefined ? `address ${target}: missing port in address` : `address ${port}: invalid port`
+}
+
+/** Why a connection was not made, in the same words. */
 export function dialProblem(target: string, error: unknown): string {
   return `dial tcp ${target}: ${sentences[systemCodeOf(error) ?? ''] ?? messageOf(error)}`
 }

@@ -48,8 +48,7 @@ function parseTarget(target: string): URL {
 }
 
 async function follow(definition: CheckDefinition, url: URL, signal: AbortSignal): Promise<IncomingMessage> {
-  const headers = { 'User-Agent': 'Consul Health Check', Accept: 'text/plain, text/*, */*', ...definition.header }
-  let ask: HttpAsk = { url, method: definition.method, headers, body: definition.body }
+  let ask: HttpAsk = { url, method: definition.method, headers: headersOf(definition), body: definition.body }
   for (let redirects = 0; redirects <= mostRedirects; redirects++) {
     const response = await send(ask, definition.tlsSkipVerify, signal)
     const { location } = response.headers
@@ -58,6 +57,21 @@ async function follow(definition: CheckDefinition, url: URL, signal: AbortSignal
     ask = redirected(ask, new URL(location, ask.url), response.statusCode ?? 0)
   }
   throw new Error(`stopped after ${mostRedirects} redirects`)
+}
+
+/** What is registered goes before what is sent anyway, in whatever case. The framing is ours: `send` says how long the body is. */
+function headersOf({ header }: CheckDefinition): HttpAsk['headers'] {
+  const headers: Record<string, string | readonly string[]> = {
+    'user-agent': 'Consul Health Check',
+    accept: 'text/plain, text/*, */*',
+  }
+  for (const [name, values] of Object.entries(header)) {
+    const field = name.toLowerCase()
+    if (field === 'content-length' || field === 'transfer-encoding') continue
+    // A request has one Host (RFC 9112 §3.2), and Node takes it as one string only.
+    headers[field] = field === 'host' ? (values[0] ?? '') : values
+  }
+  return headers
 }
 
 /** As Go's client does: 301 to 303 ask again with GET and no body; credentials do not follow to another host. */
@@ -71,7 +85,10 @@ function redirected({ url, method, headers, body }: HttpAsk, next: URL, statusCo
 
 function send({ url, method, headers, body }: HttpAsk, tlsSkipVerify: boolean, signal: AbortSignal): Promise<IncomingMessage> {
   // No agent: one connection per run, closed after it.
-  const options: RequestOptions = { method, headers: headers as Record<string, string | string[]>, signal, agent: false }
+  // Node gives a GET or DELETE with a body no length, so that the body would be read as the next request.
+  const length = body === '' ? {} : { 'content-length': String(Buffer.byteLength(body)) }
+  const fields = { ...headers, ...length } as Record<string, string | string[]>
+  const options: RequestOptions = { method, headers: fields, signal, agent: false }
   return new Promise((resolve, reject) => {
     const request =
       url.protocol === 'https:'
@@ -84,10 +101,14 @@ function send({ url, method, headers, body }: HttpAsk, tlsSkipVerify: boolean, s
   })
 }
 
-/** The last bytes of a body: a long one is read to its end without keeping it. */
+/** The last bytes of a body: a long one is read to its end without keeping it. The status counts, also where the body breaks off. */
 async function tailOf(response: IncomingMessage, maxBytes: number): Promise<string> {
   const tail = new ByteTail(maxBytes)
-  for await (const chunk of response as AsyncIterable<Buffer>) tail.push(chunk)
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) tail.push(chunk)
+  } catch {
+    // Broken off, or not at its end at the timeout: what came is the output, as in Consul.
+  }
   return tail.toString()
 }
 

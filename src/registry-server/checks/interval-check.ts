@@ -1,4 +1,5 @@
 import type { Clock, Random, Timer } from '../../clock.ts'
+import { messageOf } from '../../errors.ts'
 import type { CheckDefinition, CheckStatus } from '../store/rows.ts'
 
 export interface ProbeResult {
@@ -6,7 +7,7 @@ export interface ProbeResult {
   readonly output: string
 }
 
-/** Looks once. Never rejects: a failure is a result. Ends early when `signal` aborts. */
+/** Looks once. A failure is a result, and so is what it throws over a definition that cannot be run. Ends early when `signal` aborts. */
 export type Probe = (definition: CheckDefinition, clock: Clock, signal: AbortSignal) => Promise<ProbeResult>
 
 export interface IntervalCheckOptions {
@@ -48,10 +49,19 @@ export class IntervalCheck {
   }
 
   async #run(): Promise<void> {
-    const result = await this.#probe(this.#definition, this.#options.clock, this.#stopped.signal)
+    const result = await this.#look()
     if (this.#stopped.signal.aborted) return
     if (this.#counts(result.status)) this.#options.report(result.status, result.output)
     this.#timer = this.#schedule(this.#definition.intervalMs)
+  }
+
+  /** Whatever somebody has registered, one check does not end the registry. */
+  async #look(): Promise<ProbeResult> {
+    try {
+      return await this.#probe(this.#definition, this.#options.clock, this.#stopped.signal)
+    } catch (error) {
+      return { status: 'critical', output: messageOf(error) }
+    }
   }
 
   /** Whether enough results in a row say the same. A warning counts as a success. */

@@ -1,6 +1,6 @@
 import { connect } from 'node:net'
 import { parseAddress } from '../../address.ts'
-import { dialProblem } from './dial-problem.ts'
+import { addressProblem, dialProblem } from './dial-problem.ts'
 import type { Probe } from './interval-check.ts'
 
 /** Passing when a connection to `host:port` can be made; it is closed at once. */
@@ -8,7 +8,7 @@ export const probeTcp: Probe = (definition, clock, signal) =>
   new Promise((resolve) => {
     const { target, timeoutMs } = definition
     const address = parseAddress(target)
-    if (!address) return resolve({ status: 'critical', output: `dial tcp: address ${target}: missing port in address` })
+    if (!address) return resolve({ status: 'critical', output: `dial tcp: ${addressProblem(target)}` })
     const socket = connect(address)
     const end = (status: 'passing' | 'critical', output: string): void => {
       timer.cancel()
