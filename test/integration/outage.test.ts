@@ -6,7 +6,7 @@ import { it } from 'node:test'
 import type { ReadinessReport } from '../../src/controlplane/readiness.ts'
 import { startGatewayProcess, type GatewayProcess } from '../support/gateway-process.ts'
 import { startInstance, type TestInstance } from '../support/instance.ts'
-import { startLoad } from '../support/load.ts'
+import { startLoad, type Load } from '../support/load.ts'
 import { freePorts, spawnMeshgate, type MeshgateProcess } from '../support/meshgate-process.ts'
 import { put, registerInstance } from '../support/registries.ts'
 import { until } from '../support/until.ts'
@@ -57,6 +57,12 @@ it(`no request fails while the registry is away for ${outageMs / 1000} s, an ins
     config,
   })
   let restarted: MeshgateProcess | null = null
+  const loads: Load[] = []
+  const startLoading = (): Load => {
+    const load = startLoad(`${gateway.web}/hello/`, 4)
+    loads.push(load)
+    return load
+  }
   try {
     for (let at = 0; at < 3; at++) instances.push(await startInstance(`hello-${at}`))
     const registerAll = async (): Promise<void> => {
@@ -67,7 +73,7 @@ it(`no request fails while the registry is away for ${outageMs / 1000} s, an ins
     await until('all serve', async () => (await eligible(gateway)) === 3, 20_000)
     assert.equal((await fetch(`${gateway.web}/hello/`)).headers.get('registry-age'), null)
 
-    const during = startLoad(`${gateway.web}/hello/`, 4)
+    const during = startLoading()
     await registry.end('SIGKILL')
     await rest(outageMs / 3)
     await instances[0]?.kill()
@@ -90,7 +96,7 @@ it(`no request fails while the registry is away for ${outageMs / 1000} s, an ins
     assert.deepEqual([restartedReport.registry.stale, restartedReport.registry.fromDisk], [true, true])
     assert.ok((restartedReport.registry.ageMs ?? 0) >= outageMs / 2, 'the age goes on from before the restart')
 
-    const after = startLoad(`${gateway.web}/hello/`, 4)
+    const after = startLoading()
     registry = await startRegistry(room, 'after')
     await until('the registry is heard', async () => !(await readiness(gateway)).registry.stale, 30_000)
     await rest(1_000)
@@ -99,6 +105,7 @@ it(`no request fails while the registry is away for ${outageMs / 1000} s, an ins
     await until('nobody is held any more', async () => (await held(gateway)) === 0, 30_000)
     report('when it was back', await after.stop())
   } finally {
+    for (const load of loads) await load.stop()
     await restarted?.end('SIGTERM')
     await gateway.stop()
     await registry.end('SIGKILL')
