@@ -2,7 +2,7 @@ import { createReadStream, createWriteStream } from 'node:fs'
 import { open, rename, rm, stat } from 'node:fs/promises'
 import { pipeline } from 'node:stream/promises'
 import { formatExport, parseExport, type KvEntry } from './kv-export.ts'
-import { GatewayError } from '../errors.ts'
+import { GatewayError, messageOf } from '../errors.ts'
 import type { CommandIo } from './command.ts'
 import { exitCode } from './exit-codes.ts'
 import type { RegistryConnection } from './registry-request.ts'
@@ -30,9 +30,11 @@ export const backup: DataCommand = async (registry, file, io) => {
 
 /** Puts a backup in the place of everything that a registry knows; a damaged one is refused and changes nothing. */
 export const restore: DataCommand = async (registry, file, io) => {
-  const { size } = await stat(file).catch((error: unknown) => {
+  const found = await stat(file).catch((error: unknown) => {
     throw fileProblem(file, 'read', error)
   })
+  if (!found.isFile()) throw fileProblem(file, 'read', new Error('it is no file'))
+  const { size } = found
   const answer = await registry.send({ method: 'PUT', path: '/v1/snapshot', body: createReadStream(file), bodyBytes: size })
   await answer.body.dump()
   io.out(`${file} is restored\n`)
@@ -61,11 +63,29 @@ export const importKv: DataCommand = async (registry, file, io) => {
   return exitCode.ok
 }
 
-async function setEntry(registry: RegistryConnection, { key, flags, value }: KvEntry): Promise<void> {
+async function setEntry(registry: RegistryConnection, entry: KvEntry): Promise<void> {
+  const { key, flags, value } = entry
   const flagsQuery = flags === 0n ? '' : `?flags=${flags}`
-  const answer = await registry.send({ method: 'PUT', path: `/v1/kv/${encodeKey(key)}${flagsQuery}`, body: value })
+  const path = `/v1/kv/${encodeKey(key)}${flagsQuery}`
+  const answer = await registry.send({ method: 'PUT', path, body: value, expect: [301, 400, 413, 414] })
   const text = await answer.body.text()
-  if (text !== 'true') throw new GatewayError('registry_refused', `the registry did not store ${JSON.stringify(key)}: ${text}`)
+  if (text === 'true') return
+  // A key with empty segments, dots or control characters, or a very long one: Consul keeps it, but takes it in a transaction only.
+  if (answer.statusCode === 301 || answer.statusCode === 400 || answer.statusCode === 414)
+    return setInTransaction(registry, entry)
+  throw notStored(key, text)
+}
+
+async function setInTransaction(registry: RegistryConnection, { key, flags, value }: KvEntry): Promise<void> {
+  const operation = `"Verb":"set","Key":${JSON.stringify(key)},"Flags":${flags},"Value":"${value.toString('base64')}"`
+  const body = Buffer.from(`[{"KV":{${operation}}}]`)
+  const answer = await registry.send({ method: 'PUT', path: '/v1/txn', body, expect: [400, 409, 413] })
+  const text = await answer.body.text()
+  if (answer.statusCode !== 200) throw notStored(key, text)
+}
+
+function notStored(key: string, answer: string): GatewayError {
+  return new GatewayError('registry_refused', `the registry did not store ${JSON.stringify(key)}: ${answer}`)
 }
 
 /** The file's text; `-` is standard input. */
@@ -85,5 +105,5 @@ function encodeKey(key: string): string {
 }
 
 function fileProblem(file: string, verb: 'read' | 'written', cause: unknown): GatewayError {
-  return new GatewayError('file_unusable', `${file} cannot be ${verb}`, { cause })
+  return new GatewayError('file_unusable', `${file} cannot be ${verb}: ${messageOf(cause)}`, { cause })
 }

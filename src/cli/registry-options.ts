@@ -5,6 +5,7 @@ import type { RegistryConfig } from '../config/config.ts'
 import { embeddedDefaults } from '../config/registry-defaults.ts'
 import { readConfigText } from '../controlplane/sources/file-source.ts'
 import { GatewayError } from '../errors.ts'
+import { nameProblem } from '../name-problem.ts'
 import { dnsDefaults, type DnsOptions } from '../registry-server/dns/options.ts'
 import type { CommandIo } from './command.ts'
 
@@ -53,8 +54,8 @@ export async function serverConfig(values: RegistryValues, { env }: CommandIo): 
     http: values.http === undefined ? base.http : bindOf(values.http),
     dns: values.dns === undefined ? base.dns : dnsOf(values.dns, base.dns),
     data: values.data ?? base.data,
-    node: values.node ?? base.node,
-    datacenter: values.datacenter ?? base.datacenter,
+    node: nameOf('--node', values.node) ?? base.node,
+    datacenter: nameOf('--datacenter', values.datacenter) ?? base.datacenter,
     token: values.token || base.token,
     readToken: values['read-token'] || base.readToken,
     tls: tlsOf(values) ?? base.tls,
@@ -87,6 +88,12 @@ async function embeddedOf(fileName: string, env: CommandIo['env']): Promise<Embe
   const { registry } = parseFile(await readConfigText(fileName), fileName, { env }).cold
   if (registry.kind === 'embedded') return registry
   throw new GatewayError('usage', `--config ${fileName}: its registry is a Consul at ${registry.address}, not an embedded one`)
+}
+
+function nameOf(option: string, text: string | undefined): string | undefined {
+  const problem = text === undefined ? null : nameProblem(text)
+  if (problem === null) return text
+  throw new GatewayError('usage', `${option} ${problem}`)
 }
 
 function bindOf(text: string): Address {

@@ -69,6 +69,17 @@ describe('meshgate registry', () => {
     }
   })
 
+  it('takes the names that a config file may give, and no others', async () => {
+    for (const [option, text] of [
+      ['--datacenter', 'my dc'],
+      ['--node', ''],
+    ] as const) {
+      const { code, output } = await runMeshgate(['registry', option, text, '--data', join(folder, 'named')])
+      assert.equal(code, 2)
+      assert.match(output, new RegExp(`${option} "${text}" is not a name: write letters`))
+    }
+  })
+
   it('ends with exit code 1 when its port is taken', async () => {
     const [port = 0] = await freePorts(1)
     const holder = spawnMeshgate(['registry', '--http', `127.0.0.1:${port}`, '--dns', 'off', '--data', join(folder, 'one')])

@@ -157,8 +157,29 @@ test('a file that is no export is refused by what is wrong with it, before anyth
     assert.match(await refused('import', file, ...at(registry)), problem)
   }
   assert.equal(await ok('export', ...at(registry)), '[]\n')
-  writeFileSync(file, '[{"key": "a/../b", "value": ""}]')
-  assert.match(await refused('import', file, ...at(registry)), /answered 301/)
+})
+
+test('keys that no path can carry come back by an import, as Consul keeps them when a transaction sets them', async (context) => {
+  const file = join(makeFolder(context), 'entries.json')
+  const [first, second] = [await openRegistry(context), await openRegistry(context)]
+  const keys = ['/lead', 'a/../b', 'a//b', './c', 'line\nbreak', 'k'.repeat(40_000)]
+  const sets = keys.map((Key) => ({ KV: { Verb: 'set', Key, Value: 'AP8=', Flags: 7 } }))
+  assert.equal((await first.put('/v1/txn', sets)).status, 200)
+  const exported = await ok('export', ...at(first))
+  writeFileSync(file, exported)
+  assert.equal(await ok('import', file, ...at(second)), '6 entries imported\n')
+  assert.equal(await ok('export', ...at(second)), exported)
+})
+
+test('an entry that the registry does not take is named', async (context) => {
+  const file = join(makeFolder(context), 'entries.json')
+  const registry = await openRegistry(context)
+  writeFileSync(file, JSON.stringify([{ key: 'too/large', value: Buffer.alloc(600_000).toString('base64') }]))
+  assert.match(
+    await refused('import', file, ...at(registry)),
+    /did not store "too\/large": Request body\(600000 bytes\) too large/,
+  )
+  assert.match(await refused('restore', makeFolder(context), ...at(registry)), /cannot be read: it is no file/)
 })
 
 async function consul(registry: TestRegistry, ...args: string[]): Promise<string> {

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { parseAddress, type Address } from '../../address.ts'
 import { formatDurationMs, parseDurationMs } from '../../durations.ts'
+import { nameProblem } from '../../name-problem.ts'
 
 /** What the reference page, the editor and the error messages tell of a setting. */
 export interface About {
@@ -156,14 +157,6 @@ function addressText({ fix, ...what }: About & { readonly fix: string }, parse: 
       return z.NEVER
     })
     .meta(about(what))
-}
-
-const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/
-
-/** Why a text is no name; null: it is one. */
-export function nameProblem(text: string): string | null {
-  if (namePattern.test(text)) return null
-  return `"${text.slice(0, 40)}" is not a name: write letters, digits, "-", "_" and ".", at most 128, beginning with a letter or digit`
 }
 
 /** A name of one of our things. */
