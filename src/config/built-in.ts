@@ -83,6 +83,7 @@ export const builtIn: {
     probe: { kind: 'tcp', options: {} },
     everyMs: 2_000,
     everyUnhealthyMs: null,
+    everyRisingMs: null,
     jitterRatio: 0.2,
     timeoutMs: 1_000,
     healthy: 2,

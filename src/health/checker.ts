@@ -5,6 +5,7 @@ import { formatDurationMs } from '../durations.ts'
 import { messageOf } from '../errors.ts'
 import type { HealthPolicy } from './policy.ts'
 import type { Probe, ProbeResult } from './probe.ts'
+import { Rise } from './rise.ts'
 import { nextState, unprobed, type Verdict } from './state.ts'
 
 /** Probes of one endpoint start at least this far apart, ms, however often trouble is reported. */
@@ -49,6 +50,7 @@ export function startChecker(options: CheckerOptions): Checker {
   let soon: Timer | null = null
   let early: Timer | null = null
   let earlyProbes = 0
+  const rise = new Rise()
   let running: AbortController | null = null
   let again = false
   let closed = false
@@ -57,10 +59,13 @@ export function startChecker(options: CheckerOptions): Checker {
     const before = health.verdict
     health = nextState(health, result.ok, policy)
     detail = result.detail
-    if (!health.hasPassed) probeEarly()
+    if (!health.hasPassed) probeAsNew()
+    const riseInMs = rise.nextInMs(health, policy)
+    if (riseInMs !== null) probeIn(riseInMs)
     if (health.verdict === before) return
     since = clock.monotonic()
-    if (policy.everyUnhealthyMs !== null) reschedule()
+    if (before !== 'unknown') rise.note(health.verdict, since, policy)
+    if (policy.everyUnhealthyMs !== null || health.verdict === 'unhealthy') reschedule()
     options.onChange(health.verdict, detail)
   }
 
@@ -92,12 +97,16 @@ export function startChecker(options: CheckerOptions): Checker {
   }
 
   // An instance often registers just before its port listens: waiting a whole interval for it would help nobody.
-  const probeEarly = (): void => {
-    const delayMs = EARLY_MS * 2 ** earlyProbes
-    if (delayMs >= policy.everyMs) return
-    earlyProbes++
+  const probeAsNew = (): void => {
+    if (probeIn(EARLY_MS * 2 ** earlyProbes)) earlyProbes++
+  }
+
+  /** Not if the schedule is as quick. */
+  const probeIn = (delayMs: number): boolean => {
+    if (delayMs >= intervalMs()) return false
     early?.cancel()
     early = clock.after(delayMs, probeNow)
+    return true
   }
 
   const intervalMs = (): number => (health.verdict === 'unhealthy' ? policy.everyUnhealthyMs : null) ?? policy.everyMs
@@ -114,8 +123,11 @@ export function startChecker(options: CheckerOptions): Checker {
     const everyMs = intervalMs()
     plannedAt += everyMs
     if (plannedAt <= now) plannedAt = now + everyMs
-    const jitterMs = everyMs * jitterRatio * (2 * random() - 1)
-    scheduled = clock.after(Math.max(0, plannedAt + jitterMs - now), () => {
+    const shiftMs = everyMs * jitterRatio * 2 * random()
+    // Who is out and well again is not to wait for longer than an interval: only earlier, and from where the last one went out.
+    if (health.verdict === 'unhealthy') plannedAt -= shiftMs
+    const startAt = health.verdict === 'unhealthy' ? plannedAt : plannedAt - everyMs * jitterRatio + shiftMs
+    scheduled = clock.after(Math.max(0, startAt - now), () => {
       schedule()
       probeNow()
     })

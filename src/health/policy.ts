@@ -5,7 +5,9 @@ export interface HealthPolicy {
   readonly everyMs: number
   /** The same while the endpoint is unhealthy, ms; null: no other. */
   readonly everyUnhealthyMs: number | null
-  /** Each interval is varied by up to ± this share, 0 … 0.5. */
+  /** The same while it is unhealthy and passes, ms; null: `timeoutMs / healthy`, or the interval as usual for one that bounces. */
+  readonly everyRisingMs: number | null
+  /** Each interval is varied by up to ± this share, 0 … 0.5; while the endpoint is unhealthy by up to - twice of it. */
   readonly jitterRatio: number
   readonly timeoutMs: number
   /** Passes in a row that make a failing endpoint healthy again; a new one needs a single pass. */

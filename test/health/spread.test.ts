@@ -9,6 +9,7 @@ const policy: HealthPolicy = {
   probe: { kind: 'tcp', options: {} },
   everyMs: 1_000,
   everyUnhealthyMs: null,
+  everyRisingMs: null,
   jitterRatio: 0.2,
   timeoutMs: 500,
   healthy: 2,

@@ -30,7 +30,7 @@ const health = z
     }).optional(),
     jitter: percent({
       description:
-        'Each interval varies by up to so much, and the first one is of any length, so that probes do not come in waves. 0%: exact intervals.',
+        'Each interval varies by up to so much, and the first one is of any length, so that probes do not come in waves; of a failing instance they only get shorter, by up to twice of it. 0%: exact intervals.',
       default: '20%',
       max: 50,
     }).optional(),
@@ -38,6 +38,12 @@ const health = z
       description: 'Time for a probe to pass.',
       default: formatDurationMs(fallback.timeoutMs),
       maxMs: 600_000,
+    }).optional(),
+    everyRising: duration({
+      description:
+        'The same while a failing instance passes, until `healthy` is reached. Default: `timeout` divided by `healthy`, so that it is back within `every` and `timeout`; as usual if it falls again within ten intervals.',
+      example: '250ms',
+      minMs: 100,
     }).optional(),
     healthy: count({
       description: 'Passes in a row that bring a failed instance back. A new one needs a single pass.',
@@ -53,10 +59,11 @@ const health = z
     }).optional(),
   })
   .superRefine((set, context) => void oneOf(probeTable, set, context))
-  .transform(({ every, everyUnhealthy, jitter, timeout, healthy, unhealthy, ...kinds }) => ({
+  .transform(({ every, everyUnhealthy, everyRising, jitter, timeout, healthy, unhealthy, ...kinds }) => ({
     probe: oneOf(probeTable, kinds, null),
     everyMs: every,
     everyUnhealthyMs: everyUnhealthy,
+    everyRisingMs: everyRising,
     jitterRatio: jitter,
     timeoutMs: timeout,
     healthy,
