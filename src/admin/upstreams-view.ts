@@ -32,6 +32,10 @@ export interface UpstreamView {
   } | null
   /** Null: it is not limited. */
   readonly concurrency: ({ readonly active: number; readonly waiting: number } & ConcurrencyPolicy) | null
+  /** Requests under way at its instances. */
+  readonly inFlight: number
+  /** How many retries its budget has for requests that fail now. */
+  readonly retriesLeft: number
   readonly instances: readonly InstanceView[]
 }
 
@@ -49,6 +53,8 @@ export function upstreamsView(upstreams: UpstreamTable): readonly UpstreamView[]
     fromDisk: discovery.isFromDisk,
     breaker: breakerOf(upstream),
     concurrency: concurrencyOf(upstream),
+    inFlight: upstream.members.all.reduce((sum, { endpoint }) => sum + endpoint.inFlight, 0),
+    retriesLeft: upstream.retriesLeft,
     instances: discovery.view(),
   }))
 }

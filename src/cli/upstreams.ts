@@ -1,6 +1,7 @@
+import { parseArgs } from 'node:util'
 import type { UpstreamView } from '../admin/upstreams-view.ts'
 import { formatDurationMs } from '../durations.ts'
-import { adminOptionsHelp, askAdmin, parseAdminArgs, tableText } from './admin-query.ts'
+import { adminAddress, adminOptions, adminOptionsHelp, askAdmin, tableText } from './admin-query.ts'
 import type { Command } from './command.ts'
 import { exitCode } from './exit-codes.ts'
 
@@ -13,18 +14,45 @@ export const upstreamsCommand: Command = {
 One line per instance: whether it gets traffic, what the registry and our own probe say, and for how long.
 
 ${adminOptionsHelp}
-  --history           when instances began and ceased to get traffic, and why`,
+  --history           when instances began and ceased to get traffic, and why
+  --load              what each upstream has to do: requests under way and waiting, breaker, retries left`,
   run: async (args, io) => {
-    const wantsHistory = args.includes('--history')
-    const { admin, json } = parseAdminArgs(args.filter((arg) => arg !== '--history'))
+    const { admin, json, ...wants } = parseUpstreamsArgs(args)
     const upstreams = await askAdmin<readonly UpstreamView[]>(admin, '/upstreams', 'length')
     const header = ['UPSTREAM', 'INSTANCE', 'ADDRESS', 'TRAFFIC', 'REGISTRY', 'PROBE', 'SINCE', 'DETAIL']
     if (json) io.out(`${JSON.stringify(upstreams)}\n`)
-    else if (wantsHistory)
+    else if (wants.history)
       io.out(tableText(['AT', 'UPSTREAM', 'INSTANCE', 'ADDRESS', 'BECAME', 'REASON'], historyRows(upstreams)))
+    else if (wants.load) io.out(tableText(loadHeader, upstreams.map(loadRow)))
     else io.out(tableText(header, upstreams.flatMap(upstreamRows)))
     return exitCode.ok
   },
+}
+
+/** Throws `usage`. */
+function parseUpstreamsArgs(args: readonly string[]) {
+  const flag = { type: 'boolean', default: false } as const
+  const { values } = parseArgs({ args: [...args], options: { ...adminOptions, history: flag, load: flag } })
+  return { ...values, admin: adminAddress(values.admin) }
+}
+
+const loadHeader = ['UPSTREAM', 'BALANCE', 'ELIGIBLE', 'UNDER WAY', 'WAITING', 'BREAKER', 'RETRIES LEFT']
+
+function loadRow({ name, balance, eligible, instances, inFlight, concurrency, breaker, retriesLeft }: UpstreamView) {
+  return [
+    name,
+    balance,
+    `${eligible} of ${instances.length}`,
+    concurrency && concurrency.requests > 0 ? `${concurrency.active} of ${concurrency.requests}` : String(inFlight),
+    concurrency ? `${concurrency.waiting} of ${concurrency.queue}` : '-',
+    breaker ? breakerText(breaker) : '-',
+    String(retriesLeft),
+  ]
+}
+
+function breakerText({ state, requests, failed, retryInMs }: NonNullable<UpstreamView['breaker']>): string {
+  const left = retryInMs > 0 ? ` for ${formatDurationMs(retryInMs)}` : ''
+  return `${state}${left}, ${failed} of ${requests} failed`
 }
 
 /** The latest first, of all instances together. */

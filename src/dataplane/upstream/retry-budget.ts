@@ -19,14 +19,23 @@ export class RetryBudget {
     this.#earned = Math.min(MOST_EARNED, this.#earned + ratio)
   }
 
+  /** How many retries there could be at once, `now` in monotonic ms. */
+  left(now: number): number {
+    return Math.max(0, Math.floor(Math.max(this.#earned, this.#grantedBy(now))))
+  }
+
   /** Takes a retry out, `now` in monotonic ms; false: there is none left. */
   spend(now: number): boolean {
-    this.#granted = Math.min(MOST_GRANTED, this.#granted + ((now - this.#grantedAt) / 1000) * GRANTED_PER_SECOND)
+    this.#granted = this.#grantedBy(now)
     this.#grantedAt = now
     if (this.#earned < 1 && this.#granted < 1) return false
     // Out of both, so that the larger of the two holds and not their sum: what time grants is a loan while requests earn.
     this.#earned = Math.max(-MOST_GRANTED, this.#earned - 1)
     this.#granted = Math.max(0, this.#granted - 1)
     return true
+  }
+
+  #grantedBy(now: number): number {
+    return Math.min(MOST_GRANTED, this.#granted + ((now - this.#grantedAt) / 1000) * GRANTED_PER_SECOND)
   }
 }

@@ -143,6 +143,11 @@ export class Upstream implements Picker {
     return pickUntried(this.#balancer, this.#members, asker, tried)
   }
 
+  /** How many attempts could fail at once and be made again. */
+  get retriesLeft(): number {
+    return this.budget.left(this.#deps.clock.monotonic())
+  }
+
   whyNone(): Failure {
     return noMember(this, this.#members.all)
   }

@@ -25,6 +25,18 @@ describe('the retry budget', () => {
     }
   })
 
+  it('tells how many are left: as many as can be spent at once', () => {
+    const budget = new RetryBudget()
+    for (const earned of [0, 3, 100, 10_000]) {
+      for (let i = 0; i < earned; i++) budget.earn(0.5)
+      const told = budget.left(5_000)
+      let spent = 0
+      while (spent < 1_000 && budget.spend(5_000)) spent++
+      assert.equal(told, spent)
+      assert.equal(budget.left(5_000), 0)
+    }
+  })
+
   it('grants one per second where requests are few', () => {
     const retries = retriesOf({ perSecond: 1, seconds: 100 })
     assert.ok(retries >= 100 && retries <= 111, `${retries}`)
