@@ -3,10 +3,13 @@ import { describe, it } from 'node:test'
 import { request } from 'undici'
 import { proxyErrorOf, proxyStatus } from '../../src/dataplane/proxy-status.ts'
 import type { Exclusion } from '../../src/dataplane/upstream/members.ts'
+import { Upstream } from '../../src/dataplane/upstream/upstream.ts'
 import type { TestDataPlane } from '../support/data-plane.ts'
 import { dataPlaneFixture, errorCodeOf } from '../support/data-plane-fixture.ts'
 import { freePorts } from '../support/meshgate-process.ts'
+import { ManualClock } from '../support/manual-clock.ts'
 import { until } from '../support/until.ts'
+import { upstreamPolicy } from '../support/upstream-policy.ts'
 
 const { dataPlane, client } = dataPlaneFixture()
 
@@ -52,6 +55,27 @@ describe('the reason why nobody can be asked', () => {
       plane.upstreams.get('app')?.whyNone().detail ?? '',
       /^50 known: (1 failing \/ \(HTTP \d+\), ){7}1 failing [^,]+ and more$/,
     )
+  })
+})
+
+describe('the reason of a large upstream', () => {
+  it('is made once for all who ask within a second, and anew when its members change', async () => {
+    const clock = new ManualClock()
+    const upstream = new Upstream('app', upstreamPolicy({}), { clock, random: () => 0 })
+    const setMembers = (detail: string): void => {
+      const address = { host: '127.0.0.1', port: 1 }
+      upstream.setMembers([{ id: 'i', address, weight: 1, exclusion: 'probe_failing', detail }])
+    }
+    setMembers('/ (HTTP 500)')
+    const first = upstream.whyNone()
+    assert.equal(first.detail, '1 known: 1 failing / (HTTP 500)')
+    assert.equal(upstream.whyNone(), first)
+    await clock.advance(1_000)
+    assert.notEqual(upstream.whyNone(), first)
+    assert.deepEqual(upstream.whyNone(), first)
+    setMembers('/ (HTTP 502)')
+    assert.equal(upstream.whyNone().detail, '1 known: 1 failing / (HTTP 502)')
+    await upstream.close(0)
   })
 })
 

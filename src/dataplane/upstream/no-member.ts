@@ -21,8 +21,33 @@ const wordsOf: Readonly<Record<Exclusion, string>> = {
 /** So many different reasons are told. */
 const MOST_TOLD = 8
 
-/** Why an upstream, or the part of it that `which` names, has nobody to send to: `4 known: 2 failing /healthz (HTTP 500), 1 ejected 12s`. */
-export function noMember(source: Source, members: readonly Member[], which = ''): Failure {
+/** A reason holds for so long if the members stay, ms: of what changes with time whole seconds are told. */
+const HOLDS_MS = 1_000
+
+interface Told {
+  readonly failure: Failure
+  /** Monotonic ms. */
+  readonly until: number
+}
+
+/**
+ * Tells why an upstream, or a part of it, has nobody to send to: `4 known: 2 failing /healthz (HTTP 500), 1 ejected 12s`. When a large upstream fails,
+ * everybody is told so: its members are gone through once a second and not for each of them.
+ */
+export class NoMember {
+  readonly #told = new WeakMap<readonly Member[], Told>()
+
+  /** `which` names the part that the members are; `now` in monotonic ms. */
+  whyNone(source: Source, members: readonly Member[], { which, now }: { readonly which: string; readonly now: number }): Failure {
+    const told = this.#told.get(members)
+    if (told && told.until > now) return told.failure
+    const failure = noMember(source, members, which)
+    if (failure.code === 'no_healthy_instance') this.#told.set(members, { failure, until: now + HOLDS_MS })
+    return failure
+  }
+}
+
+function noMember(source: Source, members: readonly Member[], which: string): Failure {
   const {
     name,
     members: { known },

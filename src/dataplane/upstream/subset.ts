@@ -2,7 +2,6 @@ import type { Balancer } from '../balancer/balancer.ts'
 import type { Asker, Failure } from '../exchange.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { Member, Members } from './members.ts'
-import { noMember } from './no-member.ts'
 import { pickUntried, type Picker } from './picker.ts'
 import { preferred } from './preference.ts'
 import type { Upstream } from './upstream.ts'
@@ -36,7 +35,7 @@ export class Subset implements Picker {
 
   whyNone(): Failure {
     this.#follow()
-    return noMember(this.#upstream, this.#members, ` where { ${whereText(this.#where)} }`)
+    return this.#upstream.whyNoneOf(this.#members, ` where { ${whereText(this.#where)} }`)
   }
 
   /** Members are replaced whole, so their identity tells whether the subset is still theirs. */

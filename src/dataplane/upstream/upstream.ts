@@ -10,7 +10,7 @@ import { Eligibility, type Answer } from './eligibility.ts'
 import { Endpoint, type EndpointLimits } from './endpoint.ts'
 import { Gate } from './gate.ts'
 import type { Member, Members, MemberUpdate } from './members.ts'
-import { noMember } from './no-member.ts'
+import { NoMember } from './no-member.ts'
 import type { Ejection } from './outliers.ts'
 import type { Pipelining } from './pipelining.ts'
 import { pickUntried, type Picker } from './picker.ts'
@@ -87,6 +87,7 @@ export class Upstream implements Picker {
   /** The members as the control plane handed them over last. */
   #listed: readonly Member[] = []
   readonly #eligibility = new Eligibility()
+  readonly #noMember = new NoMember()
   #nextChange: Timer | null = null
   #isClosed = false
   #members: Members = { all: [], eligible: [], preferred: [], isPanicking: false, known: false }
@@ -149,7 +150,12 @@ export class Upstream implements Picker {
   }
 
   whyNone(): Failure {
-    return noMember(this, this.#members.all)
+    return this.whyNoneOf(this.#members.all)
+  }
+
+  /** Why there is none among some of the members, which are those that `which` names. */
+  whyNoneOf(members: readonly Member[], which = ''): Failure {
+    return this.#noMember.whyNone(this, members, { which, now: this.#deps.clock.monotonic() })
   }
 
   /** Another balancer as the policy wants it, for a part of the members. */
