@@ -105,17 +105,18 @@ describe('commands that ask a running gateway', () => {
     assert.match(refusing?.at(-1) ?? '', /^circuit_open: open for another .*: 1 of 1 requests failed within 10s$/)
   })
 
+  const loadOfHello = async () => {
+    const { code, out } = await meshgate('upstreams', '--load', '--admin', at)
+    assert.equal(code, 0)
+    const [header, hello] = rows(out)
+    assert.deepEqual(header, ['UPSTREAM', 'BALANCE', 'ELIGIBLE', 'UNDER WAY', 'WAITING', 'BREAKER', 'RETRIES LEFT'])
+    return hello
+  }
+
   it('upstreams --load: what each upstream has under way and waiting, its breaker and the retries left', async () => {
     const { gate, budget } = admin.plane.upstreams.find('hello')?.upstream ?? assert.fail()
-    const line = async () => {
-      const { code, out } = await meshgate('upstreams', '--load', '--admin', at)
-      assert.equal(code, 0)
-      const [header, hello] = rows(out)
-      assert.deepEqual(header, ['UPSTREAM', 'BALANCE', 'ELIGIBLE', 'UNDER WAY', 'WAITING', 'BREAKER', 'RETRIES LEFT'])
-      return hello
-    }
     // Ten are granted to whom nobody asks.
-    assert.deepEqual(await line(), ['hello', 'round-robin', '1 of 2', '0', '-', '-', '10'])
+    assert.deepEqual(await loadOfHello(), ['hello', 'round-robin', '1 of 2', '0', '-', '-', '10'])
     const on = { connect: true, reset: true, timeout: true, statuses: [] }
     gate.setPolicy({
       breaker: { failureRatio: 0.5, minRequests: 5, windowMs: 60_000, openMs: 60_000, trials: 1, on },
@@ -126,10 +127,10 @@ describe('commands that ask a running gateway', () => {
     const { upstream } = admin.plane.upstreams.find('hello') ?? assert.fail()
     for (let i = 0; i < 3; i++) gate.concurrency?.enter({ picker: upstream, onTurn: () => {} })
     for (let i = 0; i < 200; i++) budget.earn(0.2)
-    assert.deepEqual(await line(), ['hello', 'round-robin', '1 of 2', '1 of 1', '2 of 7', 'closed, 1 of 1 failed', '40'])
+    assert.deepEqual(await loadOfHello(), ['hello', 'round-robin', '1 of 2', '1 of 1', '2 of 7', 'closed, 1 of 1 failed', '40'])
     for (let i = 0; i < 4; i++)
       gate.breaker?.settle(gate.breaker.term, { attempts: 1, endpoint: null, failure, status: 0 }, performance.now())
-    assert.match((await line())?.[5] ?? '', /^open for (1m|\d+(\.\d)?s), 5 of 5 failed$/)
+    assert.match((await loadOfHello())?.[5] ?? '', /^open for (1m|\d+(\.\d)?s), 5 of 5 failed$/)
     gate.setPolicy({ breaker: null, concurrency: null })
   })
 

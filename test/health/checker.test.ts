@@ -3,19 +3,11 @@ import { test } from 'node:test'
 import { startChecker, type Checker } from '../../src/health/checker.ts'
 import type { HealthPolicy } from '../../src/health/policy.ts'
 import type { Probe, ProbeResult } from '../../src/health/probe.ts'
+import { healthPolicy } from '../support/health-policy.ts'
 import { ManualClock, settle } from '../support/manual-clock.ts'
 
 const target = { host: '127.0.0.1', port: 1 }
-const base: HealthPolicy = {
-  probe: { kind: 'tcp', options: {} },
-  everyMs: 1_000,
-  everyUnhealthyMs: null,
-  everyRisingMs: null,
-  jitterRatio: 0,
-  timeoutMs: 500,
-  healthy: 2,
-  unhealthy: 3,
-}
+const base = healthPolicy({ jitterRatio: 0 })
 
 const passing: Probe = () => Promise.resolve({ ok: true, detail: 'good' })
 

@@ -1,20 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { startChecker } from '../../src/health/checker.ts'
-import type { HealthPolicy } from '../../src/health/policy.ts'
+import { healthPolicy } from '../support/health-policy.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { seededRandom } from '../support/seeded-random.ts'
 
-const policy: HealthPolicy = {
-  probe: { kind: 'tcp', options: {} },
-  everyMs: 1_000,
-  everyUnhealthyMs: null,
-  everyRisingMs: null,
-  jitterRatio: 0.2,
-  timeoutMs: 500,
-  healthy: 2,
-  unhealthy: 3,
-}
+const policy = healthPolicy()
 
 /** When each of 20 endpoints that appear at once is probed, but for the first look that decides who gets traffic. */
 async function probesOf(seed: number, forMs: number): Promise<readonly (readonly number[])[]> {
