@@ -8,6 +8,7 @@ export interface LoadResult {
 }
 
 export interface Load {
+  /** The same result each time. */
   stop(): Promise<LoadResult>
 }
 
@@ -37,12 +38,12 @@ export function startLoad(url: string, workers: number, headers: Record<string, 
     while (!stopping.signal.aborted) await once()
   }
   const loops = Array.from({ length: workers }, loop)
-  return {
-    stop: async () => {
-      stopping.abort()
-      await Promise.all(loops)
-      await dispatcher.close()
-      return { sent, failed, failures }
-    },
+  const end = async (): Promise<LoadResult> => {
+    stopping.abort()
+    await Promise.all(loops)
+    await dispatcher.close()
+    return { sent, failed, failures }
   }
+  let ended: Promise<LoadResult> | null = null
+  return { stop: () => (ended ??= end()) }
 }
