@@ -26,7 +26,7 @@ export const agentService: Handler = ({ agent, blocked }, request) => {
     if (!service) throw new Refusal(404, `unknown service ID: ${id}`)
     const view = agentServiceView(service)
     const contentHash = hashOf(view)
-    return jsonAnswer({ ...view, ContentHash: contentHash }, isPretty, ['X-Consul-ContentHash', contentHash])
+    return jsonAnswer({ ...view, ContentHash: contentHash }, isPretty, ['X-Consul-Contenthash', contentHash])
   }
   if (known === '') return answer()
   const isNews = (): boolean => {

@@ -111,9 +111,14 @@ export function serviceRow(node: string, given: GivenService): Unindexed<Service
     meta: given.Meta ?? null,
     taggedAddresses: tagged.length === 0 ? null : (Object.fromEntries(tagged) as ServiceRow['taggedAddresses']),
     enableTagOverride: given.EnableTagOverride ?? false,
-    weights: { Passing: given.Weights?.Passing ?? 1, Warning: given.Weights?.Warning ?? 1 },
+    weights: weightsOf(given),
     kind: given.Kind ?? '',
   }
+}
+
+/** As in Consul: who passes has some weight, else none of them counts; a warning that is left out has none. */
+function weightsOf({ Weights: weights }: GivenService): ServiceRow['weights'] {
+  return weights && (weights.Passing ?? 0) > 0 ? { Passing: 1, Warning: 0, ...weights } : { Passing: 1, Warning: 1 }
 }
 
 /** The check as it is kept; name and tags of its service are filled in by the catalog. */

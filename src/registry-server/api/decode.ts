@@ -1,6 +1,6 @@
 import { Refusal } from '../refusal.ts'
 import { compareBytes } from '../store/sorted-map.ts'
-import { parseGoDurationNs } from './go-duration.ts'
+import { longestNs, parseGoDurationNs } from './go-duration.ts'
 
 /** Turns one JSON value into a typed one, or refuses it in the words of Go's decoder. `field` is where it stands: `.Port`. */
 export type Decode<T> = (value: unknown, field: string) => T
@@ -103,7 +103,7 @@ export const base64: Decode<Buffer> = (value, field) => {
 
 /** A Go duration, or a number of ns; decoded into ns. */
 export const durationNs: Decode<number> = (value, field) => {
-  if (typeof value === 'number') return value
+  if (typeof value === 'number' && Math.abs(value) < longestNs) return value
   if (typeof value !== 'string') throw mismatch(value, field, 'time.Duration')
   if (value === '') return 0
   const parsed = parseGoDurationNs(value)

@@ -1,5 +1,8 @@
 const unitNs: Readonly<Record<string, number>> = { ns: 1, us: 1e3, µs: 1e3, μs: 1e3, ms: 1e6, s: 1e9, m: 60e9, h: 3600e9 }
 
+/** The longest that Go can tell, 292 years: what is longer is no duration. */
+export const longestNs = 2 ** 63
+
 /** Parses a duration as Go does (`1h2m3.5s`, `-1s`, `0`) into ns; for anything else returns Go's sentence about it. */
 export function parseGoDurationNs(text: string): number | string {
   const quoted = JSON.stringify(text)
@@ -17,5 +20,6 @@ export function parseGoDurationNs(text: string): number | string {
     totalNs += Number(count) * factor
     rest = rest.slice(whole.length)
   }
+  if (totalNs >= longestNs) return `time: invalid duration ${quoted}`
   return text.startsWith('-') ? -totalNs : Math.round(totalNs)
 }

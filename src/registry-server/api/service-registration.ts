@@ -46,7 +46,8 @@ export function parseServiceRegistration(body: Buffer): ServiceRegistration {
   const { Name: name = '', Address: address = '', Port: port = 0, Meta: meta = {} } = given
   if (name === '') throw new Refusal(400, 'Missing service name')
   if (address === '0.0.0.0' || address === '::' || address === '[::]') throw new Refusal(400, 'Invalid service address')
-  const weights = { Passing: given.Weights?.Passing ?? 1, Warning: given.Weights?.Warning ?? 1 }
+  // As in Consul: what is left out of weights that are given is 0.
+  const weights = given.Weights ? { Passing: 0, Warning: 0, ...given.Weights } : { Passing: 1, Warning: 1 }
   if (weights.Passing < 1) throw new Refusal(400, 'Invalid Weights: Passing must be greater than 0')
   if (weights.Warning < 0) throw new Refusal(400, 'Invalid Weights: Warning must be greater or equal than 0')
   if (Math.max(weights.Passing, weights.Warning) > greatestWeight) {
