@@ -26,6 +26,11 @@ export class Outbox implements DueAtTurnEnd {
     return this.#socket.writableLength === 0
   }
 
+  /** What the peer has not taken yet, about: bytes. */
+  get waitingBytes(): number {
+    return this.#socket.writableLength + this.#text.length
+  }
+
   /** Text that leaves before this turn of the event loop ends. */
   add(text: string): void {
     this.#text += text

@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
+import type { RequestHead } from './http/request-head.ts'
 
 export interface AccessOptions {
   /** Opens everything; null: no token is asked for. */
@@ -22,7 +22,7 @@ export class Access {
   }
 
   /** Whether a request for a decoded path, with the query as it was sent, may pass. */
-  allows(request: IncomingMessage, path: string, query: string): boolean {
+  allows(request: RequestHead, path: string, query: string): boolean {
     if (this.#token === null || openPaths.has(path)) return true
     const given = givenToken(request, query)
     if (given === null) return false
@@ -34,12 +34,12 @@ export class Access {
 }
 
 /** The first of `?token=`, `X-Consul-Token` and `Authorization: Bearer`, as Consul reads them. */
-function givenToken({ headers }: IncomingMessage, query: string): string | null {
+function givenToken(request: RequestHead, query: string): string | null {
   const inQuery = query.includes('token=') ? new URLSearchParams(query).get('token') : null
   if (inQuery) return inQuery
-  const inHeader = headers['x-consul-token']
-  if (typeof inHeader === 'string' && inHeader !== '') return inHeader
-  return /^Bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1] ?? null
+  const inHeader = request.header('x-consul-token')
+  if (inHeader) return inHeader
+  return /^Bearer +(\S+) *$/i.exec(request.header('authorization') ?? '')?.[1] ?? null
 }
 
 function digest(token: string): Buffer {

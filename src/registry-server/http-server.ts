@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
-import type { RequestListener, Server, ServerOptions } from 'node:http'
-import type { Socket } from 'node:net'
+import { createServer, type Server, type Socket } from 'node:net'
+import type { Clock } from '../clock.ts'
 import { GatewayError, messageOf } from '../errors.ts'
-import { nodeHttp } from '../node-http.ts'
+import { dateFields } from '../http1/date-field.ts'
+import { Connection, type ConnectionHost, type Incoming } from './http/connection.ts'
 
 /** Files in PEM form; they are read once, at the start. */
 export interface TlsFiles {
@@ -15,23 +16,57 @@ const mostConnections = 20_000
 // Of these one address may hold half: a fleet behind one address can watch thousands of keys, and nobody can take them all.
 const mostConnectionsPerClient = 10_000
 
-/** Makes the server of the HTTP API; the caller lets it listen and closes it. Throws `config_unreadable` for bad TLS files. */
-export function openHttpServer(tls: TlsFiles | null, serve: RequestListener): Server {
-  // A watcher's connection may be quiet for as long as its longest wait (10 minutes and a sixteenth).
-  const options: ServerOptions = { keepAliveTimeout: 660_000, requestTimeout: 60_000, noDelay: true }
+export interface HttpServerOptions {
+  readonly tls: TlsFiles | null
+  readonly clock: Clock
+  /** Answers a request, at once or later. Throws nothing. */
+  readonly serve: (incoming: Incoming) => void
+}
+
+/** The server of the HTTP API. */
+export class HttpServer implements ConnectionHost {
+  readonly server: Server
+  readonly clock: Clock
+  readonly dateField: () => string
+  readonly serve: (incoming: Incoming) => void
+  readonly #connections = new Set<Connection>()
+
+  /** Makes it; the caller lets `server` listen, and closes it. Throws `config_unreadable` for bad TLS files. */
+  constructor({ tls, clock, serve }: HttpServerOptions) {
+    this.clock = clock
+    this.dateField = dateFields(clock)
+    this.serve = serve
+    this.server = tls ? createTlsServer(tls) : createServer({ allowHalfOpen: true, noDelay: true })
+    this.server.maxConnections = mostConnections
+    this.server.on('connection', limitPerClient(mostConnectionsPerClient))
+    this.server.on(tls ? 'secureConnection' : 'connection', (socket: Socket) => {
+      if (!socket.destroyed) this.#connections.add(new Connection(socket, this))
+    })
+    // A handshake that fails is the client's affair.
+    this.server.on('tlsClientError', (_: Error, socket: Socket) => socket.destroy())
+  }
+
+  onClosed(connection: Connection): void {
+    this.#connections.delete(connection)
+  }
+
+  /** Takes no more connections; resolves when the last one has ended. */
+  close(): Promise<void> {
+    return new Promise((resolve) => {
+      this.server.close(() => resolve())
+    })
+  }
+
+  /** Ends all connections at once. */
+  destroyConnections(): void {
+    for (const connection of this.#connections) connection.destroy()
+  }
+}
+
+// Without half-open connections, which a handshake that the client breaks off would leave behind.
+function createTlsServer(files: TlsFiles): Server {
   // TLS is loaded by those who use it: it takes memory.
-  const server = tls
-    ? process.getBuiltinModule('node:https').createServer({ ...options, ...readTlsFiles(tls) }, serve)
-    : nodeHttp.createServer(options, serve)
-  server.maxConnections = mostConnections
-  server.on('connection', limitPerClient(mostConnectionsPerClient))
-  // A handshake that fails is the client's affair.
-  server.on('tlsClientError', (_: Error, socket: Socket) => socket.destroy())
-  server.on('clientError', (_, socket: Socket) => {
-    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n')
-    else socket.destroy()
-  })
-  return server
+  return process.getBuiltinModule('node:tls').createServer({ ...readTlsFiles(files), noDelay: true, ALPNProtocols: ['http/1.1'] })
 }
 
 /** Closes connections of an address that has too many open, as Consul's http_max_conns_per_client does. */

@@ -1,4 +1,3 @@
-import type { Server } from 'node:http'
 import { formatAddress, type Address } from '../address.ts'
 import type { Clock, Random } from '../clock.ts'
 import { listen } from '../listen.ts'
@@ -12,7 +11,7 @@ import type { Registry } from './api/registry.ts'
 import type { DnsOptions } from './dns/options.ts'
 import { startDnsServer, type DnsServer } from './dns/server.ts'
 import { Expiry } from './expiry.ts'
-import { openHttpServer, type TlsFiles } from './http-server.ts'
+import { HttpServer, type TlsFiles } from './http-server.ts'
 import { LogFeed } from './log-feed.ts'
 import { registerOwnNode } from './own-node.ts'
 import { Journal } from './store/journal.ts'
@@ -65,10 +64,10 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
   const registry: Registry = { store, agent, expiry, blocked, access, answers, logs, datacenter, clock, random }
   let dnsServer: DnsServer | null = null
   try {
-    const server = openHttpServer(tls, (request, response) => dispatch(registry, request, response))
+    const server = new HttpServer({ tls, clock, serve: (incoming) => dispatch(registry, incoming) })
     await registerOwnNode(store, node, agent.address)
     if (dns) dnsServer = await startDnsServer(dns, { state: store.state, node, datacenter, clock, random, logger })
-    const address = await listen(server, http, 'registry.embedded.http')
+    const address = await listen(server.server, http, 'registry.embedded.http')
     agent.start()
     expiry.start()
     const where = formatAddress(address)
@@ -86,12 +85,12 @@ export async function startRegistryServer(options: RegistryServerOptions): Promi
 }
 
 interface Servers {
-  readonly server: Server
+  readonly server: HttpServer
   readonly dnsServer: DnsServer | null
 }
 
 async function close({ server, dnsServer }: Servers, { store, agent, expiry, blocked }: Registry): Promise<void> {
-  const closed = new Promise<void>((resolve) => server.close(() => resolve()))
+  const closed = server.close()
   await dnsServer?.close()
   expiry.close()
   agent.close()
@@ -99,7 +98,7 @@ async function close({ server, dnsServer }: Servers, { store, agent, expiry, blo
   store.close()
   // Two turns of the event loop: what was just answered leaves before its connection is closed.
   for (let turn = 0; turn < 2; turn++) await new Promise<void>((resolve) => setImmediate(resolve))
-  server.closeAllConnections()
+  server.destroyConnections()
   await closed
 }
 

@@ -68,10 +68,9 @@ class CountedRegistry {
       path,
       rest: match.rest,
       query: new URLSearchParams(search),
-      headers: {},
+      header: () => undefined,
       body: Buffer.from(body),
       isPretty: false,
-      connection: {},
       onGone: () => doNothing,
     }
     return handler(this.registry, request)
@@ -174,10 +173,9 @@ test('a watcher that leaves is forgotten', async (context) => {
     path: '/v1/kv/a',
     rest: 'a',
     query: new URLSearchParams('index=1&wait=5m'),
-    headers: {},
+    header: () => undefined,
     body: Buffer.alloc(0),
     isPretty: false,
-    connection: {},
     onGone: (run) => {
       leave = run
       return doNothing

@@ -89,8 +89,8 @@ function viewOf({ status, service, checks }: ServiceHealth): object {
   }
 }
 
-function wantsText({ query, headers }: ApiRequest): boolean {
-  return query.get('format') === 'text' || (headers.accept ?? '').startsWith('text/plain')
+function wantsText(request: ApiRequest): boolean {
+  return request.query.get('format') === 'text' || (request.header('accept') ?? '').startsWith('text/plain')
 }
 
 function healthAnswer(

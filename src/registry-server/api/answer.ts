@@ -1,5 +1,5 @@
-import type { ServerResponse } from 'node:http'
 import { constants, gzip } from 'node:zlib'
+import type { Reply } from '../http/reply.ts'
 import type { Refusal } from '../refusal.ts'
 import { toJson, toPrettyJson } from './json.ts'
 
@@ -62,31 +62,28 @@ export function wantsGzip(acceptEncoding: string | undefined): boolean {
   return acceptEncoding.split(',').some((coding) => /^\s*gzip\s*(?:;\s*q\s*=\s*(?:0\.0*[1-9]\d*|1(?:\.0*)?))?\s*$/i.test(coding))
 }
 
-export function sendAnswer(response: ServerResponse, answer: Answer, acceptsGzip = false): void {
-  if (answer.follow) return sendFollowed(response, answer, answer.follow)
+export function sendAnswer(reply: Reply, answer: Answer, acceptsGzip = false): void {
+  if (answer.follow) return sendFollowed(reply, answer, answer.follow)
   const { status, body, headers } = answer
-  const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length
-  if (!acceptsGzip || length < smallestGzipBytes || headers.includes('application/x-gzip')) {
-    response.writeHead(status, [...headers, 'Vary', 'Accept-Encoding', 'Content-Length', String(length)])
-    return void response.end(body)
-  }
+  if (!acceptsGzip || body.length < smallestGzipBytes || headers.includes('application/x-gzip'))
+    return reply.send(status, [...headers, ...varies], body)
   gzip(body, { level: constants.Z_BEST_SPEED }, (error, packed) => {
-    if (error) response.destroy(error)
-    if (response.destroyed) return
-    const coding = ['Content-Encoding', 'gzip', 'Vary', 'Accept-Encoding', 'Content-Length', String(packed.length)]
-    response.writeHead(status, [...headers, ...coding])
-    response.end(packed)
+    if (error) reply.destroy()
+    else reply.send(status, [...headers, 'Content-Encoding', 'gzip', ...varies], packed)
   })
 }
 
+const varies = ['Vary', 'Accept-Encoding'] as const
 // What a client that reads slowly may have waiting; what comes beyond it is dropped.
 const mostWaitingBytes = 1024 * 1024
 
-function sendFollowed(response: ServerResponse, { status, headers }: Answer, follow: NonNullable<Answer['follow']>): void {
-  response.writeHead(status, [...headers, 'Vary', 'Accept-Encoding'])
-  response.flushHeaders()
+function sendFollowed(reply: Reply, { status, headers }: Answer, follow: NonNullable<Answer['follow']>): void {
+  reply.begin(status, [...headers, ...varies])
   const stop = follow((text) => {
-    if (response.writableLength < mostWaitingBytes) response.write(text)
+    if (reply.waitingBytes < mostWaitingBytes) reply.write(text)
   })
-  response.once('close', stop)
+  reply.onGone = () => {
+    stop()
+    reply.end()
+  }
 }

@@ -30,14 +30,11 @@ export interface BlockedQueriesOptions {
   readonly random: Random
 }
 
-// One connection carries one request at a time, unless its client pipelines.
-const maxPerConnection = 16
 const maxBlocked = 20_000
 
-/** The reads that wait for a change (Consul: blocking queries). Their number is bounded, in all and per connection. */
+/** The reads that wait for a change (Consul: blocking queries). Their number is bounded; a connection holds one, whose answer those behind it wait for. */
 export class BlockedQueries {
   readonly #options: BlockedQueriesOptions
-  readonly #perConnection = new WeakMap<object, number>()
   readonly #settlers = new Set<() => void>()
   #closed = false
 
@@ -68,15 +65,9 @@ export class BlockedQueries {
     for (const settle of this.#settlers) settle()
   }
 
-  #admit(connection: object): void {
-    const held = this.#perConnection.get(connection) ?? 0
-    if (held >= maxPerConnection || this.#settlers.size >= maxBlocked) throw new Refusal(429, 'Too many blocking queries')
-    this.#perConnection.set(connection, held + 1)
-  }
-
   #wait(request: ApiRequest, waitMs: number, { topics, isNews, answer }: NewsQuery): Promise<Answer> {
     const { store, clock, random } = this.#options
-    this.#admit(request.connection)
+    if (this.#settlers.size >= maxBlocked) throw new Refusal(429, 'Too many blocking queries')
     const { epoch } = store.watches
     return new Promise((resolve, reject) => {
       const settle = (): void => {
@@ -84,7 +75,6 @@ export class BlockedQueries {
         timer.cancel()
         stopGone()
         this.#settlers.delete(settle)
-        this.#perConnection.set(request.connection, (this.#perConnection.get(request.connection) ?? 1) - 1)
         try {
           resolve(answer())
         } catch (error) {

@@ -52,8 +52,8 @@ export function cachedRead(registry: Registry, request: ApiRequest, query: Catal
 }
 
 /** `?cached` is answered with what is true now, and with what a cache would say of it: MISS for the first who asks. */
-export function headersOfCache({ answers }: Registry, { headers }: ApiRequest, key: string): readonly string[] {
-  const { mustRevalidate } = parseCacheControl(headers['cache-control'] ?? '')
+export function headersOfCache({ answers }: Registry, request: ApiRequest, key: string): readonly string[] {
+  const { mustRevalidate } = parseCacheControl(request.header('cache-control') ?? '')
   const isKnown = answers.noteCached(key)
   return isKnown && !mustRevalidate ? ['X-Cache', 'HIT', 'Age', '0'] : ['X-Cache', 'MISS']
 }

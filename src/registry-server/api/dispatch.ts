@@ -1,8 +1,9 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import { messageOf } from '../../errors.ts'
+import type { Incoming } from '../http/connection.ts'
+import { plainLimit } from '../http/request-body.ts'
 import { Refusal } from '../refusal.ts'
 import { refusalAnswer, sendAnswer, textAnswer, wantsGzip, type Answer } from './answer.ts'
-import { readBody, type ApiRequest } from './api-request.ts'
+import type { ApiRequest } from './api-request.ts'
 import type { Registry } from './registry.ts'
 import { matchRoute, redirectOf } from './router.ts'
 import type { Method, Route } from './route.ts'
@@ -13,34 +14,35 @@ const noQuery = new URLSearchParams()
 const empty = (status: number): Answer => ({ status, body: '', headers: [] })
 
 /** Answers one HTTP request, whatever it is and whatever goes wrong. */
-export function dispatch(registry: Registry, request: IncomingMessage, response: ServerResponse): void {
+export function dispatch(registry: Registry, incoming: Incoming): void {
+  const { head, reply } = incoming
   const { logger } = registry.logs
-  if (logger.isLevelEnabled('debug')) tellOf(registry, request, response)
+  if (logger.isLevelEnabled('debug')) tellOf(registry, incoming)
   const fail = (error: unknown): void => {
-    if (response.headersSent || response.destroyed) return response.destroy() && undefined
-    if (error instanceof Refusal) return sendAnswer(response, refusalAnswer(error))
-    logger.error({ event: 'registry.request_failed', method: request.method, error: messageOf(error) }, 'a request failed')
-    sendAnswer(response, textAnswer(500, 'internal error'))
+    if (reply.status !== 0) return reply.destroy()
+    if (error instanceof Refusal) return sendAnswer(reply, refusalAnswer(error))
+    logger.error({ event: 'registry.request_failed', method: head.method, error: messageOf(error) }, 'a request failed')
+    sendAnswer(reply, textAnswer(500, 'internal error'))
   }
-  const acceptsGzip = wantsGzip(request.headers['accept-encoding'])
+  const acceptsGzip = wantsGzip(head.header('accept-encoding'))
   try {
-    const answer = answerOf(registry, request, response)
-    if (answer instanceof Promise) answer.then((settled) => sendAnswer(response, settled, acceptsGzip)).catch(fail)
-    else sendAnswer(response, answer, acceptsGzip)
+    const answer = answerOf(registry, incoming)
+    if (answer instanceof Promise) answer.then((settled) => sendAnswer(reply, settled, acceptsGzip)).catch(fail)
+    else sendAnswer(reply, answer, acceptsGzip)
   } catch (error) {
     fail(error)
   }
 }
 
-function answerOf(registry: Registry, request: IncomingMessage, response: ServerResponse): Answer | Promise<Answer> {
-  const [target = '/', sent = 'GET'] = [request.url, request.method]
+function answerOf(registry: Registry, { head, body, reply }: Incoming): Answer | Promise<Answer> {
+  const { target } = head
   const question = target.indexOf('?')
   const rawPath = question < 0 ? target : target.slice(0, question)
   const path = decodePath(rawPath)
   // Consul: its first page does not look at the method.
-  const method = path === '/' ? 'GET' : sent
+  const method = path === '/' ? 'GET' : head.method
   if (path === null) return /%(?![0-9a-fA-F]{2})/.test(rawPath) ? textAnswer(400, '400 Bad Request') : empty(400)
-  if (!registry.access.allows(request, path, question < 0 ? '' : target.slice(question + 1)))
+  if (!registry.access.allows(head, path, question < 0 ? '' : target.slice(question + 1)))
     return textAnswer(403, 'Permission denied')
   const redirect = redirectOf(path)
   if (redirect !== null) return moved(method, redirect, question < 0 ? '' : target.slice(question))
@@ -48,7 +50,7 @@ function answerOf(registry: Registry, request: IncomingMessage, response: Server
   if (!match) return empty(404)
   if (method === 'OPTIONS') return { status: 200, body: '', headers: ['Allow', allowed(match.route)] }
   const handler = Object.hasOwn(match.route, method) ? match.route[method as Method] : undefined
-  if (!handler) return textAnswer(405, method === 'HEAD' ? '' : `method ${method} not allowed`, ['Allow', allowed(match.route)])
+  if (!handler) return textAnswer(405, `method ${method} not allowed`, ['Allow', allowed(match.route)])
   const query = question < 0 ? noQuery : parseQuery(target.slice(question + 1))
   if (!query) return empty(500)
   const apiRequest: Omit<ApiRequest, 'body'> = {
@@ -56,16 +58,17 @@ function answerOf(registry: Registry, request: IncomingMessage, response: Server
     path,
     rest: match.rest,
     query,
-    headers: request.headers,
     isPretty: query.has('pretty'),
-    connection: request.socket,
+    header: (lowerName) => head.header(lowerName),
     onGone: (run) => {
-      response.once('close', run)
-      return () => response.off('close', run)
+      reply.onGone = run
+      return () => (reply.onGone = null)
     },
   }
-  if (method === 'GET' || method === 'DELETE') return handler(registry, { ...apiRequest, body: noBody })
-  return readBody(request, bodyLimits.get(path)).then((body) => handler(registry, { ...apiRequest, body }))
+  if (body === null || method === 'GET' || method === 'DELETE') return handler(registry, { ...apiRequest, body: noBody })
+  const read = body.read(bodyLimits.get(path) ?? plainLimit)
+  if (read instanceof Promise) return read.then((whole) => handler(registry, { ...apiRequest, body: whole }))
+  return handler(registry, { ...apiRequest, body: read })
 }
 
 /** Percent-decodes a path once; null when it cannot be, or holds what cannot be printed. */
@@ -97,15 +100,15 @@ function allowed(route: Route): string {
 }
 
 /** Logs a request when it has been answered; without its query, where a token may stand. */
-function tellOf({ clock, logs }: Registry, { method, url = '/' }: IncomingMessage, response: ServerResponse): void {
-  const path = url.split('?', 1)[0] ?? ''
+function tellOf({ clock, logs }: Registry, { head: { method, target }, reply }: Incoming): void {
+  const path = target.split('?', 1)[0] ?? ''
   const since = clock.monotonic()
-  response.once('finish', () => {
-    const { statusCode: status } = response
+  reply.onSent = () => {
+    const { status } = reply
     const durationMs = Math.round(clock.monotonic() - since)
     logs.logger.debug(
       { event: 'registry.request', method, path, status, durationMs },
       `${method} ${path}: ${status} after ${durationMs} ms`,
     )
-  })
+  }
 }

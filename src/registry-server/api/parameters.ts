@@ -8,15 +8,16 @@ import type { Method, Route } from './route.ts'
 export type ParameterCheck = (request: ApiRequest) => void
 
 /** Open-source Consul refuses to be asked for a namespace; an empty one is none. */
-export const namespace: ParameterCheck = ({ headers, query }) => {
-  if (headers['x-consul-namespace']) throw noNamespaces('header: "X-Consul-Namespace"')
+export const namespace: ParameterCheck = (request) => {
+  const { query } = request
+  if (request.header('x-consul-namespace')) throw noNamespaces('header: "X-Consul-Namespace"')
   if (query.get('ns')) throw noNamespaces('query parameter: "ns"')
 }
 
 /** `stale`, `consistent`, `cached`, `max_stale`, and the header `Cache-Control`, whether the answer is cached or not. */
-export const consistency: ParameterCheck = ({ headers, query }) => {
-  parseConsistency(query)
-  parseCacheControl(headers['cache-control'] ?? '')
+export const consistency: ParameterCheck = (request) => {
+  parseConsistency(request.query)
+  parseCacheControl(request.header('cache-control') ?? '')
 }
 
 /** `wait` and `index`. */
@@ -38,8 +39,9 @@ export function checked(checks: readonly ParameterCheck[], route: Route): Route 
 }
 
 /** Most requests say nothing that could be wrong. */
-function hasParameters({ headers, query }: ApiRequest): boolean {
-  return query.size > 0 || headers['cache-control'] !== undefined || headers['x-consul-namespace'] !== undefined
+function hasParameters(request: ApiRequest): boolean {
+  const { query } = request
+  return query.size > 0 || request.header('cache-control') !== undefined || request.header('x-consul-namespace') !== undefined
 }
 
 function noNamespaces(where: string): Refusal {

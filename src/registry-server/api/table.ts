@@ -1,5 +1,5 @@
 import { aclRoutes } from './acl.ts'
-import type { BodyLimit } from './api-request.ts'
+import type { BodyLimit } from '../http/request-body.ts'
 import { forceLeave, joinAgent, leaveAgent, reloadAgent } from './agent-cluster.ts'
 import { agentChecks, deregisterCheck, failCheck, passCheck, registerCheck, updateCheck, warnCheck } from './agent-check.ts'
 import { serviceHealthById, serviceHealthByName } from './agent-health.ts'
