@@ -1,6 +1,6 @@
 /**
  * The embedded registry beside a single server of the real Consul 1.8.7, both in processes of their own with their data on disk:
- * `npm run bench:registry [-- --seconds 1.5 --rounds 3 --only "lock cycle"]`. Runs alternate, medians are told. Linux only: CPU time is of /proc.
+ * `npm run bench:registry [-- --seconds 1.5 --rounds 3 --only "PUT|lock"]`. Runs alternate, medians are told. Linux only: CPU time is of /proc.
  */
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
@@ -25,7 +25,7 @@ interface Measured {
 }
 
 const servers = [await startMeshgate(), await startConsul()]
-const chosen = operations.filter(({ name }) => name.includes(values.only))
+const chosen = operations.filter(({ name }) => new RegExp(values.only).test(name))
 for (const server of servers) for (const { prepare } of operations) await prepare?.(server)
 // The first runs warm the compilers up and do not count.
 for (const server of servers) for (const operation of chosen) await measure(operation, server, 0.7)
@@ -41,7 +41,7 @@ for (const operation of chosen) {
   report(operation, runs)
 }
 for (const server of servers) await server.stop()
-if (values.only === '' || values.only === 'memory') await compareMemory()
+if (new RegExp(values.only).test('memory')) await compareMemory()
 console.log(`\nNode ${process.version}, ${cpus().length} cores (${cpus()[0]?.model}), --seconds ${seconds} --rounds ${rounds}`)
 
 async function measure(operation: Operation, server: RegistryProcess, runSeconds: number): Promise<Measured> {
