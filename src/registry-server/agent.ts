@@ -5,6 +5,7 @@ import { LateOutputs } from './checks/late-outputs.ts'
 import { CheckRunner } from './checks/runner.ts'
 import { agentNodeId, serfCheckId } from './own-node.ts'
 import { Refusal } from './refusal.ts'
+import { sidecarPort } from './sidecar-port.ts'
 import { putCheck, putService, removeCheck, removeService } from './store/catalog.ts'
 import type { CheckDefinition, CheckRow, CheckStatus, ServiceRow } from './store/rows.ts'
 import { nodeKey, type Transaction } from './store/state.ts'
@@ -19,6 +20,20 @@ export interface NewCheck {
   readonly status: CheckStatus
   /** Empty: a check of the node. */
   readonly serviceId: string
+}
+
+/** The proxy that is registered with a service, and removed with it. */
+export interface NewSidecar {
+  readonly id: string
+  /** 0: the agent chooses one. */
+  readonly port: number
+  readonly withPort: (port: number) => Omit<ServiceRegistration, 'sidecar'>
+}
+
+export interface ServiceRegistration {
+  readonly service: NewService
+  readonly checks: readonly NewCheck[]
+  readonly sidecar: NewSidecar | null
 }
 
 export interface AgentOptions {
@@ -91,19 +106,33 @@ export class Agent {
       .map((check) => ({ ...check, output: this.#lateOutputs.newest(check.id) ?? check.output }))
   }
 
-  /** Registers a service with its checks. Checks that it had and that are not named again stay, unless `replaceChecks`. */
-  async registerService(service: NewService, checks: readonly NewCheck[], replaceChecks: boolean): Promise<void> {
-    this.#requireScripts(checks)
-    await this.#store.write((transaction) => {
-      putService(transaction, { ...service, node: this.node })
-      if (replaceChecks) this.#removeOtherChecks(transaction, service.id, checks)
-      for (const check of checks) this.#putCheck(transaction, check)
+  /**
+   * Registers a service with its checks and its sidecar. Checks that it had and that are not named again stay, unless `replaceChecks`.
+   * Refuses (500) scripts where they are off, and a sidecar that no port is left for.
+   */
+  async registerService({ service, checks, sidecar }: ServiceRegistration, replaceChecks: boolean): Promise<void> {
+    this.#requireScripts([...checks, ...(sidecar?.withPort(sidecar.port).checks ?? [])])
+    const registered = await this.#store.write((transaction) => {
+      const port = sidecar && (sidecar.port || sidecarPort(transaction.state, this.node, sidecar.id))
+      const all = [{ service, checks }, ...(sidecar && port ? [sidecar.withPort(port)] : [])]
+      for (const each of all) {
+        putService(transaction, { ...each.service, node: this.node })
+        if (replaceChecks) this.#removeOtherChecks(transaction, each.service.id, each.checks)
+        for (const check of each.checks) this.#putCheck(transaction, check)
+      }
+      return all.flatMap((each) => each.checks)
     })
-    for (const { definition } of checks) this.#runner.rearm(definition.id)
+    for (const { definition } of registered) this.#runner.rearm(definition.id)
   }
 
+  /** Removes a service with its checks and the sidecar that was registered with it; an unknown one is fine. */
   async deregisterService(id: string): Promise<void> {
-    if (this.service(id)) await this.#store.write((transaction) => removeService(transaction, this.node, id))
+    if (!this.service(id)) return
+    const sidecar = this.service(`${id}-sidecar-proxy`)
+    await this.#store.write((transaction) => {
+      removeService(transaction, this.node, id)
+      if (sidecar?.isSidecar) removeService(transaction, this.node, sidecar.id)
+    })
   }
 
   async registerCheck(check: NewCheck): Promise<void> {

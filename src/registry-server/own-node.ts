@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { putCheck, putNode, putService } from './store/catalog.ts'
-import { nodeKey, serviceIndexName, type State, type Transaction } from './store/state.ts'
+import { bumpService, putCheck, putNode, putService } from './store/catalog.ts'
+import { nodeKey, type State, type Transaction } from './store/state.ts'
 import type { Store } from './store/store.ts'
 
 /** The check that says a node is alive. Sessions name it by default; ours always passes. */
@@ -57,7 +57,7 @@ function renameNode(transaction: Transaction, before: string, after: string): vo
   for (const row of Array.from(services.withPrefix(nodeKey(before, '')))) {
     transaction.remove(services, nodeKey(before, row.id))
     transaction.put(services, nodeKey(after, row.id), { ...row, node: after, modifyIndex: transaction.index })
-    transaction.bump(serviceIndexName(row.name))
+    bumpService(transaction, row)
   }
   for (const row of Array.from(checks.withPrefix(nodeKey(before, '')))) {
     transaction.remove(checks, nodeKey(before, row.id))

@@ -61,7 +61,8 @@ async function askUntil(side: Side, question: string, wanted: string): Promise<A
   let answer = await side.ask(question)
   await until(`${question} shows ${wanted}`, async () => {
     if (!answer.body.includes(wanted)) answer = await side.ask(question)
-    return answer.body.includes(wanted)
+    if (!answer.body.includes(wanted)) throw new Error(`the last answer was ${answer.status} ${answer.body}`)
+    return true
   })
   return { ...answer, index: 'first' }
 }

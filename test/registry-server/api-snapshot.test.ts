@@ -20,6 +20,7 @@ async function fill(registry: TestRegistry): Promise<string> {
     Port: 80,
     Check: { CheckID: 'up', TTL: '60s', Status: 'passing' },
   })
+  await registry.put('/v1/agent/service/register', { Name: 'meshed', Port: 81, Connect: { SidecarService: {} } })
   await registry.put('/v1/catalog/register', { Node: 'ext', Address: '192.0.2.1', Service: { Service: 'db', Port: 5432 } })
   await fetch(`${registry.url}/v1/query`, { method: 'POST', body: JSON.stringify({ Name: 'q', Service: { Service: 'web' } }) })
   const Coord = { Vec: [0.1, 0, 0, 0, 0, 0, 0, 0], Error: 1, Adjustment: 0, Height: 0.1 }
@@ -33,6 +34,7 @@ const reads = [
   '/v1/catalog/nodes',
   '/v1/health/service/web',
   '/v1/health/service/db',
+  '/v1/catalog/connect/meshed',
   '/v1/query',
   '/v1/coordinate/nodes',
 ]

@@ -83,6 +83,32 @@ test('sessions, locks, services, checks with their status, and tombstones surviv
   assert.equal((await second.put('/v1/agent/check/pass/up')).status, 200)
 })
 
+test('a sidecar and the proxy it is survive a restart, and it still goes with its service', async (context) => {
+  const data = makeFolder(context)
+  const first = await openRegistry(context, { data })
+  await first.put('/v1/agent/service/register', {
+    Name: 'web',
+    Port: 80,
+    Connect: { SidecarService: { Proxy: { Upstreams: [{ DestinationName: 'db', LocalBindPort: 9191 }] } } },
+  })
+  await first.put('/v1/agent/service/register', { Name: 'native', Port: 81, Connect: { Native: true } })
+  const reads = ['/v1/agent/services', '/v1/catalog/connect/web', '/v1/catalog/connect/native']
+  const snapshot = (registry: TestRegistry): Promise<Reply[]> => Promise.all(reads.map((path) => registry.get(path)))
+  const before = await snapshot(first)
+  assert.match(before[1]?.text ?? '', /"ServicePort":21000.*"DestinationName":"db"/)
+  await first.server.close()
+
+  const second = await openRegistry(context, { data })
+  const after = await snapshot(second)
+  assert.deepEqual(
+    after.map(({ text, index }) => ({ text, index })),
+    before.map(({ text, index }) => ({ text, index })),
+  )
+  await second.put('/v1/agent/service/deregister/web')
+  assert.deepEqual((await second.get('/v1/catalog/connect/web')).json(), [])
+  assert.deepEqual(Object.keys((await second.get('/v1/agent/services')).json<object>()), ['native'])
+})
+
 test('what was registered stays registered when the node gets another name', async (context) => {
   const data = makeFolder(context)
   const first = await openRegistry(context, { data })

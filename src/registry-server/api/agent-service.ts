@@ -24,9 +24,8 @@ export const agentService: Handler = ({ agent, blocked }, request) => {
   const answer = (): Answer => {
     const service = agent.service(id)
     if (!service) throw new Refusal(404, `unknown service ID: ${id}`)
-    const view = agentServiceView(service)
-    const contentHash = hashOf(view)
-    return jsonAnswer({ ...view, ContentHash: contentHash }, isPretty, ['X-Consul-Contenthash', contentHash])
+    const contentHash = hashOf(agentServiceView(service))
+    return jsonAnswer(agentServiceView(service, contentHash), isPretty, ['X-Consul-Contenthash', contentHash])
   }
   if (known === '') return answer()
   const isNews = (): boolean => {
@@ -44,9 +43,8 @@ function hashOf(view: object): string {
 }
 
 export const registerService: Handler = async ({ agent }, { body, query }) => {
-  const { service, checks } = parseServiceRegistration(body)
   const replace = query.get('replace-existing-checks')
-  await agent.registerService(service, checks, replace !== null && replace !== 'false')
+  await agent.registerService(parseServiceRegistration(body), replace !== null && replace !== 'false')
   return done
 }
 

@@ -1,6 +1,9 @@
 import { isIP } from 'node:net'
 import { Refusal } from '../refusal.ts'
 import type { CheckRow, CheckStatus, NodeRow, ServiceRow } from '../store/rows.ts'
+import { proxyFields, meshRow } from './proxy-fields.ts'
+import { meshProblem } from './proxy-rules.ts'
+import { connectFields } from './service-fields.ts'
 import { anything, flag, integer, listOf, mapOf, object, text, uint64, type Decoded } from './decode.ts'
 
 /** How nodes, services and checks are written in `catalog/register` and in transactions. */
@@ -19,8 +22,8 @@ const serviceShape = {
   Port: integer,
   Weights: object({ Passing: integer, Warning: integer }),
   EnableTagOverride: flag,
-  Proxy: anything,
-  Connect: anything,
+  Proxy: proxyFields,
+  Connect: connectFields,
   SocketPath: text,
   Ports: anything,
   ModifyIndex: uint64,
@@ -94,8 +97,16 @@ export function nodeRow(given: GivenNode): Unindexed<NodeRow> {
   }
 }
 
-/** Refuses (500) a service with an id and no name, and an address that nobody can reach. */
+/** Refuses (500) a proxy or gateway that Consul refuses, and what {@link plainServiceRow} refuses. */
 export function serviceRow(node: string, given: GivenService): Unindexed<ServiceRow> {
+  const mesh = { kind: given.Kind ?? '', ...meshRow(given, '') }
+  const problem = meshProblem({ port: given.Port ?? 0, ...mesh }, given.Connect?.SidecarService)
+  if (problem !== null) throw new Refusal(500, problem)
+  return { ...plainServiceRow(node, given), ...mesh }
+}
+
+/** A service as transactions take it, which (Consul 1.8.7) do not see what it is in a mesh. Refuses (500) one with an id and no name, and an address that nobody can reach. */
+export function plainServiceRow(node: string, given: GivenService): Unindexed<ServiceRow> {
   const { ID: id = '', Service: name = '', Address: address = '' } = given
   if (id !== '' && name === '') throw new Refusal(500, 'Must provide service name with ID')
   if (name === '') throw new Refusal(500, 'failed inserting service: failed inserting service: object missing primary index')
@@ -112,7 +123,7 @@ export function serviceRow(node: string, given: GivenService): Unindexed<Service
     taggedAddresses: tagged.length === 0 ? null : (Object.fromEntries(tagged) as ServiceRow['taggedAddresses']),
     enableTagOverride: given.EnableTagOverride ?? false,
     weights: weightsOf(given),
-    kind: given.Kind ?? '',
+    kind: '',
   }
 }
 

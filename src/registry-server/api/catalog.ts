@@ -1,12 +1,22 @@
 import { Refusal } from '../refusal.ts'
-import { findNode, hasMeta, instancesOf, serviceIndex, serviceTags, serviceTopics } from '../store/catalog-reads.ts'
+import {
+  connectIndex,
+  connectTopics,
+  findNode,
+  hasMeta,
+  instancesOf,
+  serviceIndex,
+  serviceTags,
+  serviceTopics,
+} from '../store/catalog-reads.ts'
 import type { NodeRow, ServiceRow } from '../store/rows.ts'
 import { nodeKey } from '../store/state.ts'
-import { jsonAnswer } from './answer.ts'
-import { cachedRead, headersOfCache, parseNodeMeta, sortNear } from './catalog-query.ts'
+import { jsonAnswer, type Answer } from './answer.ts'
+import type { ApiRequest } from './api-request.ts'
+import { cachedRead, headersOfCache, parseNodeMeta, sortNear, type CatalogQuery } from './catalog-query.ts'
 import { catalogServiceFields, nodeFields, serviceFields } from './filter/fields.ts'
 import type { Filter } from './filter/filter.ts'
-import type { Handler } from './registry.ts'
+import type { Handler, Registry } from './registry.ts'
 import { catalogServiceView, nodeView, serviceView } from './views.ts'
 
 export const catalogDatacenters: Handler = (registry, request) => {
@@ -28,30 +38,43 @@ export const catalogServices: Handler = (registry, request) => {
 
 export const catalogService: Handler = (registry, request) => {
   const { state } = registry.store
-  const { rest: name, query } = request
-  if (name === '') throw new Refusal(400, 'Missing service name')
-  const filter = { tags: query.getAll('tag'), nodeMeta: parseNodeMeta(query) }
-  return cachedRead(registry, request, {
+  const { rest: name } = request
+  return instanceRead(registry, request, {
+    inMesh: false,
+    isCacheable: true,
     topics: serviceTopics(name),
     index: () => serviceIndex(state, name, false),
+  })
+}
+
+/** Instances that speak for a service in a mesh: its proxies, or itself. */
+export const catalogConnect: Handler = (registry, request) => {
+  const { state } = registry.store
+  const { rest: name } = request
+  return instanceRead(registry, request, {
+    inMesh: true,
+    isCacheable: false,
+    topics: connectTopics(name),
+    index: () => connectIndex(state, name, false),
+  })
+}
+
+function instanceRead(
+  registry: Registry,
+  request: ApiRequest,
+  { inMesh, ...read }: Pick<CatalogQuery, 'topics' | 'index' | 'isCacheable'> & { readonly inMesh: boolean },
+): Answer | Promise<Answer> {
+  const { state } = registry.store
+  const { rest: name, query } = request
+  if (name === '') throw new Refusal(400, 'Missing service name')
+  const filter = { tags: query.getAll('tag'), nodeMeta: parseNodeMeta(query), inMesh }
+  return cachedRead(registry, request, {
+    ...read,
     fields: catalogServiceFields,
-    isCacheable: true,
     rows: (isWanted) =>
       sortNear(registry, query, { rows: instancesOf(state, name, filter), nodeOf: ({ node }) => node.name })
         .map((instance) => catalogServiceView(instance, registry.datacenter))
         .filter(isWanted),
-  })
-}
-
-/** Instances that speak through a proxy of a mesh: there are none here. */
-export const catalogConnect: Handler = (registry, request) => {
-  const { state } = registry.store
-  if (request.rest === '') throw new Refusal(400, 'Missing service name')
-  return cachedRead(registry, request, {
-    topics: ['extinction'],
-    index: () => serviceIndex(state, '', false),
-    fields: catalogServiceFields,
-    rows: () => [],
   })
 }
 

@@ -62,9 +62,14 @@ export function object<S extends Shape>(
   }
 }
 
-export const text: Decode<string> = (value, field) => {
-  if (typeof value !== 'string') throw mismatch(value, field, 'string')
-  return value
+export const text = textOf('string')
+
+/** A text whose type has a name of its own in Go's sentences. */
+export function textOf(goType: string): Decode<string> {
+  return (value, field) => {
+    if (typeof value !== 'string') throw mismatch(value, field, goType)
+    return value
+  }
 }
 
 export const flag: Decode<boolean> = (value, field) => {
@@ -131,7 +136,45 @@ export function mapOf<T>(item: Decode<T>, goType = 'map[string]string'): Decode<
   }
 }
 
+/** Its problems are told of the whole: Go's own decoders of a type do not say where in it they stopped. */
+export function whole<T>(decode: Decode<T>): Decode<T> {
+  return (value, field) => {
+    try {
+      return decode(value, field)
+    } catch (error) {
+      throw error instanceof Mismatch ? error.at(field) : error
+    }
+  }
+}
+
+/** Any object, with its keys as Go writes them: sorted, at every depth. */
+export const sortedObject = mapOf<unknown>(sorted, 'map[string]interface {}')
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted)
+  if (!isRecord(value)) return value
+  const entries = Object.entries(value).toSorted(([a], [b]) => compareBytes(a, b))
+  return Object.fromEntries(entries.map(([key, inner]) => [key, sorted(inner)]))
+}
+
 class DecodeProblem extends Error {}
+
+/** A value of another type than the field's. */
+class Mismatch extends DecodeProblem {
+  readonly #found: string
+  readonly #type: string
+
+  constructor(found: string, field: string, type: string) {
+    const target = field === '' ? 'value' : `struct field ${field}`
+    super(`json: cannot unmarshal ${found} into Go ${target} of type ${type}`)
+    this.#found = found
+    this.#type = type
+  }
+
+  at(field: string): Mismatch {
+    return new Mismatch(this.#found, field, this.#type)
+  }
+}
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -145,8 +188,7 @@ function mismatch(value: unknown, field: string, type: string): DecodeProblem {
       : typeof value === 'bigint'
         ? 'number'
         : typeof value
-  const target = field === '' ? 'value' : `struct field ${field}`
-  return new DecodeProblem(`json: cannot unmarshal ${found} into Go ${target} of type ${type}`)
+  return new Mismatch(found, field, type)
 }
 
 function parseJson(source: string, isExact: boolean): unknown {

@@ -1,22 +1,61 @@
 import { Refusal } from '../refusal.ts'
-import { hasMeta, instancesOf, isSameName, serviceIndex, serviceTopics, type InstanceFilter } from '../store/catalog-reads.ts'
+import {
+  connectIndex,
+  connectTopics,
+  hasMeta,
+  instancesOf,
+  isSameName,
+  serviceIndex,
+  serviceTopics,
+} from '../store/catalog-reads.ts'
 import type { CheckRow } from '../store/rows.ts'
 import type { State } from '../store/state.ts'
 import type { Answer } from './answer.ts'
 import type { ApiRequest } from './api-request.ts'
-import { cachedRead, parseNodeMeta, sortNear } from './catalog-query.ts'
+import { cachedRead, parseNodeMeta, sortNear, type CatalogQuery } from './catalog-query.ts'
 import { checkFields, instanceFields } from './filter/fields.ts'
 import type { Handler, Registry } from './registry.ts'
 import { checkView, instanceView } from './views.ts'
 
 export const healthService: Handler = (registry, request) => {
   const { state } = registry.store
-  const { rest: name, query } = request
-  if (name === '') throw new Refusal(400, 'Missing service name')
-  const filter: InstanceFilter = { tags: query.getAll('tag'), nodeMeta: parseNodeMeta(query), passing: parsePassing(query) }
-  return cachedRead(registry, request, {
+  const { rest: name } = request
+  return instanceRead(registry, request, {
+    inMesh: false,
     topics: serviceTopics(name),
     index: () => serviceIndex(state, name, true),
+  })
+}
+
+/** Instances that speak for a service in a mesh: its proxies, or itself. */
+export const healthConnect: Handler = (registry, request) => {
+  const { state } = registry.store
+  const { rest: name } = request
+  return instanceRead(registry, request, {
+    inMesh: true,
+    topics: connectTopics(name),
+    index: () => connectIndex(state, name, true),
+  })
+}
+
+/** Gateways into a mesh: without its config entries none stands before a service. */
+export const healthIngress: Handler = (registry, request) => {
+  if (request.rest === '') throw new Refusal(400, 'Missing service name')
+  parsePassing(request.query)
+  return cachedRead(registry, request, { topics: ['extinction'], index: () => 1n, fields: instanceFields, rows: () => [] })
+}
+
+function instanceRead(
+  registry: Registry,
+  request: ApiRequest,
+  { inMesh, ...read }: Pick<CatalogQuery, 'topics' | 'index'> & { readonly inMesh: boolean },
+): Answer | Promise<Answer> {
+  const { state } = registry.store
+  const { rest: name, query } = request
+  if (name === '') throw new Refusal(400, 'Missing service name')
+  const filter = { tags: query.getAll('tag'), nodeMeta: parseNodeMeta(query), passing: parsePassing(query), inMesh }
+  return cachedRead(registry, request, {
+    ...read,
     fields: instanceFields,
     isCacheable: true,
     rows: (isWanted) =>
@@ -24,23 +63,6 @@ export const healthService: Handler = (registry, request) => {
         .map((instance) => instanceView(instance, registry.datacenter))
         .filter(isWanted),
   })
-}
-
-/** Instances that speak through a proxy of a mesh: there are none here. */
-export const healthConnect: Handler = (registry, request) =>
-  nothing(registry, request, { isCacheable: true, index: () => serviceIndex(registry.store.state, '', true) })
-
-/** Gateways into a mesh: there are none here either. */
-export const healthIngress: Handler = (registry, request) => nothing(registry, request, { isCacheable: false, index: () => 1n })
-
-function nothing(
-  registry: Registry,
-  request: ApiRequest,
-  { isCacheable, index }: { readonly isCacheable: boolean; readonly index: () => bigint },
-): Answer | Promise<Answer> {
-  if (request.rest === '') throw new Refusal(400, 'Missing service name')
-  parsePassing(request.query)
-  return cachedRead(registry, request, { topics: ['extinction'], index, fields: instanceFields, isCacheable, rows: () => [] })
 }
 
 export const healthChecks: Handler = (registry, request) => {

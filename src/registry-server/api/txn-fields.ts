@@ -1,6 +1,6 @@
 import { Refusal } from '../refusal.ts'
 import type { TxnOp } from '../store/txn.ts'
-import { checkFields, checkRow, nodeFields, nodeRow, serviceFields, serviceRow } from './catalog-fields.ts'
+import { checkFields, checkRow, nodeFields, nodeRow, plainServiceRow, serviceFields } from './catalog-fields.ts'
 import { anything, base64, listOf, object, text, uint64, type Decoded } from './decode.ts'
 
 const kvFields = object(
@@ -48,7 +48,7 @@ function opOf({ KV: kv, Node: node, Service: service, Check: check }: GivenOp, a
   }
   if (service) {
     const { Verb: verb = '', Node: name = '', Service: given = {} } = service
-    const { row, problem } = parsed(() => serviceRow(name, given))
+    const { row, problem } = parsed(() => plainServiceRow(name, given))
     const id = given.ID || given.Service || ''
     const index = given.ModifyIndex ?? 0n
     return { at, kind: 'Service', verb, node: name, id, row, problem, index, isWrite: verb !== 'get' }

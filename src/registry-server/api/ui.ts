@@ -72,11 +72,14 @@ function summaryOf(state: State, name: string, isWanted: Filter): object | null 
   ]
   const count = (status: CheckRow['status']): number => checks.filter((check) => check.status === status).length
   const tags = [...new Set(instances.flatMap((instance) => instance.tags))].toSorted()
+  const proxied = [...new Set(instances.flatMap(({ proxy }) => proxy?.DestinationServiceName ?? []))]
   return {
+    Kind: instances.at(-1)?.kind || undefined,
     Name: name,
     Tags: tags.length === 0 ? null : tags,
     Nodes: nodes,
     InstanceCount: instances.length,
+    ProxyFor: proxied.length > 0 ? proxied : undefined,
     ChecksPassing: count('passing'),
     ChecksWarning: count('warning'),
     ChecksCritical: count('critical'),

@@ -1,5 +1,7 @@
 import type { Instance } from '../store/catalog-reads.ts'
 import type { CheckRow, NodeRow, ServiceRow } from '../store/rows.ts'
+import { agentProxyView, connectView, proxyView } from './proxy-fields.ts'
+import { isMeshKind } from './proxy-rules.ts'
 
 /** The shapes of Consul's answers, field by field in its order. */
 
@@ -28,14 +30,15 @@ export function serviceView(service: ServiceRow): object {
     Port: service.port,
     Weights: service.weights,
     EnableTagOverride: service.enableTagOverride,
-    Proxy: { MeshGateway: {}, Expose: {} },
-    Connect: {},
+    Proxy: proxyView(service),
+    Connect: connectView(service),
     CreateIndex: service.createIndex,
     ModifyIndex: service.modifyIndex,
   }
 }
 
-export function agentServiceView(service: ServiceRow): object {
+/** `contentHash` stands in the answer about one service only. */
+export function agentServiceView(service: ServiceRow, contentHash?: string): object {
   return {
     Kind: service.kind || undefined,
     ID: service.id,
@@ -47,6 +50,9 @@ export function agentServiceView(service: ServiceRow): object {
     TaggedAddresses: service.taggedAddresses ?? undefined,
     Weights: service.weights,
     EnableTagOverride: service.enableTagOverride,
+    ContentHash: contentHash,
+    Proxy: isMeshKind(service.kind) ? agentProxyView(service) : undefined,
+    Connect: service.isNative ? connectView(service) : undefined,
   }
 }
 
@@ -96,8 +102,8 @@ export function catalogServiceView({ node, service }: Instance, datacenter: stri
     ServiceMeta: service.meta ?? {},
     ServicePort: service.port,
     ServiceEnableTagOverride: service.enableTagOverride,
-    ServiceProxy: { MeshGateway: {}, Expose: {} },
-    ServiceConnect: {},
+    ServiceProxy: proxyView(service),
+    ServiceConnect: connectView(service),
     CreateIndex: service.createIndex,
     ModifyIndex: service.modifyIndex,
   }

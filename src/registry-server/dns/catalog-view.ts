@@ -3,6 +3,7 @@ import type { NodeRow, ServiceRow } from '../store/rows.ts'
 import type { IndexName, State } from '../store/state.ts'
 import { addressBytes } from './record.ts'
 import { reverseName } from './reverse-name.ts'
+import type { WantedService } from './wanted.ts'
 
 /** The catalog by what DNS asks for: names in any case, and addresses. */
 export class CatalogView {
@@ -27,8 +28,8 @@ export class CatalogView {
   }
 
   /** The instances of a service, its name in lower case, that nothing calls critical. */
-  instances(name: string, tag: string, onlyPassing: boolean): readonly Instance[] {
-    return instancesOf(this.#state, name, { tags: tag === '' ? [] : [tag], passing: onlyPassing }).filter(isUsable)
+  instances({ name, tag, inMesh }: WantedService, onlyPassing: boolean): readonly Instance[] {
+    return instancesOf(this.#state, name, { tags: tag === '' ? [] : [tag], inMesh, passing: onlyPassing }).filter(isUsable)
   }
 
   node(name: string): NodeRow | undefined {

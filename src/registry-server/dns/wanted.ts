@@ -2,13 +2,21 @@ import { recordType } from './record.ts'
 
 /** What a name of the zone asks for. */
 export type Wanted =
-  | { readonly kind: 'service'; readonly name: string; readonly tag: string; readonly datacenter: string | null }
+  | ({ readonly kind: 'service'; readonly datacenter: string | null } & WantedService)
   | { readonly kind: 'node'; readonly name: string; readonly datacenter: string | null }
   | { readonly kind: 'query'; readonly name: string; readonly datacenter: string | null }
   /** `c0000263.addr`: an address in hex. */
   | { readonly kind: 'address'; readonly hex: string }
   /** Nothing that the zone can have. */
   | { readonly kind: 'nothing' }
+
+export interface WantedService {
+  readonly name: string
+  /** Empty: any. */
+  readonly tag: string
+  /** Whether what speaks for the service in a mesh is wanted, in place of itself. */
+  readonly inMesh: boolean
+}
 
 const kinds = ['service', 'connect', 'node', 'query', 'addr']
 const nothing: Wanted = { kind: 'nothing' }
@@ -32,10 +40,9 @@ export function readWanted(name: string, type: number): Wanted {
     case 'query':
       return { kind: 'query', name: parts.join('.'), datacenter }
     case 'connect':
-      // There are no sidecar proxies here, and so no service has one.
-      return nothing
+      return { kind: 'service', name: parts.at(-1) ?? '', tag: '', inMesh: true, datacenter }
     default:
-      return { kind: 'service', ...readService(parts), datacenter }
+      return { kind: 'service', ...readService(parts), inMesh: false, datacenter }
   }
 }
 

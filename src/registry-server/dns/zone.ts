@@ -86,7 +86,7 @@ export class Zone {
     if (wanted.kind === 'node') return this.#node(wanted.name, asked)
     if (wanted.kind === 'query') return this.#prepared(wanted.name, asked)
     const { catalog, options } = this.#parts
-    const instances = catalog.instances(wanted.name, wanted.tag, options.onlyPassing)
+    const instances = catalog.instances(wanted, options.onlyPassing)
     return this.#instances(instances, serviceTtlSeconds(options, wanted.name), asked)
   }
 
@@ -149,7 +149,7 @@ export class Zone {
   #nameServers(): { readonly servers: readonly DnsRecord[]; readonly addresses: readonly DnsRecord[] } {
     const { catalog, datacenter, random, options } = this.#parts
     const ttlSeconds = Math.floor(options.nodeTtlMs / 1_000)
-    const nodes = shuffled(catalog.instances('consul', '', false), random)
+    const nodes = shuffled(catalog.instances({ name: 'consul', tag: '', inMesh: false }, false), random)
       .map(({ node }) => ({ name: `${node.name}.node.${datacenter}.${this.#domain}`, address: node.address }))
       .filter(({ name }) => isWireName(name))
       .slice(0, mostNameServers)

@@ -1,6 +1,6 @@
 import type { CheckRow, NodeRow, ServiceRow } from './rows.ts'
 import { compareBytes } from './sorted-map.ts'
-import { nodeKey, serviceIndexName, type IndexName, type State } from './state.ts'
+import { connectIndexName, nodeKey, serviceIndexName, type IndexName, type State } from './state.ts'
 
 /** An instance as health queries see it: its node, itself, and the checks of both. */
 export interface Instance {
@@ -15,19 +15,23 @@ export interface InstanceFilter {
   readonly nodeMeta?: readonly (readonly [string, string])[]
   /** Only instances of which every check, the node's included, passes. */
   readonly passing?: boolean
+  /** Instances that speak for the service in a mesh, in place of its own; tags do not count then. */
+  readonly inMesh?: boolean
 }
 
 export function instancesOf(state: State, name: string, filter: InstanceFilter = {}): readonly Instance[] {
-  return state.services
-    .group(name.toLowerCase())
-    .filter((service) => hasTags(service, filter.tags ?? []))
-    .flatMap((service) => {
-      const node = state.nodes.get(service.node)
-      if (!node || !hasMeta(node, filter.nodeMeta ?? [])) return []
-      const checks = [...state.checks.group(nodeKey(service.node, '')), ...state.checks.group(nodeKey(service.node, service.id))]
-      if (filter.passing && checks.some(({ status }) => status !== 'passing')) return []
-      return [{ node, service, checks }]
-    })
+  return servicesOf(state, name, filter).flatMap((service) => {
+    const node = state.nodes.get(service.node)
+    if (!node || !hasMeta(node, filter.nodeMeta ?? [])) return []
+    const checks = [...state.checks.group(nodeKey(service.node, '')), ...state.checks.group(nodeKey(service.node, service.id))]
+    if (filter.passing && checks.some(({ status }) => status !== 'passing')) return []
+    return [{ node, service, checks }]
+  })
+}
+
+function servicesOf(state: State, name: string, { tags = [], inMesh = false }: InstanceFilter): readonly ServiceRow[] {
+  if (inMesh) return state.connected.rows(name.toLowerCase())
+  return state.services.group(name.toLowerCase()).filter((service) => hasTags(service, tags))
 }
 
 /**
@@ -36,9 +40,18 @@ export function instancesOf(state: State, name: string, filter: InstanceFilter =
  */
 export function serviceIndex(state: State, name: string, withChecks: boolean): bigint {
   if (state.services.hasGroup(name.toLowerCase())) return state.index(serviceIndexName(name)) || tableIndex(state, withChecks)
+  return extinctionIndex(state, withChecks)
+}
+
+/** The same for the instances that speak for it in a mesh. */
+export function connectIndex(state: State, name: string, withChecks: boolean): bigint {
+  if (state.connected.has(name.toLowerCase())) return state.index(connectIndexName(name))
+  return extinctionIndex(state, withChecks)
+}
+
+function extinctionIndex(state: State, withChecks: boolean): bigint {
   const extinction = state.index('extinction')
-  if (extinction > 0n) return extinction
-  return tableIndex(state, withChecks)
+  return extinction > 0n ? extinction : tableIndex(state, withChecks)
 }
 
 function tableIndex(state: State, withChecks: boolean): bigint {
@@ -60,6 +73,10 @@ export function isSameName(a: string, b: string): boolean {
 /** What wakes a watcher of one service. */
 export function serviceTopics(name: string): readonly IndexName[] {
   return [serviceIndexName(name), 'extinction']
+}
+
+export function connectTopics(name: string): readonly IndexName[] {
+  return [connectIndexName(name), 'extinction']
 }
 
 /** Every service name with the tags its instances have. */

@@ -2,7 +2,7 @@ import { Refusal } from '../refusal.ts'
 import { removeCoordinates } from './coordinates.ts'
 import type { CheckRow, NodeRow, ServiceRow } from './rows.ts'
 import { endSession, endSessionsOfCheck } from './sessions.ts'
-import { nodeKey, serviceIndexName, type Transaction } from './state.ts'
+import { connectIndexName, connectName, nodeKey, serviceIndexName, type Transaction } from './state.ts'
 
 /** What Consul says of a check that has neither an id nor a name. */
 export const checkWithoutId = 'failed inserting check: object missing primary index'
@@ -31,9 +31,9 @@ export function putService(transaction: Transaction, service: Unindexed<ServiceR
   if (existing && isSame(existing, service)) return
   transaction.put(services, key, indexed(transaction, service, existing))
   transaction.bump('services')
-  transaction.bump(serviceIndexName(service.name))
+  bumpService(transaction, service)
   if (!existing) return
-  if (existing.name !== service.name) leaveService(transaction, existing.name)
+  if (existing.name !== service.name || connectName(existing) !== connectName(service)) leaveService(transaction, existing)
   for (const check of checks.group(key)) putCheck(transaction, { ...check, serviceName: service.name, serviceTags: service.tags })
 }
 
@@ -46,7 +46,7 @@ export function removeService(transaction: Transaction, node: string, id: string
   for (const check of checks.group(key)) removeCheck(transaction, node, check.id)
   transaction.remove(services, key)
   transaction.bump('services')
-  leaveService(transaction, existing.name)
+  leaveService(transaction, existing)
 }
 
 /** Registers a check or reports its status. A check that turns critical ends the sessions that depend on it. */
@@ -90,23 +90,35 @@ export function removeNode(transaction: Transaction, name: string): void {
 
 function bumpCheck(transaction: Transaction, { node, serviceId, serviceName }: Unindexed<CheckRow>): void {
   transaction.bump('checks')
-  if (serviceId === '') bumpServicesOn(transaction, node)
+  if (serviceId === '') return bumpServicesOn(transaction, node)
+  const service = transaction.state.services.get(nodeKey(node, serviceId))
+  if (service?.name === serviceName) bumpService(transaction, service)
   else transaction.bump(serviceIndexName(serviceName))
 }
 
 function bumpServicesOn(transaction: Transaction, node: string): void {
   const { services } = transaction.state
-  const names = new Set([...services.withPrefix(nodeKey(node, ''))].map(({ name }) => name))
-  for (const name of names) transaction.bump(serviceIndexName(name))
+  for (const service of Array.from(services.withPrefix(nodeKey(node, '')))) bumpService(transaction, service)
+}
+
+/** Moves the index of a service, and of the one that it speaks for. */
+export function bumpService(transaction: Transaction, service: Unindexed<ServiceRow>): void {
+  transaction.bump(serviceIndexName(service.name))
+  const connected = connectName(service)
+  if (connected !== null) transaction.bump(connectIndexName(connected))
 }
 
 /** An instance of the service has gone: the service's index moves, or, with its last instance, the index of extinctions. */
-function leaveService(transaction: Transaction, name: string): void {
-  const { services, indexes } = transaction.state
-  transaction.bump(serviceIndexName(name))
-  if (services.hasGroup(name.toLowerCase())) return
-  transaction.remove(indexes, serviceIndexName(name))
-  transaction.bump('extinction')
+function leaveService(transaction: Transaction, service: ServiceRow): void {
+  const { services, connected, indexes } = transaction.state
+  bumpService(transaction, service)
+  const name = connectName(service)
+  const gone = [
+    ...(services.hasGroup(service.name.toLowerCase()) ? [] : [serviceIndexName(service.name)]),
+    ...(name === null || connected.has(name.toLowerCase()) ? [] : [connectIndexName(name)]),
+  ]
+  for (const index of gone) transaction.remove(indexes, index)
+  if (gone.length > 0) transaction.bump('extinction')
 }
 
 function indexed<Row extends { readonly createIndex: bigint; readonly modifyIndex: bigint }>(

@@ -58,10 +58,12 @@ export function runQuery(
   service: QueryService,
   { near, random }: { near: string; random: () => number },
 ): Instance[] {
-  if (service.connect) return []
   const tags = (service.tags ?? []).map((tag) => tag.toLowerCase())
   const [wanted, unwanted] = [tags.filter((tag) => !tag.startsWith('!')), tags.filter((tag) => tag.startsWith('!'))]
-  const found = instancesOf(state, service.name, { nodeMeta: Object.entries(service.nodeMeta ?? {}) }).filter(
+  const found = instancesOf(state, service.name, {
+    inMesh: service.connect,
+    nodeMeta: Object.entries(service.nodeMeta ?? {}),
+  }).filter(
     (instance) =>
       isHealthy(instance, service) &&
       hasAll(instance.service.meta, service.serviceMeta) &&

@@ -55,8 +55,45 @@ export interface ServiceRow {
   readonly enableTagOverride: boolean
   readonly weights: { readonly Passing: number; readonly Warning: number }
   readonly kind: string
+  /** What a proxy of a mesh says of itself; it is kept for its readers, and nothing here runs it. */
+  readonly proxy?: Proxy
+  /** Whether the service speaks the mesh's protocol itself. */
+  readonly isNative?: boolean
+  /** Whether it was registered as the sidecar of another one, and goes with that. */
+  readonly isSidecar?: boolean
   readonly createIndex: bigint
   readonly modifyIndex: bigint
+}
+
+/** As Consul writes it, without the fields that are empty. */
+export interface Proxy {
+  readonly DestinationServiceName?: string
+  readonly DestinationServiceID?: string
+  readonly LocalServiceAddress?: string
+  readonly LocalServicePort?: number
+  readonly Config?: Readonly<Record<string, unknown>>
+  readonly Upstreams?: readonly ProxyUpstream[]
+  readonly MeshGateway: { readonly Mode?: string }
+  readonly Expose: { readonly Checks?: boolean; readonly Paths?: readonly ExposedPath[] }
+}
+
+export interface ProxyUpstream {
+  readonly DestinationType: string
+  readonly DestinationNamespace?: string
+  readonly DestinationName: string
+  readonly Datacenter: string
+  readonly LocalBindAddress?: string
+  readonly LocalBindPort: number
+  readonly Config: Readonly<Record<string, unknown>> | null
+  readonly MeshGateway: { readonly Mode?: string }
+}
+
+export interface ExposedPath {
+  readonly ListenerPort?: number
+  readonly Path?: string
+  readonly LocalPathPort?: number
+  readonly Protocol?: string
+  readonly ParsedFromCheck: boolean
 }
 
 export type CheckStatus = 'passing' | 'warning' | 'critical'

@@ -60,7 +60,7 @@ export function restoreState(transaction: Transaction, snapshot: Snapshot): void
   const next = (before > restored ? before : restored) + 1n
   const kept = new Set([
     ...Array.from(state.indexes.dump(), ({ key }) => key),
-    ...known.filter((key) => !key.startsWith('service:')),
+    ...known.filter((key) => !/^(?:service|connect):/.test(key)),
   ])
   for (const name of ['last', 'kvs', 'sessions', 'nodes', 'services', 'checks', 'restored', ...kept]) {
     transaction.put(state.indexes, name, next)

@@ -2,11 +2,15 @@ import type { Clock } from '../../clock.ts'
 import type { CoordinateRow, QueryRow } from './catalog-rows.ts'
 import { indexCodec, jsonCodec, kvCodec } from './codecs.ts'
 import { Events } from './events.ts'
+import { Groups } from './groups.ts'
 import { LockDelays } from './lock-delays.ts'
 import type { CheckDefinition, CheckRow, KvRow, NodeRow, ServiceRow, SessionRow, TombstoneRow } from './rows.ts'
 import { Table, type Change, type StoredTable } from './table.ts'
 
-/** Names in the table of indexes. A service's own is `service:<name in lower case>`: see {@link serviceIndexName}. */
+/**
+ * Names in the table of indexes. A service's own is `service:<name in lower case>`, that of its instances in a mesh
+ * `connect:<name in lower case>`: see {@link serviceIndexName} and {@link connectIndexName}.
+ */
 export type IndexName =
   | 'last'
   | 'kvs'
@@ -19,6 +23,7 @@ export type IndexName =
   | 'coordinates'
   | 'restored'
   | `service:${string}`
+  | `connect:${string}`
 
 /** Joins a node's name and an id into a key; `nodeKey(node, '')` is the prefix of everything on the node. */
 export function nodeKey(node: string, id: string): string {
@@ -30,14 +35,37 @@ export function serviceIndexName(name: string): IndexName {
   return `service:${name.toLowerCase()}`
 }
 
+/** The index of what speaks for a service in a mesh. */
+export function connectIndexName(name: string): IndexName {
+  return `connect:${name.toLowerCase()}`
+}
+
+/** The service that an instance speaks for in a mesh: a proxy for its destination, one that needs none for itself; else null. */
+export function connectName({
+  name,
+  kind,
+  proxy,
+  isNative,
+}: Pick<ServiceRow, 'name' | 'kind' | 'proxy' | 'isNative'>): string | null {
+  if (kind === 'connect-proxy') return proxy?.DestinationServiceName ?? null
+  return isNative ? name : null
+}
+
 /** Everything the registry knows, in memory. Reads take it as it is; writes go through a {@link Transaction}. */
 export class State {
   readonly kv = new Table<KvRow>('kv', kvCodec, (row) => row.session || null)
   readonly tombstones = new Table<TombstoneRow>('tombstones', jsonCodec('index'))
   readonly sessions = new Table<SessionRow>('sessions', jsonCodec('createIndex', 'modifyIndex'), (row) => row.node)
   readonly nodes = new Table<NodeRow>('nodes', jsonCodec('createIndex', 'modifyIndex'), (row) => row.id || null)
+  /** Services by the one they speak for in a mesh, in lower case. */
+  readonly connected = new Groups<ServiceRow>((row) => connectName(row)?.toLowerCase() ?? null)
   /** Grouped by name in lower case. */
-  readonly services = new Table<ServiceRow>('services', jsonCodec('createIndex', 'modifyIndex'), (row) => row.name.toLowerCase())
+  readonly services = new Table<ServiceRow>(
+    'services',
+    jsonCodec('createIndex', 'modifyIndex'),
+    (row) => row.name.toLowerCase(),
+    [this.connected],
+  )
   /** Grouped by node and service id; the checks of the node itself are the group with an empty service id. */
   readonly checks = new Table<CheckRow>('checks', jsonCodec('createIndex', 'modifyIndex'), (row) =>
     nodeKey(row.node, row.serviceId),

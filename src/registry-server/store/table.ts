@@ -1,5 +1,6 @@
 import type { SQLInputValue, SQLOutputValue } from 'node:sqlite'
-import { compareBytes, SortedMap } from './sorted-map.ts'
+import { Groups } from './groups.ts'
+import { SortedMap } from './sorted-map.ts'
 
 export type Columns = Readonly<Record<string, SQLOutputValue>>
 
@@ -37,18 +38,19 @@ export interface StoredRow {
   encode(): SQLInputValue[]
 }
 
-/** Rows by key, in memory, in key order, with one optional grouping. It changes only through {@link Table.replace}. */
+/** Rows by key, in memory, in key order, with one grouping of their own and those of others that want to be kept. It changes only through {@link Table.replace}. */
 export class Table<Row> implements StoredTable {
   readonly name: string
   readonly #codec: Codec<Row>
-  readonly #groupOf: ((row: Row) => string | null) | undefined
   readonly #rows = new SortedMap<Row>()
-  readonly #groups = new Map<string, Map<string, Row>>()
+  readonly #own: Groups<Row>
+  readonly #groupings: readonly Groups<Row>[]
 
-  constructor(name: string, codec: Codec<Row>, groupOf?: (row: Row) => string | null) {
+  constructor(name: string, codec: Codec<Row>, groupOf?: (row: Row) => string | null, others: readonly Groups<Row>[] = []) {
     this.name = name
     this.#codec = codec
-    this.#groupOf = groupOf
+    this.#own = new Groups(groupOf ?? (() => null))
+    this.#groupings = groupOf ? [this.#own, ...others] : others
   }
 
   get columns(): readonly string[] {
@@ -70,13 +72,11 @@ export class Table<Row> implements StoredTable {
 
   /** The rows of one group, in key order. */
   group(name: string): readonly Row[] {
-    const found = this.#groups.get(name)
-    if (!found) return []
-    return [...found].toSorted(([a], [b]) => compareBytes(a, b)).map(([, row]) => row)
+    return this.#own.rows(name)
   }
 
   hasGroup(name: string): boolean {
-    return this.#groups.has(name)
+    return this.#own.has(name)
   }
 
   load(rows: Iterable<Columns>): void {
@@ -85,7 +85,7 @@ export class Table<Row> implements StoredTable {
       const key = String(columns['key'])
       const row = this.#codec.decode(columns, key)
       entries.push([key, row])
-      this.#enter(key, row)
+      for (const groups of this.#groupings) groups.enter(key, row)
     }
     this.#rows.load(entries)
   }
@@ -116,25 +116,9 @@ export class Table<Row> implements StoredTable {
   }
 
   #put(key: string, before: Row | undefined, after: Row | undefined): void {
-    if (before !== undefined) this.#leave(key, before)
+    if (before !== undefined) for (const groups of this.#groupings) groups.leave(key, before)
     if (after === undefined) return this.#rows.delete(key)
     this.#rows.set(key, after)
-    this.#enter(key, after)
-  }
-
-  #enter(key: string, row: Row): void {
-    const name = this.#groupOf?.(row) ?? null
-    if (name === null) return
-    const group = this.#groups.get(name)
-    if (group) group.set(key, row)
-    else this.#groups.set(name, new Map([[key, row]]))
-  }
-
-  #leave(key: string, row: Row): void {
-    const name = this.#groupOf?.(row) ?? null
-    const group = name === null ? undefined : this.#groups.get(name)
-    if (name === null || !group) return
-    group.delete(key)
-    if (group.size === 0) this.#groups.delete(name)
+    for (const groups of this.#groupings) groups.enter(key, after)
   }
 }
