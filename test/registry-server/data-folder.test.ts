@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { test, type TestContext } from 'node:test'
@@ -76,6 +76,32 @@ test('a file that is no database is refused with what to do', async (context) =>
   const error = await refusalOf(data)
   assert.equal(error.code, 'data_unusable')
   assert.match(error.message, /restore a backup/)
+})
+
+test('a folder whose database has gone is refused and left alone, until the database is back or the mark is removed', async (context) => {
+  const data = makeFolder(context)
+  const [database, mark, away] = ['registry.db', 'registry.mark', 'away'].map((name) => join(data, name)) as [
+    string,
+    string,
+    string,
+  ]
+  const registry = await openRegistry(context, { data })
+  await registry.put('/v1/kv/acknowledged', 'x')
+  await registry.server.close()
+  renameSync(database, away)
+  const error = await refusalOf(data)
+  assert.equal(error.code, 'data_unusable')
+  assert.match(error.message, /registry\.db is missing.*remove the mark.*registry restore/)
+  assert.equal(existsSync(database), false)
+
+  renameSync(away, database)
+  const again = await openRegistry(context, { data })
+  assert.equal((await again.get('/v1/kv/acknowledged?raw')).text, 'x')
+  await again.server.close()
+
+  rmSync(database)
+  rmSync(mark)
+  await canOpen(context, data)
 })
 
 test('data of a newer version is refused with both versions', async (context) => {

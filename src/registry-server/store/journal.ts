@@ -53,6 +53,7 @@ export class Journal {
   load(tables: readonly StoredTable[]): void {
     const file = join(this.#folder, 'registry.db')
     try {
+      if (!existsSync(file)) requireUnused(this.#folder, file)
       const last = existsSync(file) ? read(this.#folder, file, tables) : 0n
       this.#opened = openForWriting(this.#folder, file, tables, last)
     } catch (error) {
@@ -84,6 +85,20 @@ export class Journal {
     this.#opened = null
     this.#lock.release()
   }
+}
+
+/** Throws `data_unusable` for a folder whose database has gone: what was acknowledged is not forgotten in silence. */
+function requireUnused(folder: string, file: string): void {
+  const mark = join(folder, 'registry.mark')
+  if ((CommitMark.read(mark) ?? 0n) === 0n) return
+  const [what, how] = [
+    `${file} is missing, and ${mark} says that there were writes`,
+    'put the file back, with its -wal if there is one',
+  ]
+  throw new GatewayError(
+    'data_unusable',
+    `${what}: ${how}, or remove the mark to start empty (then "meshgate registry restore FILE" brings a backup back)`,
+  )
 }
 
 /** Fills the tables without touching the file; gives the last index that was handed out. */
