@@ -114,6 +114,19 @@ test('keys are listed in the order of their bytes', () => {
   fc.assert(property)
 })
 
+const nested = (depth: number): string => '['.repeat(depth) + ']'.repeat(depth)
+
+test('a body that is nested deeper than Go reads is refused in its words, brackets in texts aside', async (context) => {
+  const registry = await openRegistry(context)
+  const register = async (config: string): Promise<string> => {
+    const body = `{"Node":"n","Address":"10.0.0.1","Service":{"Service":"s","Proxy":{"Config":{"x":${config}}}}}`
+    return (await fetch(`${registry.url}/v1/catalog/register`, { method: 'PUT', body })).text()
+  }
+  assert.equal(await register(nested(20_000)), "Request decode failed: invalid character '[' exceeded max depth")
+  assert.equal(await register(nested(1000)), 'true')
+  assert.equal(await register(JSON.stringify('[{'.repeat(20_000))), 'true')
+})
+
 test('durations are read as Go reads them', () => {
   assert.deepEqual(
     ['10s', '1m30s', '0.001s', '-1s', '0', '1h', '15.0s', '500ms', '1us'].map(parseGoDurationNs),

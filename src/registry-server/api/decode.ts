@@ -191,8 +191,12 @@ function mismatch(value: unknown, field: string, type: string): DecodeProblem {
   return new Mismatch(found, field, type)
 }
 
+// Go's decoder goes no deeper.
+const mostDepth = 10_000
+
 function parseJson(source: string, isExact: boolean): unknown {
   if (source.trim() === '') throw new DecodeProblem('EOF')
+  if (source.length > mostDepth) refuseTooDeep(source)
   try {
     return isExact && /\d{16}/.test(source)
       ? JSON.parse(source, exactly as (key: string, value: unknown) => unknown)
@@ -202,6 +206,16 @@ function parseJson(source: string, isExact: boolean): unknown {
     if (first.length < source.trimEnd().length) return parseJson(first, isExact)
     // The reason is found again below, in the words that clients of Consul know.
     throw new DecodeProblem(isCutOff(source) ? 'unexpected EOF' : 'invalid character in JSON value')
+  }
+}
+
+/** What is nested without end would be walked without end by whoever stores or shows it. */
+function refuseTooDeep(source: string): void {
+  let depth = 0
+  for (const [token] of source.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{}]/gs)) {
+    if (token === '{' || token === '[') depth++
+    else if (token === '}' || token === ']') depth--
+    if (depth > mostDepth) throw new DecodeProblem(`invalid character '${token}' exceeded max depth`)
   }
 }
 

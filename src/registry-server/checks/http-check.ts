@@ -69,9 +69,14 @@ function headersOf({ header }: CheckDefinition): HttpAsk['headers'] {
     const field = name.toLowerCase()
     if (field === 'content-length' || field === 'transfer-encoding') continue
     // A request has one Host (RFC 9112 §3.2), and Node takes it as one string only.
-    headers[field] = field === 'host' ? (values[0] ?? '') : values
+    headers[field] = field === 'host' ? wireText(values[0] ?? '') : values.map(wireText)
   }
   return headers
+}
+
+/** UTF-8 bytes, as Go sends them: Node takes a character for a byte, and refuses others. */
+function wireText(value: string): string {
+  return Buffer.from(value).toString('latin1')
 }
 
 /** As Go's client does: 301 to 303 ask again with GET and no body; credentials do not follow to another host. */
