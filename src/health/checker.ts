@@ -14,6 +14,9 @@ const MIN_GAP_MS = 100
 /** An endpoint that has never passed is probed again after so long, then twice as long, until the schedule is as quick, ms. */
 const EARLY_MS = 200
 
+/** A deadline that comes later than this tells that our own process stood still, ms. */
+const OWN_DELAY_MS = 100
+
 export interface CheckerOptions {
   readonly target: Address
   readonly policy: HealthPolicy
@@ -178,9 +181,16 @@ async function probeWithDeadline(
   { target, clock, timeoutMs }: { target: Address; clock: Clock; timeoutMs: number },
 ): Promise<ProbeResult> {
   let expired = false
-  const timer = clock.after(timeoutMs, () => {
+  const expire = (): void => {
     expired = true
     controller.abort()
+  }
+  const startedSince = clock.monotonic()
+  // Timers run before what has arrived is read: a process that stood still would call all its endpoints dead, whose answers are there.
+  let timer = clock.after(timeoutMs, () => {
+    const isOwnDelay = clock.monotonic() - startedSince > timeoutMs + OWN_DELAY_MS
+    if (isOwnDelay) timer = clock.after(timeoutMs, expire)
+    else expire()
   })
   // The probe should end on abort; that the next one can start does not depend on it.
   const aborted = new Promise<null>((resolve) => {

@@ -75,6 +75,27 @@ test('a change is never told from inside startChecker', async () => {
   checker.close()
 })
 
+test('a probe whose deadline comes late, since our own process stood still, has its time once more', async () => {
+  const { clock, checker, changes, answer } = rig()
+  clock.advanceSync(900)
+  await clock.advance(0)
+  assert.equal(checker.state, 'unknown')
+  await answer(true)
+  assert.deepEqual(changes, ['900 healthy good'])
+  checker.close()
+})
+
+test('a probe that is not answered either when our own process runs again fails', async () => {
+  const { clock, checker, changes } = rig()
+  clock.advanceSync(900)
+  await clock.advance(499)
+  assert.equal(checker.state, 'unknown')
+  clock.advanceSync(900)
+  await clock.advance(0)
+  assert.deepEqual(changes, ['2299 unhealthy no answer in 500ms'])
+  checker.close()
+})
+
 test('a probe that does not answer fails at its timeout and is aborted', async () => {
   const { clock, checker, changes, underWay } = rig()
   await clock.advance(499)
