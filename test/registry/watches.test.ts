@@ -52,6 +52,7 @@ const faults: readonly { readonly name: string; readonly answer: Scripted; reado
   { name: 'answers 500', answer: { status: 500, body: 'No cluster leader' }, code: 'registry_refused' },
   { name: 'answers 404 without an index', answer: { status: 404, body: '' }, code: 'registry_refused' },
   { name: 'answers what is not JSON', answer: { index: '9', body: '<html>' }, code: 'registry_protocol' },
+  { name: 'answers JSON that ends in the middle', answer: { index: '9', body: '[{"Node":{"No' }, code: 'registry_protocol' },
   { name: 'answers JSON of another shape', answer: { index: '9', body: '{"Node":1}' }, code: 'registry_protocol' },
   { name: 'answers an instance without a node', answer: { index: '9', body: '[{"Service":{}}]' }, code: 'registry_protocol' },
   { name: 'answers an empty list without an index', answer: { body: '[]' }, code: 'registry_protocol' },
