@@ -53,16 +53,6 @@ describe('the file', () => {
     assert.match(plane.log.of('config.refused')[0]?.msg ?? '', /gateway\.yaml:2:39 routes\[1\]\.match\.pth/)
   })
 
-  it('of 500 routes with a bad one is named with line and reason, and the 500 of before serve', () => {
-    const lines = Array.from({ length: 500 }, (_, at) => `  - /r${at} -> a`)
-    const plane = start(`routes:\n${lines.join('\n')}\n`)
-    plane.setFile(`routes:\n${lines.with(250, '  - { name: r250, match: { pth: /r250 }, to: a }').join('\n')}\n`)
-    assert.equal(lines.filter((_, at) => routeOf(plane, `/r${at}`) === `/r${at}`).length, 500)
-    const told = plane.log.of('config.refused').map(({ msg }) => msg)
-    assert.equal(told.length, 1)
-    assert.match(told[0] ?? '', /gateway\.yaml:253:28 routes\[250\]\.match\.pth: unknown key, did you mean "path"\?/)
-  })
-
   it('is refused when its routes take the same requests, and is applied once that is repaired', () => {
     const plane = start('routes: [/a -> a]')
     plane.setFile('routes: [/a -> a, { name: b, match: { path: /a }, to: b }]')
@@ -157,22 +147,6 @@ describe('keys in KV', () => {
     plane.reconciler.setEntries(kvTexts({ 'routes/x': '/x3 -> a', 'routes/y': '/y2 -> a' }))
     assert.deepEqual([routeOf(plane, '/x1'), routeOf(plane, '/x3')], [null, 'x'])
     assert.equal(entry(plane, 'routes/x')?.state, 'applied')
-  })
-
-  it('of which one in 500 is bad serve with the other 499, and the bad one is named with line and reason', () => {
-    const plane = start('')
-    const routes = Object.fromEntries(Array.from({ length: 500 }, (_, at) => [`routes/r${at}`, `/r${at} -> a`]))
-    plane.reconciler.setEntries(kvTexts({ ...routes, 'routes/r250': 'match:\n  pth: /r250\nto: a\n' }))
-    const serving = Object.keys(routes).filter((_, at) => routeOf(plane, `/r${at}`) === `r${at}`)
-    assert.deepEqual([serving.length, routeOf(plane, '/r250')], [499, null])
-    const told = plane.log.of('config.refused').map(({ msg }) => msg)
-    assert.equal(told.length, 1)
-    assert.match(told[0] ?? '', /kv:gateway\/routes\/r250:2:3 match\.pth: unknown key, did you mean "path"\?/)
-    const refused = plane.reconciler.status().entries.filter(({ state }) => state === 'refused')
-    assert.deepEqual(
-      refused.map(({ source }) => source),
-      ['kv:gateway/routes/r250'],
-    )
   })
 
   it('that were never good serve nothing, and say so', () => {
