@@ -1,7 +1,8 @@
 import { findTies, type Tie } from '../dataplane/router/ties.ts'
 import type { HotConfig, RouteConfig } from './config.ts'
 import type { ConfigEntry } from './entry.ts'
-import type { FileDocument } from './file.ts'
+import type { HotDocument } from './file.ts'
+import { overrideMessage } from './layers.ts'
 import { preferenceWarnings, whereWarnings } from './no-effect.ts'
 import { formatPlace, type ConfigProblem } from './problem.ts'
 import { resolveUpstream } from './resolve-upstream.ts'
@@ -25,7 +26,7 @@ type Placed = Written<RouteConfig> & { readonly source: string | null }
  * Puts a file and entries together and finds what only shows then. An entry takes the place of what has its name in the file. An entry that
  * does not fit is left out and what it took the place of is back; of two entries that exclude each other the earlier in the list stays.
  */
-export function assemble(file: FileDocument, entries: readonly ConfigEntry[]): Assembly {
+export function assemble(file: HotDocument, entries: readonly ConfigEntry[]): Assembly {
   const entryProblems = new Map<string, readonly ConfigProblem[]>()
   const ofFile = ranked(file, [])
   const fileProblems = tieProblems(ofFile).map(({ problem }) => problem)
@@ -47,6 +48,7 @@ export function assemble(file: FileDocument, entries: readonly ConfigEntry[]): A
   const hot = hotConfig(file, accepted)
   const { routes } = all
   const warnings = [
+    ...file.overrides,
     ...overrideWarnings(file, accepted),
     ...shadowWarnings(all),
     ...whereWarnings(routes, hot),
@@ -55,7 +57,7 @@ export function assemble(file: FileDocument, entries: readonly ConfigEntry[]): A
   return { hot, fileProblems, entryProblems, warnings }
 }
 
-function hotConfig(file: FileDocument, entries: readonly ConfigEntry[]): HotConfig {
+function hotConfig(file: HotDocument, entries: readonly ConfigEntry[]): HotConfig {
   return {
     routes: withSplits(
       merged('route', file.routes, entries).map(({ value }) => value),
@@ -87,7 +89,7 @@ interface Ranked {
   readonly ties: readonly Tie[]
 }
 
-function ranked(file: FileDocument, entries: readonly ConfigEntry[]): Ranked {
+function ranked(file: HotDocument, entries: readonly ConfigEntry[]): Ranked {
   const routes = merged('route', file.routes, entries)
   if (entries.length === 0) return { routes, ties: file.ties }
   return { routes, ties: findTies(routes.map(({ value }) => value)) }
@@ -120,12 +122,12 @@ function shadowWarnings(routes: Ranked): readonly ConfigProblem[] {
   }))
 }
 
-function overrideWarnings(file: FileDocument, entries: readonly ConfigEntry[]): readonly ConfigProblem[] {
+function overrideWarnings(file: HotDocument, entries: readonly ConfigEntry[]): readonly ConfigProblem[] {
   const written = { route: file.routes, upstream: file.upstreams, task: file.tasks, split: [] }
   return entries.flatMap(({ kind, value, place }) => {
     const parts: readonly Written<{ readonly name: string }>[] = written[kind]
     const other = parts.find((part) => part.value.name === value.name)
-    return other ? [{ ...place, message: `overrides the ${kind} "${value.name}" at ${formatPlace(other.place)}` }] : []
+    return other ? [{ ...place, message: overrideMessage(kind, value.name, other) }] : []
   })
 }
 

@@ -78,7 +78,8 @@ function refuseOtherName(written: string | undefined, name: string, source: Yaml
   throw new ConfigError([source.problemAt(['name'], `the key says "${name}": take the name out, or write name: ${name}`)])
 }
 
-function sharedContext({ env }: InterpolationContext): InterpolationContext {
+/** What who may write KV may read: of the environment `MESHGATE_…` only, and of files none. */
+export function sharedContext({ env }: InterpolationContext): InterpolationContext {
   return {
     env: Object.fromEntries(Object.entries(env).filter(([name]) => name.startsWith(SHARED_PREFIX))),
     envHint: `in KV only variables that begin with ${SHARED_PREFIX} can be used`,

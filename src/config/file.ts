@@ -5,8 +5,8 @@ import { parseAddress } from '../address.ts'
 import { bindProblems } from './bind-problems.ts'
 import { builtIn } from './built-in.ts'
 import type { InterpolationContext } from './interpolate.ts'
-import { ConfigError } from './problem.ts'
-import { gateway, type WrittenGateway } from './schema/gateway.ts'
+import { ConfigError, type ConfigProblem } from './problem.ts'
+import { gateway, type WrittenGateway, type WrittenHot } from './schema/gateway.ts'
 import { defaultAdminBind } from './schema/process.ts'
 import { embeddedDefaults } from './registry-defaults.ts'
 import type { UpstreamSettings } from './schema/upstream.ts'
@@ -19,16 +19,22 @@ export const MAX_FILE_BYTES = 1024 * 1024
 /** The smallest file that is a config. */
 const smallestFile = 'listeners: { web: { bind: ":8080" } }'
 
-/** A valid config file by itself: what needs a restart is complete, the rest still has to meet the entries of KV. */
-export interface FileDocument {
+/** What can change while the gateway runs, of one source or of several put together; it still has to meet the entries of KV. */
+export interface HotDocument {
   readonly name: string
-  readonly cold: ColdConfig
   readonly defaults: UpstreamSettings
   readonly routes: readonly Written<WrittenByKind['route']>[]
   readonly upstreams: readonly Written<WrittenByKind['upstream']>[]
   readonly tasks: readonly Written<WrittenByKind['task']>[]
   /** Which of the routes are pointless beside the others. */
   readonly ties: readonly Tie[]
+  /** Which parts stand in place of others of the same name in a source below. */
+  readonly overrides: readonly ConfigProblem[]
+}
+
+/** A valid config file by itself: what needs a restart is complete. */
+export interface FileDocument extends HotDocument {
+  readonly cold: ColdConfig
 }
 
 /** Parses a config file of at most 1 MiB. Throws {@link ConfigError} with everything that is wrong, up to 50 problems. */
@@ -40,7 +46,7 @@ export function parseFile(text: string, fileName: string, context: Interpolation
   const problems = bindProblems(cold, source)
   if (problems.length > 0) throw new ConfigError(problems)
   const hot = hotOf(written, source)
-  return { name: fileName, cold, ...hot, ties: findTies(hot.routes.map(({ value }) => value)) }
+  return { name: fileName, cold, ...hot, ties: findTies(hot.routes.map(({ value }) => value)), overrides: [] }
 }
 
 /** The top-level sections that need a restart and differ between what runs and what the file says now. */
@@ -62,7 +68,8 @@ function coldOf({ listeners, admin, registry, kv, services, workers, shutdown, l
   }
 }
 
-function hotOf(written: WrittenGateway, source: YamlSource): Pick<FileDocument, 'defaults' | 'routes' | 'upstreams' | 'tasks'> {
+/** The hot parts of a valid document, each with its place. */
+export function hotOf(written: WrittenHot, source: YamlSource): Pick<HotDocument, 'defaults' | 'routes' | 'upstreams' | 'tasks'> {
   const { defaults, routes, upstreams, tasks } = written
   return {
     defaults: defaults ?? {},

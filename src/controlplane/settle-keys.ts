@@ -1,6 +1,6 @@
 import { assemble, type Assembly } from '../config/assemble.ts'
 import type { ConfigEntry } from '../config/entry.ts'
-import type { FileDocument } from '../config/file.ts'
+import type { HotDocument } from '../config/file.ts'
 import type { ConfigProblem } from '../config/problem.ts'
 
 /** One key of config in KV. */
@@ -29,7 +29,7 @@ export function sourceOf(key: string): string {
  * Puts the file and the keys together. A key that does not fit with the others falls back to its last good version, or leaves; of two keys
  * that exclude each other the earlier one stays. All are looked at anew each time, since what one collided with may have gone.
  */
-export function settleKeys(file: FileDocument, read: Keys): { readonly assembly: Assembly; readonly keys: Keys } {
+export function settleKeys(file: HotDocument, read: Keys): { readonly assembly: Assembly; readonly keys: Keys } {
   let keys: Keys = new Map([...read].map(([key, state]) => [key, hopeful(state)]))
   for (;;) {
     const assembly = assemble(file, inOrder(keys))

@@ -60,6 +60,8 @@ export interface Kv {
   /** Null if absent. */
   get(key: string): Promise<KvEntry | null>
   list(prefix: string): Promise<readonly KvEntry[]>
+  /** The keys below a prefix, without their values. */
+  keys(prefix: string): Promise<readonly string[]>
   put(key: string, value: string | Uint8Array, options?: KvWriteOptions): Promise<boolean>
   delete(key: string, options?: { readonly cas?: bigint }): Promise<boolean>
 }

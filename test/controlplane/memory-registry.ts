@@ -9,6 +9,7 @@ export function memoryRegistry(changes: Partial<Registry> = {}): Registry {
     kv: {
       get: async (key) => entries.get(key) ?? null,
       list: async (prefix) => [...entries.values()].filter(({ key }) => key.startsWith(prefix)),
+      keys: async (prefix) => [...entries.keys()].filter((key) => key.startsWith(prefix)),
       put: async (key, value, { cas } = {}) => {
         const before = entries.get(key)
         if (cas !== undefined && cas !== (before?.modifyIndex ?? 0n)) return false

@@ -8,6 +8,50 @@ import { services } from './services.ts'
 import { task } from './task.ts'
 import { defaults, upstream } from './upstream.ts'
 
+/** What can change while the gateway runs. */
+const hot = {
+  defaults: defaults.optional(),
+  routes: z
+    .array(route)
+    .superRefine((all, context) =>
+      refuseRepeated(
+        all,
+        ({ name }) => name,
+        context,
+        (at) => [at],
+      ),
+    )
+    .optional()
+    .meta(
+      about({
+        description:
+          'What goes where. The most specific route wins, whatever the order; two that cannot be told apart are refused.',
+        example: ['/hello/* -> hello'],
+      }),
+    ),
+  upstreams: named(upstream, {
+    description: 'How services are called, by name. Only needed to change a default, or for fixed addresses.',
+    example: { shop: { balance: 'least-requests' } },
+  }).optional(),
+  tasks: z
+    .array(task)
+    .superRefine((all, context) =>
+      refuseRepeated(
+        all,
+        ({ name }) => name,
+        context,
+        (at) => [at, 'name'],
+      ),
+    )
+    .optional()
+    .meta(
+      about({
+        description: 'Scheduled work. Each fire runs once in the whole fleet, on the leader.',
+        example: [{ name: 'nightly-report', cron: '0 3 * * *', call: 'POST http://reports/run' }],
+      }),
+    ),
+}
+
 /** The config file. */
 export const gateway = z
   .strictObject({
@@ -15,47 +59,8 @@ export const gateway = z
     admin: admin.optional(),
     registry: registry.optional(),
     kv: kv.optional(),
-    defaults: defaults.optional(),
-    routes: z
-      .array(route)
-      .superRefine((all, context) =>
-        refuseRepeated(
-          all,
-          ({ name }) => name,
-          context,
-          (at) => [at],
-        ),
-      )
-      .optional()
-      .meta(
-        about({
-          description:
-            'What goes where. The most specific route wins, whatever the order; two that cannot be told apart are refused.',
-          example: ['/hello/* -> hello'],
-        }),
-      ),
-    upstreams: named(upstream, {
-      description: 'How services are called, by name. Only needed to change a default, or for fixed addresses.',
-      example: { shop: { balance: 'least-requests' } },
-    }).optional(),
+    ...hot,
     services: services.optional(),
-    tasks: z
-      .array(task)
-      .superRefine((all, context) =>
-        refuseRepeated(
-          all,
-          ({ name }) => name,
-          context,
-          (at) => [at, 'name'],
-        ),
-      )
-      .optional()
-      .meta(
-        about({
-          description: 'Scheduled work. Each fire runs once in the whole fleet, on the leader.',
-          example: [{ name: 'nightly-report', cron: '0 3 * * *', call: 'POST http://reports/run' }],
-        }),
-      ),
     workers: workers.optional(),
     shutdown: shutdown.optional(),
     log: log.optional(),
@@ -63,3 +68,8 @@ export const gateway = z
   .meta({ description: 'The config file of meshgate.', examples: [{ listeners: { web: { bind: ':8080' } } }] })
 
 export type WrittenGateway = z.output<typeof gateway>
+
+/** One file of a revision: what can change while the gateway runs, and nothing else. */
+export const revisionFile = z.strictObject(hot).meta({ description: 'One file of a config revision.' })
+
+export type WrittenHot = z.output<typeof revisionFile>

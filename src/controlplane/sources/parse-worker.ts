@@ -1,14 +1,13 @@
 // The thread of `parseAside`: one file, and then it ends.
 import { parentPort, workerData } from 'node:worker_threads'
-import { parseFile } from '../../config/file.ts'
 import { problemsOr } from '../../config/problem.ts'
-import type { ThreadMessage, ThreadStart } from './parse-aside.ts'
+import { documentParsers, type ThreadMessage, type ThreadStart } from './parse-aside.ts'
 
 /** So many routes are taken over in about a millisecond. */
 const PART = 200
 
-const { text, fileName, env } = workerData as ThreadStart
-const parsed = problemsOr(() => parseFile(text, fileName, { env }))
+const { kind, text, fileName, env } = workerData as ThreadStart
+const parsed = problemsOr(() => documentParsers[kind](text, fileName, { env }))
 const tell = (message: ThreadMessage): void => parentPort?.postMessage(message, [])
 
 if (!parsed.ok) tell({ problems: parsed.problems })

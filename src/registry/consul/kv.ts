@@ -42,6 +42,10 @@ export function decodeEntries(reply: ConsulReply): readonly KvEntry[] {
   }))
 }
 
+function decodeKeys(reply: ConsulReply): readonly string[] {
+  return reply.status === 404 ? [] : parseExactJson(reply.body, z.array(z.string()))
+}
+
 /** The KV store of the registry (Consul: `/v1/kv`). */
 export class ConsulKv implements Kv {
   readonly #client: ConsulClient
@@ -57,6 +61,10 @@ export class ConsulKv implements Kv {
 
   list(prefix: string): Promise<readonly KvEntry[]> {
     return this.#client.send({ method: 'GET', path: kvPath(prefix), query: { recurse: '' }, expect: kvStatuses }, decodeEntries)
+  }
+
+  keys(prefix: string): Promise<readonly string[]> {
+    return this.#client.send({ method: 'GET', path: kvPath(prefix), query: { keys: '' }, expect: kvStatuses }, decodeKeys)
   }
 
   put(key: string, value: string | Uint8Array, options: KvWriteOptions = {}): Promise<boolean> {
