@@ -46,6 +46,7 @@ const advice: Partial<Record<ErrorCode, string>> = {
   client_gone: 'Only in the access log.',
   client_stalled:
     'Only in the access log: the client read nothing for the idle time. Raise `timeouts.idle` for clients that pause on purpose.',
+  revision_conflict: 'Look at the difference again (`meshgate diff`, `meshgate history`), then apply again.',
   config_invalid: 'The message has file, line, column, path and what to write instead.',
   config_unreadable: 'Check the path and the permissions of the file.',
   workers_unsupported: 'Write workers: 1, or run Node 26.4 or later on Linux.',

@@ -17,14 +17,18 @@ import { rememberRegistry } from './controlplane/outage/remember.ts'
 import type { RegistryWatches } from './controlplane/outage/remembering-registry.ts'
 import { Readiness } from './controlplane/readiness.ts'
 import { Reconciler } from './controlplane/reconciler.ts'
+import { RevisionDesk } from './controlplane/revisions/revision-desk.ts'
+import { REVISION_SECTION } from './controlplane/revisions/revision-report.ts'
+import { followRevisions } from './controlplane/revisions/follow-revisions.ts'
+import type { RevisionSource } from './controlplane/revisions/revision-source.ts'
 import { ServiceWatches } from './controlplane/service-watches.ts'
 import { parseAside } from './controlplane/sources/parse-aside.ts'
 import { watchConfigFile, type FileSource } from './controlplane/sources/file-source.ts'
-import { watchKvConfig, type KvSource } from './controlplane/sources/kv-source.ts'
+import { lesserState, watchKvConfig, type KvSource } from './controlplane/sources/kv-source.ts'
 import { serviceCaller } from './controlplane/tasks/service-caller.ts'
 import { UpstreamTable } from './controlplane/upstream-table.ts'
 import { Gateway } from './dataplane/gateway.ts'
-import { leavingOf, serveByWorkers, serveHere, tellWorkers } from './serving.ts'
+import { leavingOf, serveByWorkers, serveHere, tellWorkers, tunnelsOf } from './serving.ts'
 import { startEmbeddedRegistry } from './embedded-registry.ts'
 import type { Logger } from './logging.ts'
 import { Metrics } from './metrics.ts'
@@ -99,7 +103,7 @@ async function startParts(base: Base): Promise<App> {
     cold.shutdown.drainMs,
   )
   parts.defer(() => upstreams.close())
-  const { reconciler, fileSource, kv } = followConfig(base, { gateway, upstreams, registry: followed })
+  const { reconciler, fileSource, kv, revisions } = followConfig(base, { gateway, upstreams, registry: followed })
   const directory = new MeshDirectory({ registry: followed, upstreams, clock, hot: () => reconciler.hot }).start()
   parts.defer(() => directory.close())
   const onStale = (since: number | null): void => {
@@ -111,7 +115,8 @@ async function startParts(base: Base): Promise<App> {
   const readiness = new Readiness({
     standing: () => standing.report(),
     generation: () => reconciler.generation,
-    kv: () => kv.state,
+    kv: () => lesserState(kv.state, revisions.state),
+    revisionProblem: () => revisions.standing.problem,
     hasRoutes: () => reconciler.hot.routes.length > 0,
     unsettled: () => [...upstreams.rows].filter(({ discovery }) => !discovery.isSettled).map(({ upstream }) => upstream.name),
     workers: workers ? () => workers : undefined,
@@ -132,21 +137,35 @@ async function startParts(base: Base): Promise<App> {
   // What was applied while the others started.
   reconciler.onApplied(reconciler.hot)
 
+  const tellRevision = (): void => status.set(REVISION_SECTION, revisions.standing)
+  revisions.onChange = tellRevision
+  revisions.knowAs(id)
+  tellRevision()
+
   const drainReport = new DrainReport({ drains, status, clock, leaving: () => leavingOf({ upstreams, workers, clock }) })
   parts.defer(() => drainReport.close())
 
   const metrics = new Metrics()
-  for (const source of gatewayMetricSources({ gateway, upstreams, readiness, workers, configStatus: () => reconciler.status() }))
-    metrics.add(source)
+  const configStatus = () => ({ ...reconciler.status(), revision: revisions.standing })
+  for (const source of gatewayMetricSources({ gateway, upstreams, readiness, workers, configStatus })) metrics.add(source)
   const subject = {
     gateway,
     upstreams,
     readiness,
     metrics,
-    configStatus: () => reconciler.status(),
+    configStatus,
     tasks: () => tasks.view(),
     workers,
     drains: new DrainDesk({ registry, prefix, upstreams, replica: id, clock }),
+    revisions: new RevisionDesk({
+      registry,
+      prefix,
+      env: base.env,
+      running: reconciler,
+      tunnels: () => tunnelsOf({ upstreams, workers }),
+      clock,
+      logger,
+    }),
     reload: () => fileSource.reload(),
   }
   // Before the watches end: what they forget then is to stay on disk.
@@ -185,7 +204,7 @@ async function openRegistry({ cold, parts, clock, random, logger }: Base): Promi
 function followConfig(
   { file, fileName, text, env, cold, parts, clock, random, logger }: Base,
   { gateway, upstreams, registry }: { gateway: Gateway; upstreams: UpstreamTable; registry: RegistryWatches },
-): { reconciler: Reconciler; fileSource: FileSource; kv: KvSource } {
+): { reconciler: Reconciler; fileSource: FileSource; kv: KvSource; revisions: RevisionSource } {
   const reconciler = new Reconciler(file, fileName, { gateway, upstreams, clock, random, logger, context: { env } })
   parts.defer(() => reconciler.close())
   const kv = watchKvConfig(registry, cold.kv.prefix, {
@@ -193,15 +212,20 @@ function followConfig(
     onError: (error) => logger.debug({ event: 'kv.unavailable', code: error.code }, error.message),
   })
   parts.defer(() => kv.close())
+  const revisions = followRevisions({ registry, prefix: cold.kv.prefix, env, reconciler, logger })
+  parts.defer(() => revisions.close())
   const fileSource = watchConfigFile({
     file: fileName,
     text,
     clock,
-    onText: async (next) => reconciler.setFile(await parseAside(next, { fileName, env, before: reconciler.file })),
+    onText: async (next) => {
+      reconciler.setFile(await parseAside(next, { fileName, env, before: reconciler.file }))
+      revisions.retry()
+    },
     onUnreadable: (why) => reconciler.setFileUnreadable(why),
   })
   parts.defer(() => fileSource.close())
-  return { reconciler, fileSource, kv }
+  return { reconciler, fileSource, kv, revisions }
 }
 
 /** Under which address this gateway is known: its first front listener's. */

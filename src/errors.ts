@@ -64,7 +64,7 @@ export const errorTable = {
   not_found: { status: null, sentence: 'There is no such thing.' },
   usage: { status: null, sentence: 'The command was not understood.' },
   file_unusable: { status: null, sentence: 'The file cannot be used.' },
-  not_found: { status: null, sentence: 'What was asked for is not there.' },
+  revision_conflict: { status: null, sentence: 'Somebody else has changed the config meanwhile.' },
   admin_unreachable: { status: null, sentence: 'The admin API of the gateway cannot be reached.' },
 } as const
 

@@ -7,6 +7,7 @@ import type { Reconciler } from './controlplane/reconciler.ts'
 import type { UpstreamTable } from './controlplane/upstream-table.ts'
 import { reservedRouteNames, type Gateway } from './dataplane/gateway.ts'
 import { startListener, type Listener } from './dataplane/listener/listener.ts'
+import { TUNNELS_METRIC, upstreamMetricSources } from './dataplane/upstream/upstream-metrics.ts'
 import type { Upstream } from './dataplane/upstream/upstream.ts'
 import { GatewayError, messageOf } from './errors.ts'
 import type { Logger } from './logging.ts'
@@ -93,6 +94,14 @@ interface LeavingDeps {
   /** Null: this process serves alone. */
   readonly workers: Workers | null
   readonly clock: Clock
+}
+
+/** How many WebSockets and other tunnels are open here and at the workers, by upstream. */
+export async function tunnelsOf({ upstreams, workers }: Omit<LeavingDeps, 'clock'>): Promise<ReadonlyMap<string, number>> {
+  const own = upstreamMetricSources(() => [...upstreams.rows].map(({ upstream }) => upstream))
+  await workers?.refresh()
+  const source = (workers?.merge(own) ?? own).find(({ name }) => name === TUNNELS_METRIC)
+  return new Map([...(source?.samples() ?? [])].map(({ labels, value }) => [labels['upstream'] ?? '', value]))
 }
 
 /** Has the workers serve by the config that has just been applied here. */

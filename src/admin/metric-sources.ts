@@ -102,6 +102,14 @@ function controlSources({ readiness, configStatus }: MetricSubject): readonly Me
       readiness.report().registry.fromDisk ? 1 : 0,
     ),
     gauge('meshgate_config_generation', 'Applied configs since the start', () => configStatus().generation),
+    gauge(
+      'meshgate_config_move',
+      'The move of the revision pointer that this gateway follows; 0: none',
+      () => configStatus().revision.number,
+    ),
+    gauge('meshgate_config_revision_refused', '1 while the revision that is to run does not, or the pointer is damaged', () =>
+      configStatus().revision.problem === null ? 0 : 1,
+    ),
     gauge('meshgate_config_refused', 'Sources of config whose present version is refused', () => {
       const { file, entries } = configStatus()
       return [file, ...entries].filter(({ state }) => state === 'refused').length

@@ -4,6 +4,7 @@ import { formatAddress, isLoopback, parseAddress, type Address } from '../addres
 import { GatewayError, messageOf, type ErrorCode } from '../errors.ts'
 import { listen } from '../listen.ts'
 import type { Logger } from '../logging.ts'
+import { readJsonBody } from './json-body.ts'
 import { adminTable, type AdminAnswer, type AdminSubject } from './table.ts'
 
 export interface AdminServer {
@@ -20,6 +21,8 @@ export async function startAdmin(bind: Address, subject: AdminSubject, logger: L
     response.on('error', () => {})
     void answer(request, subject)
       .then((found) => send(response, found))
+      // Whatever was not wanted of the body.
+      .finally(() => request.resume())
       .catch((error: unknown) => {
         logger.error({ event: 'admin.failed', url: request.url, error: messageOf(error) }, 'admin request failed')
         send(response, problem(500, 'internal', 'this is a bug of meshgate; the log has the details'))
@@ -39,7 +42,6 @@ export async function startAdmin(bind: Address, subject: AdminSubject, logger: L
 }
 
 async function answer(request: IncomingMessage, subject: AdminSubject): Promise<AdminAnswer> {
-  request.resume()
   if (!namesUsDirectly(request.headers.host)) {
     return problem(403, 'bad_host', `call the admin API by IP address or as localhost, not as "${request.headers.host ?? ''}"`)
   }
@@ -55,7 +57,8 @@ async function answer(request: IncomingMessage, subject: AdminSubject): Promise<
     return problem(403, 'cross_origin', 'a web page may not change the gateway')
   }
   try {
-    return await endpoint.answer(subject, new URLSearchParams(query))
+    const body = endpoint.maxBodyBytes === undefined ? null : await readJsonBody(request, endpoint.maxBodyBytes)
+    return await endpoint.answer(subject, new URLSearchParams(query), body)
   } catch (error) {
     const status = error instanceof GatewayError ? statusOf[error.code] : undefined
     if (status === undefined) throw error
@@ -67,6 +70,9 @@ async function answer(request: IncomingMessage, subject: AdminSubject): Promise<
 const statusOf: Partial<Record<ErrorCode, number>> = {
   usage: 400,
   not_found: 404,
+  revision_conflict: 409,
+  body_too_large: 413,
+  config_invalid: 422,
   registry_refused: 502,
   registry_protocol: 502,
   registry_unavailable: 503,

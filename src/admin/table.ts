@@ -1,16 +1,18 @@
 import type { ConfigStatus } from '../controlplane/config-status.ts'
 import type { DrainDesk } from '../controlplane/draining/drain-desk.ts'
 import { parseInstanceText, type InstanceName } from '../controlplane/draining/drain-key.ts'
+import type { RevisionDesk } from '../controlplane/revisions/revision-desk.ts'
 import type { Readiness } from '../controlplane/readiness.ts'
 import type { UpstreamTable } from '../controlplane/upstream-table.ts'
 import type { Gateway } from '../dataplane/gateway.ts'
 import { GatewayError, messageOf } from '../errors.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Workers, WorkerView } from '../workers/workers.ts'
+import { applyRevision, previewRevision, REVISION_BODY_BYTES } from './revisions.ts'
 import { routesView } from './routes-view.ts'
 import { upstreamsView } from './upstreams-view.ts'
 
-/** What the admin API tells about; it only reads, but for `reload` and `drains`. */
+/** What the admin API tells about; it only reads, but for `reload`, `drains` and `revisions`. */
 export interface AdminSubject {
   readonly gateway: Gateway
   readonly upstreams: UpstreamTable
@@ -21,6 +23,7 @@ export interface AdminSubject {
   /** Null: this process serves alone. */
   readonly workers: Workers | null
   readonly drains: Pick<DrainDesk, 'drain' | 'undrain' | 'view'>
+  readonly revisions: Pick<RevisionDesk, 'preview' | 'apply' | 'view'>
   /** Reads the config file again, as SIGHUP does. */
   readonly reload: () => Promise<void>
 }
@@ -38,8 +41,10 @@ export interface AdminEndpoint {
   readonly path: string
   /** For the index page. */
   readonly tells: string
+  /** Of a body in JSON; absent: it takes none. */
+  readonly maxBodyBytes?: number
   /** Throws `usage`, `not_found` and what its subject throws. */
-  answer(subject: AdminSubject, query: URLSearchParams): AdminAnswer | Promise<AdminAnswer>
+  answer(subject: AdminSubject, query: URLSearchParams, body: unknown): AdminAnswer | Promise<AdminAnswer>
 }
 
 const ok = (json: unknown): AdminAnswer => ({ status: 200, json })
@@ -97,6 +102,26 @@ export const adminTable: readonly AdminEndpoint[] = [
   },
   { method: 'POST', path: '/drain', tells: 'takes ?instance=SERVICE/ID out of the traffic of all replicas', answer: drain },
   { method: 'POST', path: '/undrain', tells: 'puts ?instance=SERVICE/ID back', answer: undrain },
+  {
+    method: 'GET',
+    path: '/revisions',
+    tells: 'the revision in force, how it came to that, and what each replica runs',
+    answer: async ({ revisions }) => ok(await revisions.view()),
+  },
+  {
+    method: 'POST',
+    path: '/revisions/preview',
+    tells: 'what a revision would change: { "files": [{ "name", "text" }] } or { "revision" }',
+    maxBodyBytes: REVISION_BODY_BYTES,
+    answer: async ({ revisions }, _, body) => ok(await previewRevision(revisions, body)),
+  },
+  {
+    method: 'POST',
+    path: '/revisions/apply',
+    tells: 'puts a revision in force: the same with "author", "reason" and "base"',
+    maxBodyBytes: REVISION_BODY_BYTES,
+    answer: async ({ revisions }, _, body) => ok(await applyRevision(revisions, body)),
+  },
   { method: 'POST', path: '/reload', tells: 'reads the config file again', answer: reload },
 ]
 

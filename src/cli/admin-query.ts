@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { request } from 'undici'
-import { GatewayError, messageOf } from '../errors.ts'
+import { GatewayError, messageOf, type ErrorCode } from '../errors.ts'
 import { formatAddress, parseAddress, type Address } from '../address.ts'
 
 /** Options of all commands that ask a running gateway, as their help tells them. */
@@ -10,6 +10,8 @@ export const adminOptionsHelp = `options:
 
 /** How long an admin API may take, ms. */
 const ANSWER_MS = 5_000
+/** The same when it is given a body that may be 10,000 routes, ms. */
+const BODY_ANSWER_MS = 30_000
 
 /** What a command that asks a running gateway was told. */
 export interface AdminQuery {
@@ -44,15 +46,25 @@ export function askAdmin<T extends object>(admin: Address, path: string, proof: 
   return callAdmin(admin, { method: 'GET', path }, proof)
 }
 
-/** Has the admin API do something; like {@link askAdmin}. Throws `admin_unreachable`, and `not_found` and `usage` as it says them. */
+/** Has the admin API do something; like {@link askAdmin}. Throws `admin_unreachable`, and {@link refusals} as it says them. */
 export function tellAdmin(admin: Address, path: string, proof: string): Promise<object> {
   return callAdmin<Record<string, unknown>>(admin, { method: 'POST', path }, proof)
+}
+
+/** Like {@link tellAdmin}, with a body. */
+export function postAdmin<T extends object>(admin: Address, call: { path: string; body: object }, proof: keyof T): Promise<T> {
+  return callAdmin(admin, { method: 'POST', ...call }, proof)
 }
 
 interface AdminCall {
   readonly method: 'GET' | 'POST'
   readonly path: string
+  /** Sent as JSON. */
+  readonly body?: object
 }
+
+/** What the gateway says no with, and the command too. */
+const refusals: readonly ErrorCode[] = ['not_found', 'usage', 'config_invalid', 'revision_conflict', 'body_too_large']
 
 async function callAdmin<T extends object>(admin: Address, call: AdminCall, proof: keyof T): Promise<T> {
   const where = `http://${formatAddress(admin)}`
@@ -61,13 +73,16 @@ async function callAdmin<T extends object>(admin: Address, call: AdminCall, proo
   })
   if (typeof body === 'object' && body !== null && proof in body) return body as T
   const refusal = refusalIn(body)
-  if (refusal?.code === 'not_found' || refusal?.code === 'usage') throw new GatewayError(refusal.code, refusal.message)
+  const code = refusals.find((known) => known === refusal?.code)
+  if (code && refusal) throw new GatewayError(code, refusal.message)
   throw unreachable(where, refusal?.message ?? 'what answers there is something else')
 }
 
-async function fetchJson(where: string, { method, path }: AdminCall): Promise<unknown> {
-  const { body } = await request(`${where}${path}`, { method, headersTimeout: ANSWER_MS, bodyTimeout: ANSWER_MS })
-  return body.json()
+async function fetchJson(where: string, { method, path, body }: AdminCall): Promise<unknown> {
+  const timeoutMs = body ? BODY_ANSWER_MS : ANSWER_MS
+  const options = { method, headersTimeout: timeoutMs, bodyTimeout: timeoutMs }
+  const answer = await request(`${where}${path}`, body ? { ...options, body: JSON.stringify(body) } : options)
+  return answer.body.json()
 }
 
 /** The error that the admin API answers with. */

@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { createInterface } from 'node:readline/promises'
 import { closest } from '../config/did-you-mean.ts'
 import { GatewayError, messageOf } from '../errors.ts'
 import type { Command, CommandIo } from './command.ts'
@@ -15,6 +17,10 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   upstreams: async () => (await import('./upstreams.ts')).upstreamsCommand,
   drain: async () => (await import('./drain.ts')).drainCommand,
   undrain: async () => (await import('./drain.ts')).undrainCommand,
+  apply: async () => (await import('./apply.ts')).applyCommand,
+  diff: async () => (await import('./apply.ts')).diffCommand,
+  rollback: async () => (await import('./rollback.ts')).rollbackCommand,
+  history: async () => (await import('./history.ts')).historyCommand,
   tasks: async () => (await import('./tasks.ts')).tasksCommand,
 }
 
@@ -37,6 +43,17 @@ const processIo: CommandIo = {
   err: (text) => void process.stderr.write(text),
   env: process.env,
   isTerminal: process.stdout.isTTY,
+  ask: process.stdin.isTTY && process.stdout.isTTY ? askTerminal : null,
+}
+
+async function askTerminal(question: string): Promise<string> {
+  const terminal = createInterface({ input: process.stdin, output: process.stdout })
+  try {
+    // The end of the input is an answer too: none.
+    return await Promise.race([terminal.question(question), once(terminal, 'close').then(() => '')])
+  } finally {
+    terminal.close()
+  }
 }
 
 function find(name: string): Promise<Command> {

@@ -7,6 +7,8 @@ export interface CommandIo {
   readonly env: Readonly<Record<string, string | undefined>>
   /** Whether standard output is a terminal: then the output is for eyes. */
   readonly isTerminal: boolean
+  /** Asks a person; null: nobody is there to answer. */
+  readonly ask?: ((question: string) => Promise<string>) | null
 }
 
 /** One command of the CLI. */

@@ -1,4 +1,5 @@
 import type { ConfigProblem } from '../config/problem.ts'
+import type { RevisionStanding } from './revisions/revision-source.ts'
 
 /** How one source of config stands. */
 export interface SourceStatus {
@@ -18,6 +19,7 @@ export interface ConfigStatus {
   /** ISO time of the last applied change. */
   readonly appliedAt: string
   readonly file: SourceStatus
+  readonly revision: RevisionStanding
   /** One per config key in KV. */
   readonly entries: readonly SourceStatus[]
   readonly warnings: readonly ConfigProblem[]

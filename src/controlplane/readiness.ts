@@ -16,6 +16,8 @@ export interface ReadinessSources {
   /** 0: no config has been applied. */
   readonly generation: () => number
   readonly kv: () => KvState
+  /** Why the revision that is to run does not; null: it does, or is awaited. */
+  readonly revisionProblem?: () => string | null
   /** Whether there is anything to serve: a gateway that has all its routes in KV waits for them, also when the registry is only just back. */
   readonly hasRoutes: () => boolean
   /** Names of upstreams in use whose instances or first probes are still awaited. */
@@ -62,7 +64,7 @@ export class Readiness {
     const waitsForRegistry = registry.ageMs === null && (waiting.length > 0 || !knowsKv)
     return [
       ...(waitsForRegistry ? [`the registry has not answered yet${because(registry)}`] : []),
-      ...(knowsKv ? [] : ['the config in KV has not been read yet']),
+      ...(knowsKv ? [] : [this.#sources.revisionProblem?.() ?? 'the config in KV has not been read yet']),
       ...(missing === 0 ? [] : [`${missing} of ${count} workers do not serve yet`]),
       ...(waiting.length === 0 ? [] : [`still looking up ${someOf(waiting)}`]),
     ]

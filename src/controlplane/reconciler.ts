@@ -3,8 +3,9 @@ import type { Clock, Random } from '../clock.ts'
 import { assemble, type Assembly } from '../config/assemble.ts'
 import type { HotConfig } from '../config/config.ts'
 import { parseEntry } from '../config/entry.ts'
-import { changedCold, parseFile, type FileDocument } from '../config/file.ts'
+import { changedCold, parseFile, type FileDocument, type HotDocument } from '../config/file.ts'
 import type { InterpolationContext } from '../config/interpolate.ts'
+import { layered } from '../config/layers.ts'
 import { ConfigError, formatProblem, problemsOr, type ConfigProblem, type Parsed } from '../config/problem.ts'
 import type { Gateway } from '../dataplane/gateway.ts'
 import type { Logger } from '../logging.ts'
@@ -46,6 +47,8 @@ export class Reconciler {
   /** The file that the process started with: what is cold runs as it says. */
   readonly #started: FileDocument
   #file: FileDocument
+  /** Lies above the file; null: none. */
+  #revision: HotDocument | null = null
   #fileProblems: readonly ConfigProblem[] = []
   #keys: Keys = new Map()
   #applied: Applied
@@ -68,6 +71,11 @@ export class Reconciler {
     return this.#file
   }
 
+  /** What the revision says that is in force; null: none is. */
+  get revision(): HotDocument | null {
+    return this.#revision
+  }
+
   get hot(): HotConfig {
     return this.#applied.hot
   }
@@ -84,7 +92,7 @@ export class Reconciler {
   /** Takes what a new text of the file says. */
   setFile(parsed: Parsed<FileDocument>): void {
     if (!parsed.ok) return this.#refuseFile(parsed.problems)
-    const settled = settleKeys(parsed.value, this.#keys)
+    const settled = settleKeys(over(parsed.value, this.#revision), this.#keys)
     if (settled.assembly.fileProblems.length > 0) return this.#refuseFile(settled.assembly.fileProblems)
     this.#file = parsed.value
     this.#fileProblems = []
@@ -98,9 +106,27 @@ export class Reconciler {
     this.#refuseFile([{ file: this.#fileName, line: 1, column: 1, path: '', message }])
   }
 
+  /**
+   * Takes what a revision says, whole, above the file and below the entries of KV; null: none. Gives what is wrong with it beside this
+   * gateway's file: then nothing has changed.
+   */
+  setRevision(revision: HotDocument | null): readonly ConfigProblem[] {
+    const settled = settleKeys(over(this.#file, revision), this.#keys)
+    if (settled.assembly.fileProblems.length > 0) return settled.assembly.fileProblems
+    this.#revision = revision
+    this.#take(settled, revision?.name ?? this.#fileName)
+    return []
+  }
+
+  /** What would serve with another revision. */
+  withRevision(revision: HotDocument | null): Assembly {
+    return settleKeys(over(this.#file, revision), this.#keys).assembly
+  }
+
   /** Takes the whole set of config entries that KV holds now; of two that exclude each other the earlier one stays. */
   setEntries(texts: readonly KvText[]): void {
-    this.#take(settleKeys(this.#file, new Map(texts.map((entry) => [entry.key, this.#read(entry)]))), 'kv')
+    const base = over(this.#file, this.#revision)
+    this.#take(settleKeys(base, new Map(texts.map((entry) => [entry.key, this.#read(entry)]))), 'kv')
   }
 
   /** Ends what filters hold; to be called when nothing is served any more. */
@@ -108,7 +134,7 @@ export class Reconciler {
     this.#filters.close()
   }
 
-  status(): ConfigStatus {
+  status(): Omit<ConfigStatus, 'revision'> {
     const { generation, at, warnings } = this.#applied
     return {
       generation,
@@ -200,6 +226,10 @@ export class Reconciler {
       `changes of ${changed.join(', ')} need a restart; the rest is applied`,
     )
   }
+}
+
+function over(file: FileDocument, revision: HotDocument | null): HotDocument {
+  return revision ? layered(file, revision) : file
 }
 
 function sameConfig(left: HotConfig, right: HotConfig): boolean {

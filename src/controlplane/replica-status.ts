@@ -48,6 +48,11 @@ export function readReplicaReport({ value, session }: KvEntry): ReplicaReport | 
   }
 }
 
+/** The documents of all living replicas. Throws `registry_…`. */
+export async function livingReplicas({ kv }: Pick<Registry, 'kv'>, prefix: string): Promise<readonly ReplicaReport[]> {
+  return (await kv.list(statusFolder(prefix))).flatMap((entry) => readReplicaReport(entry) ?? [])
+}
+
 /**
  * Keeps the document `<prefix>/status/<replica>` true. It is held by a session and deleted with it, so that whoever reads the folder sees
  * living replicas only. While the registry is away nothing is written; after that, what is true then. Started once, closed by the caller.

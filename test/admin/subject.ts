@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,6 +13,11 @@ import { Workers } from '../../src/workers/workers.ts'
 import { fileDocument, fileText, handRegistry, startControlPlane } from '../controlplane/control-plane.ts'
 
 const drains = { drain: async () => {}, undrain: async () => {}, view: async () => [] }
+const revisions: AdminSubject['revisions'] = {
+  preview: async () => assert.fail('no revisions here'),
+  apply: async () => assert.fail('no revisions here'),
+  view: async () => ({ revision: null, number: 0, trial: null, isDamaged: false, moves: [], replicas: [] }),
+}
 const tasks = () => ({ leader: null, isLeader: false, tasks: [] })
 
 /** An admin API over a control plane whose sources a test plays. The caller closes it. */
@@ -38,7 +44,8 @@ export async function startAdminUnderTest(file: string, changes: Partial<AdminSu
     onUnreadable: (why) => reconciler.setFileUnreadable(why),
   })
   const metrics = new Metrics()
-  const configStatus = () => reconciler.status()
+  const revision = { number: 0, wanted: null, running: null, problem: null }
+  const configStatus = () => ({ ...reconciler.status(), revision })
   // None of them is started.
   const { cold } = fileDocument(file)
   const options = { count: 2, cold, relay: () => {}, clock: systemClock, random: systemRandom, logger: log.logger }
@@ -53,6 +60,7 @@ export async function startAdminUnderTest(file: string, changes: Partial<AdminSu
     tasks,
     workers,
     drains,
+    revisions,
     reload: () => source.reload(),
     ...changes,
   }

@@ -48,7 +48,16 @@ for (const { name: registryName, skip, start } of registryServers) {
     /** A registry whose KV writes go through `put`. */
     const withPut = (put: Kv['put']): Registry => {
       const { kv } = registry
-      return { ...registry, kv: { get: (key) => kv.get(key), list: (key) => kv.list(key), delete: (key) => kv.delete(key), put } }
+      return {
+        ...registry,
+        kv: {
+          get: (key) => kv.get(key),
+          list: (key) => kv.list(key),
+          keys: (key) => kv.keys(key),
+          delete: (key) => kv.delete(key),
+          put,
+        },
+      }
     }
 
     const lostAnswer = new GatewayError('registry_unavailable', 'the answer was lost')

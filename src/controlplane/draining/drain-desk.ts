@@ -2,7 +2,7 @@ import type { Clock } from '../../clock.ts'
 import { closest } from '../../config/did-you-mean.ts'
 import { GatewayError } from '../../errors.ts'
 import type { KvEntry, Registry } from '../../registry/registry.ts'
-import { readReplicaReport, statusFolder, type ReplicaReport } from '../replica-status.ts'
+import { livingReplicas, type ReplicaReport } from '../replica-status.ts'
 import type { UpstreamTable } from '../upstream-table.ts'
 import { drainedBy, drainFolder, drainKey, instanceText, type InstanceName } from './drain-key.ts'
 import type { DrainSection } from './drain-report.ts'
@@ -70,7 +70,7 @@ export class DrainDesk {
   async view(): Promise<readonly DrainView[]> {
     const { registry, prefix, replica } = this.#deps
     const keys = await registry.kv.list(drainFolder(prefix))
-    const reports = (await registry.kv.list(statusFolder(prefix))).flatMap((entry) => readReplicaReport(entry) ?? [])
+    const reports = await livingReplicas(registry, prefix)
     const living = reports.some((report) => report.replica === replica) ? reports : [...reports, silent(replica)]
     const drains = new Map(keys.flatMap((entry) => this.#named(entry)))
     const inMaintenance = living.flatMap(namesInMaintenance)

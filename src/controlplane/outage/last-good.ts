@@ -136,6 +136,8 @@ export class LastGood {
     if (left > 0) return void this.#watched.set(key, left)
     this.#watched.delete(key)
     this.#recalled.delete(key)
+    // Whoever ends a watch of KV while the gateway runs has no further use for what it told: a former revision.
+    if (!this.#isClosed && key.startsWith('prefix ') && this.#lines.delete(key)) this.#saveSoon()
   }
 
   #saveSoon(): void {

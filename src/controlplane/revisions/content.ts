@@ -64,7 +64,10 @@ export function piecesOf({ files }: RevisionContent, at: string): ReadonlyMap<st
 }
 
 /** Puts the keys of a revision together. Gives a sentence in place of one that is incomplete, or not what its id says. */
-export function joinPieces(id: string, entries: readonly Pick<KvEntry, 'key' | 'value'>[]): RevisionContent | { readonly damage: string } {
+export function joinPieces(
+  id: string,
+  entries: readonly Pick<KvEntry, 'key' | 'value'>[],
+): RevisionContent | { readonly damage: string } {
   const values = new Map(entries.map(({ key, value }) => [key.slice(key.lastIndexOf('/') + 1), value]))
   const head = readManifest(values.get(MANIFEST))
   if (!head) return { damage: values.has(MANIFEST) ? 'its manifest makes no sense' : 'it is not there' }

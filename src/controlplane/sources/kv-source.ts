@@ -20,6 +20,12 @@ export interface KvText {
 /** What is known of the config in KV: `known` from the first answer for each folder on, `unavailable` when one could not be had so far. */
 export type KvState = 'awaited' | 'unavailable' | 'known'
 
+/** What is known of two parts: as little as of the lesser one. */
+export function lesserState(left: KvState, right: KvState): KvState {
+  const order: readonly KvState[] = ['awaited', 'unavailable', 'known']
+  return order[Math.min(order.indexOf(left), order.indexOf(right))] ?? 'awaited'
+}
+
 export interface KvSource {
   /** Monotonic ms of the oldest last success over the folders; null until each has answered. */
   readonly freshSince: number | null

@@ -61,20 +61,20 @@ async function parse<T extends HotDocument>(
   const here = (): Parsed<T> => problemsOr(() => parser(text, fileName, { env }))
   // What a module of the config has loaded is known in this thread only.
   if (text.length < MIN_CHARACTERS || text.includes('module')) return here()
-  return (await parseInThread<T>({ kind, text, fileName, env: { ...env } }, before)) ?? here()
+  return ((await parseInThread({ kind, text, fileName, env: { ...env } }, before)) as Parsed<T> | null) ?? here()
 }
 
 /** Null: the thread has died. */
-function parseInThread<T extends HotDocument>(start: ThreadStart, before: Pick<HotDocument, 'routes'>): Promise<Parsed<T> | null> {
+function parseInThread(start: ThreadStart, before: Pick<HotDocument, 'routes'>): Promise<Parsed<HotDocument> | null> {
   const known = new Map(before.routes.map(({ value }) => [value.name, value]))
   const worker = new Worker(workerUrl(), { workerData: start })
   worker.unref()
   return new Promise((resolve) => {
-    let document: T | null = null
+    let document: HotDocument | null = null
     const routes: Written<WrittenByKind['route']>[] = []
     worker.on('message', (message: ThreadMessage) => {
       if ('problems' in message) return resolve({ ok: false, problems: message.problems })
-      if ('document' in message) document = message.document as T
+      if ('document' in message) document = message.document
       else routes.push(...message.routes.map((route) => shared(route, known)))
       if (document && 'isLast' in message && message.isLast) return resolve({ ok: true, value: { ...document, routes } })
       // In the next turn: several messages that wait would be taken in one.

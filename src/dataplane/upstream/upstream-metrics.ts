@@ -5,6 +5,9 @@ import type { Upstream } from './upstream.ts'
 const breakerStates = ['closed', 'half_open', 'open'] as const
 const mirrorOutcomes = ['sent', 'failed', 'skipped'] as const
 
+/** How many tunnels each upstream has open. */
+export const TUNNELS_METRIC = 'meshgate_upstream_tunnels'
+
 /** What is counted of the calls to upstreams. */
 export function upstreamMetricSources(upstreams: () => Iterable<Upstream>): readonly MetricSource[] {
   const perUpstream = (value: (upstream: Upstream) => number) => (): readonly Sample[] =>
@@ -64,6 +67,13 @@ export function upstreamMetricSources(upstreams: () => Iterable<Upstream>): read
         [...upstreams()].flatMap(({ name, mirrored }) =>
           mirrorOutcomes.map((outcome) => ({ labels: { upstream: name, outcome }, value: mirrored[outcome] })),
         ),
+    },
+    {
+      name: TUNNELS_METRIC,
+      help: 'WebSockets and other tunnels that are open',
+      kind: 'gauge',
+      labelNames: ['upstream'],
+      samples: perUpstream(({ members }) => members.all.reduce((sum, { endpoint }) => sum + endpoint.tunnels.size, 0)),
     },
     ...gateMetricSources(upstreams),
   ]
