@@ -1,6 +1,15 @@
 // Prints what each balancer makes of modelled fleets, as bench/results/balancers.md has it: `node bench/balancers.ts`. No real time passes.
 import { balancerTable } from '../src/dataplane/balancer/table.ts'
-import { fleetOfHundred, oneSlowBusy, oneSlowQuiet, outlier, steady, times } from '../test/support/scenarios.ts'
+import {
+  fleetOfHundred,
+  oneSlowBusy,
+  oneSlowQuiet,
+  outlier,
+  steady,
+  supermarket,
+  supermarketMs,
+  times,
+} from '../test/support/scenarios.ts'
 import { simulate, type Outcome, type Scenario } from '../test/support/simulation.ts'
 
 const seeds = [1, 2, 3]
@@ -31,9 +40,29 @@ for (const [name, scenario] of Object.entries(scenarios)) {
     )
 }
 
+console.log('\n### 100 instances that work on one request at a time, 50 ms each: the mean time of a request, ms\n')
+const loads = [0.5, 0.7, 0.9, 0.95]
+const line = (name: string, msOf: (load: number) => number): void =>
+  console.log(`| ${name} | ${loads.map((load) => msOf(load).toFixed(0)).join(' | ')} |`)
+console.log(`| load | ${loads.join(' | ')} |\n| --- |${' ---: |'.repeat(loads.length)}`)
+line('one choice, the analysis', (load) => supermarketMs(load, 1))
+line('two choices, the analysis', (load) => supermarketMs(load, 2))
+for (const kind of Object.keys(balancerTable)) {
+  line(kind, (load) =>
+    meanOf(
+      seeds.map((seed) => simulate(kind, { ...supermarket(load), seed })),
+      ({ meanMs }) => meanMs,
+    ),
+  )
+}
+
+function meanOf(outcomes: readonly Outcome[], of: (outcome: Outcome) => number): number {
+  return outcomes.reduce((sum, one) => sum + of(one), 0) / outcomes.length
+}
+
 /** The mean over the seeds. */
 function row(kind: string, outcomes: readonly Outcome[]): string {
-  const mean = (of: (outcome: Outcome) => number): number => outcomes.reduce((sum, one) => sum + of(one), 0) / outcomes.length
+  const mean = (of: (outcome: Outcome) => number): number => meanOf(outcomes, of)
   const cells = [
     mean(({ p50Ms }) => p50Ms).toFixed(0),
     mean(({ p99Ms }) => p99Ms).toFixed(0),

@@ -16,6 +16,8 @@ export interface Setup {
 export interface Extra {
   /** List of filters of each route. */
   readonly filters?: string
+  /** Further settings of each route. */
+  readonly route?: string
   /** Settings of the upstream. */
   readonly upstream?: string
   /** Whether each exchange writes a line. */

@@ -1,4 +1,5 @@
 import type { Contestant, Running } from './contestant.ts'
+import type { Setup } from './peer.ts'
 import { echoesPerCpuSecond, memoryPerConnection, p99At, perCpuSecond } from './measurements.ts'
 import type { Bar, Scenario } from './scenario.ts'
 
@@ -15,6 +16,17 @@ const tenFilters = `[
       { requestId: {} }, { errorPages: { pages: { 5xx: { body: sorry } } } }, { compress: {} }, { securityHeaders: { hsts: {} } },
       { ipAllow: { addresses: [127.0.0.0/8] } }, { ipDeny: { addresses: [10.0.0.0/8] } }, { rateLimit: { rate: 1000000/s } },
       { cors: { origins: [https://app.example.com] } }, { bodyLimit: { max: 1MiB } }, { setHeaders: { request: { x-tenant: acme } } }]`
+
+/** Each of them does its work here and never has to step in. */
+const policies: Readonly<Record<string, Partial<Setup['extra']>>> = {
+  outlier: { upstream: 'outlier: { consecutive: 5, failures: 50%, slowTimes: 5 }' },
+  breaker: { upstream: 'breaker: {}' },
+  concurrency: { upstream: 'concurrency: { requests: 1000 }' },
+  hedge: { upstream: 'hedge: { after: 1s }' },
+  deadline: { upstream: 'deadline: {}' },
+  sticky: { route: 'sticky: { cookie: uid }' },
+  'mirror of 10 %': { route: 'mirror: { upstream: bench, ratio: 10% }' },
+}
 
 const routed = (peer: 'meshgate' | 'nginx' | 'haproxy' | 'caddy', routes: number): Contestant => ({
   label: `${peer}, ${routes.toLocaleString('en')} routes`,
@@ -79,6 +91,21 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     ],
     base: 'meshgate',
     bars: [{ of: 'meshgate, ten filters', to: 'meshgate', atLeast: 0.75 }],
+    measure: perCpuSecond({}),
+  },
+  policies: {
+    title: 'What each traffic policy costs while nothing is wrong',
+    unit: requests,
+    contestants: [
+      { label: 'meshgate', peer: 'meshgate' },
+      ...Object.entries(policies).map(([name, extra]) => ({
+        label: `meshgate, ${name}`,
+        peer: 'meshgate' as const,
+        setup: { extra },
+      })),
+    ],
+    base: 'meshgate',
+    bars: [],
     measure: perCpuSecond({}),
   },
   pipelining: {

@@ -35,3 +35,20 @@ export const fleetOfHundred: Scenario = {
   seconds: 45,
   settleSeconds: 10,
 }
+
+const WORK_MS = 50
+
+/** The model of Mitzenmacher's analysis: instances that work on one request at a time, with this share of what they can to do. */
+export function supermarket(load: number): Scenario {
+  const instances = times(100, () => steady(WORK_MS))
+  return { instances, concurrency: 1, requestsPerSecond: (load * 100 * 1_000) / WORK_MS, seconds: 80, settleSeconds: 20 }
+}
+
+/**
+ * How long requests take in that model with `choices` drawn at random, ms. Source: Mitzenmacher, "The Power of Two Choices in Randomized Load
+ * Balancing" (IEEE TPDS 12, 2001): the sum of load^((choices^i - choices) / (choices - 1)), and 1 / (1 - load) for one choice.
+ */
+export function supermarketMs(load: number, choices: 1 | 2): number {
+  if (choices === 1) return WORK_MS / (1 - load)
+  return WORK_MS * times(12, (i) => load ** (2 ** (i + 1) - 2)).reduce((sum, term) => sum + term, 0)
+}

@@ -25,12 +25,15 @@ export interface Scenario {
   readonly seconds: number
   /** What came before is not counted: queues and averages have to settle. */
   readonly settleSeconds?: number
+  /** Requests that an instance works on at a time, others wait there; default: 4. */
+  readonly concurrency?: number
   readonly policy?: PolicyParts
   readonly seed?: number
 }
 
 export interface Outcome {
   readonly requests: number
+  readonly meanMs: number
   readonly p50Ms: number
   readonly p99Ms: number
   readonly errorRatio: number
@@ -41,8 +44,6 @@ export interface Outcome {
   readonly perSecond: readonly (readonly number[])[]
 }
 
-/** Requests that an instance works on at a time; others wait there. */
-const CONCURRENCY = 4
 /** A probe tells that an instance is up or down so much later, ms. */
 const PROBE_DELAY_MS = 1_000
 const LOOK_EVERY_MS = 250
@@ -68,7 +69,9 @@ class Simulation {
     this.#scenario = scenario
     const policy = upstreamPolicy({ ...scenario.policy, balance: { kind, options: {} } })
     this.#upstream = new Upstream('simulated', policy, { clock: this.#clock, random: seededRandom(scenario.seed ?? 1) })
-    this.#instances = scenario.instances.map((behaviour) => new SimulatedInstance(behaviour, this.#clock, this.#random))
+    const { instances, concurrency = 4 } = scenario
+    const deps = { clock: this.#clock, random: this.#random, concurrency }
+    this.#instances = instances.map((behaviour) => new SimulatedInstance(behaviour, deps))
   }
 
   run(): Outcome {
@@ -81,6 +84,7 @@ class Simulation {
     const attempts = perSecond.flat().reduce((sum, count) => sum + count, 0)
     return {
       requests: this.#requests,
+      meanMs: this.#latencies.reduce((sum, one) => sum + one, 0) / this.#latencies.length,
       p50Ms: at(0.5),
       p99Ms: at(0.99),
       errorRatio: this.#errors / this.#requests,
@@ -152,39 +156,45 @@ class Simulation {
 
 type Answer = 200 | 503 | 'refused'
 
+interface InstanceDeps {
+  readonly clock: EventClock
+  readonly random: Random
+  readonly concurrency: number
+}
+
 class SimulatedInstance {
   readonly behaviour: Behaviour
   /** Attempts taken. */
   readonly perSecond: number[] = []
-  readonly #clock: EventClock
-  readonly #random: Random
+  readonly #deps: InstanceDeps
   readonly #waiting: (() => void)[] = []
   #working = 0
 
-  constructor(behaviour: Behaviour, clock: EventClock, random: Random) {
+  constructor(behaviour: Behaviour, deps: InstanceDeps) {
     this.behaviour = behaviour
-    this.#clock = clock
-    this.#random = random
+    this.#deps = deps
   }
 
   take(answer: (answer: Answer) => void): void {
-    const now = this.#clock.monotonic()
+    const { clock, random } = this.#deps
+    const now = clock.monotonic()
     const second = Math.floor(now / 1_000)
     this.perSecond[second] = (this.perSecond[second] ?? 0) + 1
     const { isUp, failing } = this.behaviour
-    if (isUp && !isUp(now)) return void this.#clock.after(1, () => answer('refused'))
-    if (failing && this.#random() < failing(now)) return void this.#clock.after(1, () => answer(503))
+    if (isUp && !isUp(now)) return void clock.after(1, () => answer('refused'))
+    if (failing && random() < failing(now)) return void clock.after(1, () => answer(503))
     this.#waiting.push(() => answer(200))
     this.#work()
   }
 
   #work(): void {
-    if (this.#working >= CONCURRENCY) return
+    const { clock, random, concurrency } = this.#deps
+    if (this.#working >= concurrency) return
     const answer = this.#waiting.shift()
     if (!answer) return
     this.#working++
-    const workMs = -Math.log(1 - this.#random()) * this.behaviour.workMs(this.#clock.monotonic())
-    this.#clock.after(workMs, () => {
+    const workMs = -Math.log(1 - random()) * this.behaviour.workMs(clock.monotonic())
+    clock.after(workMs, () => {
       this.#working--
       answer()
       this.#work()

@@ -22,7 +22,7 @@ export const meshgate: Peer = {
 
 // Port 0: nobody asks its admin API and its registry here.
 function configOf({ port, services, routes, workers, extra, folder }: Setup): string {
-  const filters = extra.filters ? `, filters: ${extra.filters}` : ''
+  const more = (extra.filters ? `, filters: ${extra.filters}` : '') + (extra.route ? `, ${extra.route}` : '')
   const paths = routes === 1 ? ['/*'] : Array.from({ length: routes }, (_, i) => `/route-${i}/*`)
   return `listeners: { web: { bind: "127.0.0.1:${port}", limits: { connections: 20000 } } }
 admin: { bind: "127.0.0.1:0" }
@@ -31,6 +31,6 @@ log: { level: ${extra.access ? 'info' : 'warn'}, access: ${extra.access ?? false
 ${workers === 1 ? '' : `workers: ${workers}\n`}upstreams:
   bench: { instances: [${services.map((at) => `"127.0.0.1:${at}"`).join(', ')}]${extra.upstream ? `, ${extra.upstream}` : ''} }
 routes:
-${paths.map((path, i) => `  - { name: r${i}, match: { path: ${path} }, to: bench${filters} }`).join('\n')}
+${paths.map((path, i) => `  - { name: r${i}, match: { path: ${path} }, to: bench${more} }`).join('\n')}
 `
 }

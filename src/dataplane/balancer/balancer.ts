@@ -23,6 +23,9 @@ export interface Candidate {
 export interface Balancer {
   /** Returns null only for an empty list. */
   pick<C extends Candidate>(eligible: readonly C[], asker: Asker): C | null
+  /** The same for another attempt, among those that are left; absent: as `pick`. What goes by turns must not take one here: retries would
+   *  move the turns of those that fail together until they stand behind each other, where the next retry goes. */
+  pickAgain?<C extends Candidate>(untried: readonly C[]): C | null
 }
 
 export interface BalancerDeps {

@@ -1,5 +1,6 @@
 import type { BalancerKind, Candidate } from './balancer.ts'
 import { drawByWeight, totalWeight } from './draw.ts'
+import { burdenedAt } from './load.ts'
 import { noOptions, type NoOptions } from './no-options.ts'
 
 /** What a request under way costs at an endpoint that has not answered yet: one is sent there, the next ones wait for what it shows. */
@@ -25,8 +26,9 @@ export const peakEwma: BalancerKind<NoOptions> = {
   }),
 }
 
-function expectedMs({ endpoint: { latency, inFlight }, weight }: Candidate, meanWeight: number, now: number): number {
-  // Idle ones are told apart by latency alone: the draw has seen to the weights.
-  const load = (inFlight * meanWeight) / weight
+function expectedMs({ endpoint, weight }: Candidate, meanWeight: number, now: number): number {
+  const { latency } = endpoint
+  // Idle ones are told apart by latency alone: the draw has seen to the weights. An error that comes at once must not look like a quick answer.
+  const load = (burdenedAt(endpoint, now) * meanWeight) / weight
   return latency.isKnown ? latency.valueAt(now) * (load + 1) : load * UNKNOWN_MS
 }

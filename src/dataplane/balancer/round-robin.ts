@@ -1,4 +1,5 @@
 import type { BalancerKind, Candidate } from './balancer.ts'
+import { drawByWeight } from './draw.ts'
 import { noOptions, type NoOptions } from './no-options.ts'
 import { weighted } from './weighted.ts'
 
@@ -25,6 +26,7 @@ export const roundRobin: BalancerKind<NoOptions> = {
         turn = (turn + 1) % Number.MAX_SAFE_INTEGER
         return eligible[turn % eligible.length] ?? null
       },
+      pickAgain: (untried) => drawByWeight(untried, deps.random),
     }
   },
 }

@@ -1,4 +1,5 @@
 import type { BalancerKind, Candidate } from './balancer.ts'
+import { drawByWeight } from './draw.ts'
 import { noOptions, type NoOptions } from './no-options.ts'
 
 interface Credit {
@@ -12,7 +13,7 @@ interface Credit {
  */
 export const weighted: BalancerKind<NoOptions> = {
   options: noOptions('In turns by weight, the turns of a heavy instance spread.'),
-  create: () => {
+  create: (_options, { random }) => {
     const credits = new WeakMap<Candidate['endpoint'], Credit>()
     const creditOf = (endpoint: Candidate['endpoint']): Credit => {
       const known = credits.get(endpoint)
@@ -37,6 +38,7 @@ export const weighted: BalancerKind<NoOptions> = {
         if (bestCredit !== null) bestCredit.value -= total
         return best
       },
+      pickAgain: (untried) => drawByWeight(untried, random),
     }
   },
 }

@@ -42,5 +42,6 @@ function pickFrom(
   const untried = near.length > 0 ? near : eligible.filter(isUntried)
   // Asking for its turn would give the next first attempt to the endpoint that has just failed.
   if (untried.length === 1) return untried[0]?.endpoint ?? null
+  if (untried.length > 0 && balancer.pickAgain) return balancer.pickAgain(untried)?.endpoint ?? null
   return balancer.pick(untried.length > 0 ? untried : preferred, asker)?.endpoint ?? null
 }
