@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createServer, connect } from 'node:net'
 import { get } from 'node:https'
 import { test } from 'node:test'
+import { routes } from '../../src/registry-server/api/table.ts'
 import { limitPerClient } from '../../src/registry-server/http-server.ts'
 import { selfSigned } from '../support/self-signed.ts'
 import { makeTlsFiles, openRegistry, type TestRegistry } from './registry.ts'
@@ -72,6 +73,23 @@ test('the read token reads and does not write', async (context) => {
   for (const method of ['PUT', 'POST', 'DELETE'])
     assert.equal(await statusOf(registry, '/v1/kv/a', { method, headers }), 403, method)
   assert.equal(await statusOf(registry, '/v1/txn', { method: 'PUT', headers, body: '[]' }), 403)
+})
+
+test('of every endpoint the read token opens GET and nothing else', async (context) => {
+  const registry = await openRegistry(context, { access })
+  const headers = { 'X-Consul-Token': 'the-read-token' }
+  const asked: string[] = []
+  for (const [path, route] of Object.entries(routes)) {
+    // It goes on until its client leaves.
+    if (path === '/v1/agent/monitor') continue
+    for (const method of ['GET', 'PUT', 'POST', 'DELETE'] as const) {
+      const status = await statusOf(registry, path.endsWith('/') ? `${path}x` : path, { method, headers })
+      const isRefused = method !== 'GET' && path !== '/v1/status/leader' && path !== '/v1/status/peers'
+      assert.equal(status === 403, isRefused, `${method} ${path}: ${status}`)
+      if (route[method]) asked.push(`${method} ${path}`)
+    }
+  }
+  assert.ok(asked.length > 80, String(asked.length))
 })
 
 test('with TLS the API is HTTPS and nothing else, and a client that breaks off its handshake does no harm', async (context) => {
