@@ -72,6 +72,7 @@ function summaryOf(state: State, name: string, isWanted: Filter): object | null 
   ]
   const count = (status: CheckRow['status']): number => checks.filter((check) => check.status === status).length
   const tags = [...new Set(instances.flatMap((instance) => instance.tags))].toSorted()
+  const sources = [...new Set(instances.flatMap(({ meta }) => meta?.['external-source'] || []))]
   const proxied = [...new Set(instances.flatMap(({ proxy }) => proxy?.DestinationServiceName ?? []))]
   return {
     Kind: instances.at(-1)?.kind || undefined,
@@ -83,7 +84,7 @@ function summaryOf(state: State, name: string, isWanted: Filter): object | null 
     ChecksPassing: count('passing'),
     ChecksWarning: count('warning'),
     ChecksCritical: count('critical'),
-    ExternalSources: null,
+    ExternalSources: sources.length === 0 ? null : sources,
     GatewayConfig: {},
   }
 }
