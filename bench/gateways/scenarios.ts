@@ -64,7 +64,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     measure: perCpuSecond({ bodyBytes: 1024 }),
   },
   routes: {
-    title: 'Routing tables: 50 of the routes are asked for by turns',
+    title: 'Routing tables: 50 pages are asked for by turns, spread over all routes',
     unit: requests,
     contestants: [
       routed('meshgate', 10),

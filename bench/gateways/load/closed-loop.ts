@@ -7,14 +7,14 @@ export interface ClosedLoop {
   readonly path?: string
   /** Octets of a POST. */
   readonly bodyBytes?: number
-  /** Asks for `/route-N/` by turns, over all of them. */
+  /** Asks for pages below `/route-N/` by turns, over all of them. */
   readonly routes?: number
   /** A new connection for each request. */
   readonly isClosing?: boolean
 }
 
-/** So many routes are asked for by turns, evenly spread over all that there are. */
-const ASKED_ROUTES = 50
+/** So many pages are asked for by turns, evenly spread over all routes: as many of ten as of 10,000, so that only the tables differ. */
+const ASKED_PAGES = 50
 
 /** wrk: 64 connections, each sends as soon as it is answered. Gives the number of answers; throws if one was not 2xx. */
 export async function closedLoop(port: number, seconds: number, folder: string, what: ClosedLoop): Promise<number> {
@@ -38,8 +38,8 @@ function scriptOf({ bodyBytes, routes, isClosing }: ClosedLoop): string {
 }
 
 function routeTurns(routes: number): string {
-  const asked = Math.min(routes, ASKED_ROUTES)
+  const page = `wrk.format("GET", "/route-" .. math.floor(i * ${routes / ASKED_PAGES}) .. "/page-" .. i)`
   return `local turns, turn = {}, 0
-init = function() for i = 0, ${asked - 1} do turns[i] = wrk.format("GET", "/route-" .. math.floor(i * ${routes / asked}) .. "/page") end end
-request = function() turn = (turn + 1) % ${asked}; return turns[turn] end`
+init = function() for i = 0, ${ASKED_PAGES - 1} do turns[i] = ${page} end end
+request = function() turn = (turn + 1) % ${ASKED_PAGES}; return turns[turn] end`
 }
