@@ -21,5 +21,6 @@ USER node
 # front, mesh, admin, registry, DNS. All but the first bind to loopback unless the config says otherwise.
 EXPOSE 8080 4180 8081 8500 8600/tcp 8600/udp
 HEALTHCHECK --interval=10s --timeout=2s --start-period=10s --retries=3 CMD ["node", "dist/main.js", "ready"]
+# New objects stay in the cache of the core: docs/decisions/0025-new-objects-stay-in-the-cache.md.
 # Node as PID 1 handles SIGTERM itself: not ready, drain, deregister, exit 0.
-CMD ["node", "dist/main.js", "run", "--config", "config/gateway.yaml"]
+CMD ["node", "--max-semi-space-size=4", "dist/main.js", "run", "--config", "config/gateway.yaml"]

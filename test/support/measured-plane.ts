@@ -25,7 +25,9 @@ export interface MeasuredPlane {
 /** Starts it in front of instances on 127.0.0.1. The caller stops it. */
 export async function startMeasuredPlane(ports: readonly number[]): Promise<MeasuredPlane> {
   const script = fileURLToPath(new URL('./measured-plane-child.ts', import.meta.url))
-  const child: ChildProcess = endsWithUs(fork(script, ports.map(String), { execArgv: ['--expose-gc'] }))
+  const child: ChildProcess = endsWithUs(
+    fork(script, ports.map(String), { execArgv: ['--expose-gc', '--max-semi-space-size=4'] }),
+  )
   const [port] = (await once(child, 'message')) as [number]
   const ask = async (isCollecting: boolean): Promise<Held> => {
     const answer = once(child, 'message')

@@ -6,7 +6,7 @@ import type { Peer, Setup } from '../peer.ts'
 
 const mainFile = fileURLToPath(new URL('../../../src/main.ts', import.meta.url))
 
-/** The whole gateway as it ships: config file, registry thread, probes, admin. */
+/** The whole gateway as `npm start` and the image run it: config file, registry thread, probes, admin. */
 export const meshgate: Peer = {
   version: () => `meshgate (${execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim()})`,
   mostRoutes: Infinity,
@@ -16,7 +16,7 @@ export const meshgate: Peer = {
     writeFileSync(file, configOf(setup))
     // What this version does not know is told here, in its own words, and not by a gateway that does not come up.
     execFileSync(process.execPath, [mainFile, 'check', file], { stdio: ['ignore', 'pipe', 'pipe'] })
-    return [process.execPath, mainFile, 'run', '--config', file]
+    return [process.execPath, '--max-semi-space-size=4', mainFile, 'run', '--config', file]
   },
 }
 
