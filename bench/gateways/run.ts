@@ -23,6 +23,10 @@ const { values } = parseArgs({
   },
   allowNegative: true,
 })
+for (const option of ['seconds', 'rounds'] as const) {
+  // wrk takes whole seconds only.
+  if (!/^[1-9]\d*$/.test(values[option])) throw new Error(`--${option} ${values[option]} is not a whole number above 0`)
+}
 const asked = { seconds: Number(values.seconds), rounds: Number(values.rounds) }
 const onlyPeers = values.peers === '' ? null : new Set(['meshgate', ...values.peers.split(',')])
 

@@ -145,12 +145,12 @@ describe('a client that leaves', () => {
         assert.equal(abused.open(), 0)
         tookMs.push(performance.now() - since)
       }
-      const [middle = 0, most = 0, worst = 0] = [0.5, 0.98, 1].map((share) => quantile(tookMs, share))
+      const [middle = 0, worst = 0] = [0.5, 1].map((share) => quantile(tookMs, share))
       test.diagnostic(
         `of ${tookMs.length} times the service knew after ${middle.toFixed(1)} ms in the middle, ${worst.toFixed(1)} ms at the latest`,
       )
-      // Busy machines are not punctual every time.
-      if (isSoak) assert.ok(most < 100, `${most} ms`)
+      // Only the long form: it runs alone, and beside other work each of the three processes may be kept waiting for as long.
+      if (isSoak) assert.ok(worst < 100, `${worst} ms`)
     })
   }
 })
