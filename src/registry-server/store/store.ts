@@ -3,6 +3,7 @@ import { messageOf } from '../../errors.ts'
 import type { Logger } from '../../logging.ts'
 import { Refusal } from '../refusal.ts'
 import type { Journal } from './journal.ts'
+import { ReturningWriters } from './returning-writers.ts'
 import { State, Transaction } from './state.ts'
 import type { Change } from './table.ts'
 import { Watches } from './watches.ts'
@@ -21,14 +22,15 @@ interface Pending {
 }
 
 /**
- * The state and its one writer. Writes that arrive in one turn of the event loop are applied in order, committed in one transaction
- * and then answered: so no reader sees what is not on disk, and an fsync serves many writers (group commit).
+ * The state and its one writer. Writes that arrive together are applied in order, committed in one transaction and then answered: so no
+ * reader sees what is not on disk, and an fsync serves many writers (group commit).
  */
 export class Store {
   readonly state: State
   readonly watches = new Watches()
   readonly #options: StoreOptions
   readonly #followers: ((changes: readonly Change[]) => void)[] = []
+  readonly #returning = new ReturningWriters()
   #pending: Pending[] = []
   #closed = false
 
@@ -59,14 +61,19 @@ export class Store {
           }
         },
       }
-      this.#pending.push(pending)
-      if (this.#pending.length === 1) setImmediate(() => this.flush())
+      this.#returning.came()
+      if (this.#pending.push(pending) === 1) setImmediate(this.#flushGathered)
     })
   }
 
   /** Is told of every commit, before its writers are answered. */
   follow(follower: (changes: readonly Change[]) => void): void {
     this.#followers.push(follower)
+  }
+
+  readonly #flushGathered = (): void => {
+    if (this.#returning.areExpected(this.#options.clock.monotonic())) setImmediate(this.#flushGathered)
+    else this.flush()
   }
 
   /** Applies and commits what is pending. */
@@ -90,9 +97,13 @@ export class Store {
   }
 
   #commit(batch: readonly Pending[], changes: readonly Change[]): boolean {
-    if (changes.length === 0) return true
+    const { clock, journal } = this.#options
+    if (changes.length === 0 || !journal) return true
     try {
-      this.#options.journal?.commit(changes)
+      const since = clock.monotonic()
+      journal.commit(changes)
+      const now = clock.monotonic()
+      this.#returning.answered(batch.length, now, now - since)
       return true
     } catch (error) {
       this.#options.logger.error(
