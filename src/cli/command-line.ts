@@ -22,6 +22,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   diff: async () => (await import('./apply.ts')).diffCommand,
   rollback: async () => (await import('./rollback.ts')).rollbackCommand,
   history: async () => (await import('./history.ts')).historyCommand,
+  rollout: async () => (await import('./rollout.ts')).rolloutCommand,
   tasks: async () => (await import('./tasks.ts')).tasksCommand,
 }
 

@@ -1,8 +1,8 @@
-import { shortId } from '../controlplane/revisions/content.ts'
 import type { FleetView } from '../controlplane/revisions/revision-report.ts'
 import { adminOptionsHelp, askAdmin, parseAdminArgs, tableText } from './admin-query.ts'
 import type { Command } from './command.ts'
 import { exitCode } from './exit-codes.ts'
+import { nameOf } from './revision-text.ts'
 
 /** Lists the moves of the pointer and which replica runs what. */
 export const historyCommand: Command = {
@@ -40,8 +40,4 @@ function historyText(view: FleetView): string {
   const none = isDamaged ? 'what is in KV in place of the pointer makes no sense\n' : 'no revision has been applied yet\n'
   const table = moves.length > 0 ? tableText(['  MOVE', 'KIND', 'REVISION', 'AT', 'AUTHOR', 'REASON'], rows) : none
   return `${table}\n${tableText(['REPLICA', 'RUNS', 'STATE'], states)}`
-}
-
-function nameOf(revision: string | null): string {
-  return revision === null ? '(files)' : shortId(revision)
 }

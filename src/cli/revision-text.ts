@@ -10,6 +10,11 @@ export function revisionName(revision: string | null): string {
   return revision === null ? 'the config files alone' : `revision ${shortId(revision)}`
 }
 
+/** The same, where there is little room. */
+export function nameOf(revision: string | null): string {
+  return revision === null ? '(files)' : shortId(revision)
+}
+
 /** What a revision would change, for eyes. */
 export function previewText(preview: RevisionPreview): string {
   const { changes, warnings } = preview

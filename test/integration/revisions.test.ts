@@ -178,6 +178,12 @@ for (const kind of registries) {
           [true, true],
         )
       }
+      const { code, out } = await run('rollout', '--json')
+      assert.equal(code, 0, out)
+      assert.match(
+        out,
+        /^\{"event":"move".*\n(\{"event":"replica".*\n){2}\{"event":"end","ok":true,"text":"all 2 replicas run \w{12}, after .*"\}\n$/,
+      )
       const text = Buffer.from(
         ((await (await fetch(`${registry.address}${pointer}`)).json()) as [{ Value: string }])[0].Value,
         'base64',
@@ -185,6 +191,12 @@ for (const kind of registries) {
       const absent = 'ab'.repeat(32)
       await put(registry.address, pointer, text.replace(`"revision":"${good}"`, `"revision":"${absent}"`))
       await stands(/it is not there/)
+      const late = await run('rollout', '--deadline', '300ms')
+      assert.equal(late.code, 1)
+      assert.match(
+        late.out,
+        /\nafter 300ms not all run abababababab: meshgate-\S+ \(it is not there\), meshgate-\S+ \(it is not there\)\n$/,
+      )
       await put(registry.address, pointer, 'nonsense')
       await stands(/gateway\/config\/current makes no sense/)
       assert.match((await run('history')).out, /makes no sense/)

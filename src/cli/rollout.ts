@@ -1,0 +1,78 @@
+import { parseArgs } from 'node:util'
+import { pause, systemClock, type Clock } from '../clock.ts'
+import type { FleetView, ReplicaRevision } from '../controlplane/revisions/revision-report.ts'
+import { formatDurationMs, parseDurationMs } from '../durations.ts'
+import { GatewayError } from '../errors.ts'
+import { adminAddress, adminOptions, adminOptionsHelp, askAdmin, type AdminQuery } from './admin-query.ts'
+import type { Command, CommandIo } from './command.ts'
+import { exitCode } from './exit-codes.ts'
+import { nameOf } from './revision-text.ts'
+import { RolloutDisplay } from './rollout-display.ts'
+
+/** How often the fleet is looked at, ms. */
+const LOOK_EVERY_MS = 200
+const DEFAULT_DEADLINE = '60s'
+
+interface RolloutArgs extends AdminQuery {
+  readonly deadlineMs: number
+}
+
+/** Watches until all replicas run the revision in force. */
+export const rolloutCommand: Command = {
+  name: 'rollout',
+  summary: 'watches until all replicas run the revision in force',
+  help: `usage: meshgate rollout [--deadline D] [OPTIONS]
+
+Tells how far the living replicas are with the newest move, until all are there. On a terminal it draws the state anew; elsewhere it writes one
+line per change, with --json one event per line: {"event":"move"|"replica"|"end", ...}.
+
+  --deadline D        how long to watch at the most (default ${DEFAULT_DEADLINE}); then the exit code is 1 and it says who is not there
+
+${adminOptionsHelp}
+
+Exit code: 0 all replicas run it, 1 the deadline has passed, 2 wrong usage.
+
+example:
+  meshgate apply routes.yaml --yes && meshgate rollout --deadline 30s`,
+  run: async (args, io) => watch(parseRolloutArgs(args), io, systemClock),
+}
+
+function parseRolloutArgs(args: readonly string[]): RolloutArgs {
+  const options = { ...adminOptions, deadline: { type: 'string', default: DEFAULT_DEADLINE } } as const
+  const { values } = parseArgs({ args: [...args], options })
+  const deadlineMs = parseDurationMs(values.deadline)
+  if (deadlineMs === null)
+    throw new GatewayError('usage', `--deadline ${values.deadline}: write a duration with its unit, as in 30s`)
+  return { admin: adminAddress(values.admin), json: values.json, deadlineMs }
+}
+
+async function watch({ admin, json, deadlineMs }: RolloutArgs, io: CommandIo, clock: Clock): Promise<number> {
+  const since = clock.monotonic()
+  const display = new RolloutDisplay(io, json)
+  for (;;) {
+    const view = await askAdmin<FleetView>(admin, '/revisions', 'moves')
+    display.show(view)
+    const tookMs = clock.monotonic() - since
+    const isDone = !view.isDamaged && view.replicas.length > 0 && view.replicas.every(({ isThere }) => isThere)
+    if (isDone || tookMs >= deadlineMs) {
+      display.end(isDone, isDone ? doneText(view, tookMs) : lateText(view, deadlineMs))
+      return isDone ? exitCode.ok : exitCode.no
+    }
+    await pause(clock, Math.min(LOOK_EVERY_MS, Math.max(1, deadlineMs - tookMs)))
+  }
+}
+
+function doneText({ replicas, revision }: FleetView, tookMs: number): string {
+  const who = replicas.length === 1 ? 'the one replica runs' : `all ${replicas.length} replicas run`
+  return `${who} ${nameOf(revision)}, after ${formatDurationMs(Math.round(tookMs))}`
+}
+
+function lateText({ replicas, isDamaged, revision }: FleetView, deadlineMs: number): string {
+  if (isDamaged) return 'what is in KV in place of the pointer makes no sense: meshgate rollback or apply writes it anew'
+  const missing = replicas.filter(({ isThere }) => !isThere).map((replica) => `${replica.replica} (${whyNot(replica)})`)
+  return `after ${formatDurationMs(deadlineMs)} not all run ${nameOf(revision)}: ${missing.join(', ')}`
+}
+
+function whyNot({ problem, running }: ReplicaRevision): string {
+  return problem ?? `still ${nameOf(running)}`
+}
