@@ -33,7 +33,7 @@ ${adminOptionsHelp}
 Exit code: 0 all replicas run it, 1 the deadline has passed, 2 wrong usage.
 
 example:
-  meshgate apply routes.yaml --yes && meshgate rollout --deadline 30s`,
+  meshgate apply routes.yaml && meshgate rollout --deadline 30s`,
   run: async (args, io) => watch(parseRolloutArgs(args), io, systemClock),
 }
 
