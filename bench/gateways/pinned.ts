@@ -19,6 +19,10 @@ export interface RunningProcess {
   stop(): Promise<void>
 }
 
+/** What has to end with this process. */
+const ends = new Set<() => boolean>()
+process.once('exit', () => ends.forEach((end) => end()))
+
 /** Starts a command on its core; it ends with this process at the latest. */
 export function startPinned(core: Core, command: readonly string[], env: Readonly<Record<string, string>> = {}): RunningProcess {
   const [program, ...args] = pinned(core, command)
@@ -31,12 +35,12 @@ export function startPinned(core: Core, command: readonly string[], env: Readonl
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()).once('error', () => resolve()))
   // SIGKILL would leave nginx's workers behind.
   const end = (): boolean => child.kill('SIGTERM')
-  process.once('exit', end)
+  ends.add(end)
   return {
     pid: child.pid ?? 0,
     output: () => printed,
     stop: async () => {
-      process.off('exit', end)
+      ends.delete(end)
       end()
       const late = setTimeout(() => child.kill('SIGKILL'), 3_000)
       await ended

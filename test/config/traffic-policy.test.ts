@@ -147,3 +147,13 @@ describe('what can be off', () => {
     assert.deepEqual(outlier('outlier: off', 'outlier: {}'), full)
   })
 })
+
+test('a duration that may be 0 says what is missing, whatever is written in its place', () => {
+  for (const [written, message] of [
+    ['30', /a duration needs a unit: write 30s, or 0 for none/],
+    ['"30x"', /is no duration: write 30s, or 0 for none/],
+    ['true', /is no duration: write 30s, or 0 for none/],
+  ] as const)
+    assert.throws(() => upstreamOf(`upstreams: { shop: { slowStart: ${written} } }`), message)
+  assert.equal(upstreamOf('upstreams: { shop: { slowStart: 0 } }')?.policy.slowStartMs, 0)
+})

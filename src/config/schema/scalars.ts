@@ -56,7 +56,12 @@ function durationProblem(text: string, found: number | null, { minMs, maxMs }: {
 
 /** A duration, or 0 for "no limit", in ms. */
 export function durationOrOff(what: About & { readonly maxMs?: number }) {
-  return z.union([z.literal(0), duration({ ...what, minMs: 0 })]).meta(about(what))
+  const error = ({ input }: { readonly input?: unknown }): string =>
+    typeof input === 'number'
+      ? `a duration needs a unit: write ${input}s, or 0 for none`
+      : 'is no duration: write 30s, or 0 for none'
+  const none = z.literal(0, { error })
+  return z.union([none, duration({ ...what, minMs: 0 })]).meta(about(what))
 }
 
 /** A policy that a level above sets and this one does not want. A literal would be taken for what was meant when something inside the
