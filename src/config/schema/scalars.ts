@@ -54,13 +54,14 @@ function durationProblem(text: string, found: number | null, { minMs, maxMs }: {
   return `"${text}" is not a duration: write a number and its unit (${unitHint}), as in 5s`
 }
 
+function lackOf(written: unknown): string {
+  if (typeof written === 'number') return `a duration needs a unit: write ${written}s, or 0 for none`
+  return 'is no duration: write 30s, or 0 for none'
+}
+
 /** A duration, or 0 for "no limit", in ms. */
 export function durationOrOff(what: About & { readonly maxMs?: number }) {
-  const error = ({ input }: { readonly input?: unknown }): string =>
-    typeof input === 'number'
-      ? `a duration needs a unit: write ${input}s, or 0 for none`
-      : 'is no duration: write 30s, or 0 for none'
-  const none = z.literal(0, { error })
+  const none = z.literal(0, { error: ({ input }) => lackOf(input) })
   return z.union([none, duration({ ...what, minMs: 0 })]).meta(about(what))
 }
 
