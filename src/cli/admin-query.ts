@@ -64,7 +64,15 @@ interface AdminCall {
 }
 
 /** What the gateway says no with, and the command too. */
-const refusals: readonly ErrorCode[] = ['not_found', 'usage', 'config_invalid', 'revision_conflict', 'body_too_large']
+const refusals: readonly ErrorCode[] = [
+  'not_found',
+  'usage',
+  'config_invalid',
+  'revision_conflict',
+  'body_too_large',
+  'registry_unavailable',
+  'registry_refused',
+]
 
 async function callAdmin<T extends object>(admin: Address, call: AdminCall, proof: keyof T): Promise<T> {
   const where = `http://${formatAddress(admin)}`

@@ -99,8 +99,7 @@ function pickerOf(upstream: Upstream, where: Where | undefined): Picker {
   return where ? new Subset(upstream, where) : upstream
 }
 
-/** Route over upstream. */
-export function effectivePolicy({ timeouts, retry, deadline, hedge }: RouteConfig, base: AttemptPolicy): AttemptPolicy {
+function effectivePolicy({ timeouts, retry, deadline, hedge }: RouteConfig, base: AttemptPolicy): AttemptPolicy {
   return {
     timeouts: overlay(base.timeouts, timeouts),
     retry: overlay(base.retry, retry),

@@ -60,7 +60,8 @@ export class Readiness {
     if (missing === count) return ['no worker serves']
     if (this.#started) return []
     const waiting = unsettled()
-    const knowsKv = kv() === 'known' || (kv() === 'unavailable' && hasRoutes())
+    // Without a route, what is on disk may just be older than the first one.
+    const knowsKv = hasRoutes() ? kv() !== 'awaited' : kv() === 'known' && !registry.fromDisk
     const waitsForRegistry = registry.ageMs === null && (waiting.length > 0 || !knowsKv)
     return [
       ...(waitsForRegistry ? [`the registry has not answered yet${because(registry)}`] : []),

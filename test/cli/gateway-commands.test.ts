@@ -204,6 +204,16 @@ describe('commands that ask a running gateway', () => {
     assert.match(err, /call it by IP address/)
   })
 
+  it('say that the registry is away, not the gateway, when the gateway says so', async () => {
+    const answer = '{"error": {"code": "registry_unavailable", "message": "nobody listens at 127.0.0.1:8500"}}'
+    const cutOff = await startInstance('x', (_, response) => response.writeHead(503).end(answer))
+    const { code, err } = await meshgate('history', '--admin', `127.0.0.1:${cutOff.port}`)
+    await cutOff.kill()
+    assert.equal(code, 1)
+    assert.match(err, /nobody listens at 127\.0\.0\.1:8500/)
+    assert.doesNotMatch(err, /admin\.bind/)
+  })
+
   it('end their process as soon as they have printed', async () => {
     const since = performance.now()
     const { code, output } = await runMeshgate(['routes', '--admin', at])

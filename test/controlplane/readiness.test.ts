@@ -82,7 +82,11 @@ describe('a gateway', () => {
     // It answers again, and the next reading of KV is still to come.
     facts.standing = current
     assert.deepEqual(readiness.report().reasons, ['the config in KV has not been read yet'])
+    // The disk remembers a KV in which there was no route yet.
     facts.kv = 'known'
+    facts.standing = { ...current, fromDisk: true }
+    assert.deepEqual(readiness.report().reasons, ['the config in KV has not been read yet'])
+    facts.standing = current
     assert.equal(readiness.report().ready, true)
   })
 
