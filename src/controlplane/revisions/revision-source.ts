@@ -85,9 +85,9 @@ export class RevisionSource {
     return this.#pointer
   }
 
-  /** `known` from the moment on when what was wanted first runs. */
+  /** `known` when what is wanted runs. */
   get state(): KvState {
-    if (this.#isSettled) return 'known'
+    if (this.#isSettled && this.#wanted === this.#running) return 'known'
     return this.#hasFailed ? 'unavailable' : 'awaited'
   }
 

@@ -73,6 +73,19 @@ describe('a replica that follows the pointer', () => {
     assert.deepEqual([replica.takes('/b'), replica.takes('/file'), replica.source.standing.running], [null, '/file', null])
   })
 
+  it('is not done when the disk remembers a KV without a pointer and the registry then has one', async (t) => {
+    const replica = start()
+    t.after(() => replica.close())
+    const a = revision('a')
+    replica.watches.get(CURRENT)?.onValue([])
+    assert.equal(replica.source.state, 'known')
+    replica.point(moved(null, a.id, mover))
+    assert.equal(replica.source.state, 'awaited')
+    replica.write(a)
+    await replica.runs(a)
+    assert.equal(replica.source.state, 'known')
+  })
+
   it('never serves one whose pieces have not all come, and takes it when they have', async (t) => {
     const replica = start()
     t.after(() => replica.close())
