@@ -115,19 +115,6 @@ describe('the file', () => {
 })
 
 describe('keys in KV', () => {
-  it('that is the bad one of 500 is named with its line and the reason; 499 serve', () => {
-    const plane = start('routes: []')
-    const good = Array.from({ length: 499 }, (_, n) => [`routes/r${n}`, `{ match: { path: /r${n} }, to: a }`] as [string, string])
-    const bad = ['routes/bad', 'match:\n  path: /bad\n  pth: /x\nto: a'] as [string, string]
-    plane.reconciler.setEntries(kvTexts(Object.fromEntries(good.toSpliced(250, 0, bad))))
-    assert.equal(plane.gateway.snapshot.routes.length, 499)
-    const refused = plane.reconciler.status().entries.filter(({ state }) => state === 'refused')
-    assert.deepEqual(
-      refused.map(({ source, problems }) => [source, problems[0]?.line, problems[0]?.message]),
-      [['kv:gateway/routes/bad', 3, 'unknown key, did you mean "path"?']],
-    )
-  })
-
   it('serve beside the file, and leave when they are deleted', () => {
     const plane = start('routes: [/a -> a]')
     plane.reconciler.setEntries(kvTexts({ 'routes/k': '/k -> k', 'upstreams/k': 'balance: least-requests' }))
