@@ -9,6 +9,9 @@ import { discovered } from './controlplane/discovered-upstreams.ts'
 import { DrainDesk } from './controlplane/draining/drain-desk.ts'
 import { DrainList } from './controlplane/draining/drain-list.ts'
 import { DrainReport } from './controlplane/draining/drain-report.ts'
+import { frontTrust } from './controlplane/explain/config-layers.ts'
+import { explain } from './controlplane/explain/explain.ts'
+import type { Question } from './dataplane/question.ts'
 import { joinFleet } from './controlplane/fleet.ts'
 import { MeshDirectory } from './controlplane/mesh-directory.ts'
 import { OwnNode } from './controlplane/own-node.ts'
@@ -148,6 +151,7 @@ async function startParts(base: Base): Promise<App> {
   const metrics = new Metrics()
   const configStatus = () => ({ ...reconciler.status(), revision: revisions.standing })
   for (const source of gatewayMetricSources({ gateway, upstreams, readiness, workers, configStatus })) metrics.add(source)
+  const trust = frontTrust(cold.listeners)
   const subject = {
     gateway,
     upstreams,
@@ -156,6 +160,8 @@ async function startParts(base: Base): Promise<App> {
     configStatus,
     tasks: () => tasks.view(),
     workers,
+    explain: (question: Question) =>
+      explain({ snapshot: gateway.snapshot, hot: reconciler.hot, layers: reconciler.layers, trust }, question, random),
     drains: new DrainDesk({ registry, prefix, upstreams, replica: id, clock }),
     revisions: new RevisionDesk({
       registry,

@@ -2,6 +2,8 @@ import type { ConfigStatus } from '../controlplane/config-status.ts'
 import type { DrainDesk } from '../controlplane/draining/drain-desk.ts'
 import { parseInstanceText, type InstanceName } from '../controlplane/draining/drain-key.ts'
 import type { RevisionDesk } from '../controlplane/revisions/revision-desk.ts'
+import type { Explanation } from '../controlplane/explain/explanation.ts'
+import type { Question } from '../dataplane/question.ts'
 import type { Readiness } from '../controlplane/readiness.ts'
 import type { UpstreamTable } from '../controlplane/upstream-table.ts'
 import type { Gateway } from '../dataplane/gateway.ts'
@@ -22,6 +24,8 @@ export interface AdminSubject {
   readonly tasks: () => unknown
   /** Null: this process serves alone. */
   readonly workers: Workers | null
+  /** Why a request goes where it goes. Throws `usage`. */
+  readonly explain: (question: Question) => Explanation
   readonly drains: Pick<DrainDesk, 'drain' | 'undrain' | 'view'>
   readonly revisions: Pick<RevisionDesk, 'preview' | 'apply' | 'view'>
   /** Reads the config file again, as SIGHUP does. */
@@ -96,6 +100,12 @@ export const adminTable: readonly AdminEndpoint[] = [
   },
   {
     method: 'GET',
+    path: '/explain',
+    tells: 'why a request goes where it goes: ?url=http://HOST/PATH&method=GET&header=NAME:VALUE&client=IP',
+    answer: ({ explain }, query) => ok(explain(questionIn(query))),
+  },
+  {
+    method: 'GET',
     path: '/drains',
     tells: 'instances that leave, and what each replica still has under way there',
     answer: async ({ drains }) => ok(await drains.view()),
@@ -156,6 +166,15 @@ async function replace({ workers }: AdminSubject): Promise<AdminAnswer> {
     return ok(workers.view())
   } catch (error) {
     return { status: 503, json: { error: { code: 'worker_failed', message: messageOf(error) } } }
+  }
+}
+
+function questionIn(query: URLSearchParams): Question {
+  return {
+    method: query.get('method') ?? 'GET',
+    url: query.get('url') ?? '',
+    headers: query.getAll('header'),
+    client: query.get('client') ?? '127.0.0.1',
   }
 }
 

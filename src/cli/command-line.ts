@@ -15,6 +15,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   ready: async () => (await import('./ready.ts')).readyCommand,
   routes: async () => (await import('./routes.ts')).routesCommand,
   upstreams: async () => (await import('./upstreams.ts')).upstreamsCommand,
+  explain: async () => (await import('./explain.ts')).explainCommand,
   drain: async () => (await import('./drain.ts')).drainCommand,
   undrain: async () => (await import('./drain.ts')).undrainCommand,
   apply: async () => (await import('./apply.ts')).applyCommand,

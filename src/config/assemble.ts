@@ -9,9 +9,17 @@ import { resolveUpstream } from './resolve-upstream.ts'
 import { splitProblems, splitsOf, withSplits } from './splits.ts'
 import type { EntryKind, Written, WrittenByKind } from './written.ts'
 
+/** The parts that a config was put together of: what each of them says, and where. A revision is in `file`, above what the file says. */
+export interface ConfigLayers {
+  readonly file: HotDocument
+  /** The entries of KV that serve; one wins over what has its name in the file. */
+  readonly entries: readonly ConfigEntry[]
+}
+
 /** The file and the entries of KV put together. */
 export interface Assembly {
   readonly hot: HotConfig
+  readonly layers: ConfigLayers
   /** What is wrong between the parts of the file: with any of these the file must not serve. */
   readonly fileProblems: readonly ConfigProblem[]
   /** By the entry's source: why it is left out. */
@@ -54,7 +62,7 @@ export function assemble(file: HotDocument, entries: readonly ConfigEntry[]): As
     ...whereWarnings(routes, hot),
     ...preferenceWarnings(merged('upstream', file.upstreams, accepted), hot),
   ]
-  return { hot, fileProblems, entryProblems, warnings }
+  return { hot, layers: { file, entries: accepted }, fileProblems, entryProblems, warnings }
 }
 
 function hotConfig(file: HotDocument, entries: readonly ConfigEntry[]): HotConfig {

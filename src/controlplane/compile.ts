@@ -99,7 +99,8 @@ function pickerOf(upstream: Upstream, where: Where | undefined): Picker {
   return where ? new Subset(upstream, where) : upstream
 }
 
-function effectivePolicy({ timeouts, retry, deadline, hedge }: RouteConfig, base: AttemptPolicy): AttemptPolicy {
+/** Route over upstream. */
+export function effectivePolicy({ timeouts, retry, deadline, hedge }: RouteConfig, base: AttemptPolicy): AttemptPolicy {
   return {
     timeouts: overlay(base.timeouts, timeouts),
     retry: overlay(base.retry, retry),

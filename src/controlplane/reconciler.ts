@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Clock, Random } from '../clock.ts'
-import { assemble, type Assembly } from '../config/assemble.ts'
+import { assemble, type Assembly, type ConfigLayers } from '../config/assemble.ts'
 import type { HotConfig } from '../config/config.ts'
 import { parseEntry } from '../config/entry.ts'
 import { changedCold, parseFile, type FileDocument, type HotDocument } from '../config/file.ts'
@@ -28,6 +28,7 @@ export interface ReconcilerDeps {
 /** What serves now. */
 interface Applied {
   readonly hot: HotConfig
+  readonly layers: ConfigLayers
   readonly generation: number
   readonly at: number
   readonly warnings: readonly ConfigProblem[]
@@ -62,7 +63,7 @@ export class Reconciler {
     this.#file = file
     const assembly = assemble(file, [])
     if (assembly.fileProblems.length > 0) throw new ConfigError(assembly.fileProblems)
-    this.#applied = { hot: assembly.hot, generation: 0, at: deps.clock.now(), warnings: [] }
+    this.#applied = { hot: assembly.hot, layers: assembly.layers, generation: 0, at: deps.clock.now(), warnings: [] }
     this.#apply(assembly, fileName)
   }
 
@@ -78,6 +79,11 @@ export class Reconciler {
 
   get hot(): HotConfig {
     return this.#applied.hot
+  }
+
+  /** What the applied config was put together of. */
+  get layers(): ConfigLayers {
+    return this.#applied.layers
   }
 
   get generation(): number {
@@ -165,7 +171,7 @@ export class Reconciler {
       return true
     }
     this.#tellWarnings(assembly.warnings)
-    this.#applied = { ...this.#applied, warnings: assembly.warnings }
+    this.#applied = { ...this.#applied, layers: assembly.layers, warnings: assembly.warnings }
     return false
   }
 
@@ -176,7 +182,7 @@ export class Reconciler {
     const running = upstreams.reconcile(assembly.hot)
     gateway.snapshot = this.#compiler.compile(assembly.hot, generation, { upstreamOf: running.find, filtersOf: filters.find })
     this.#tellWarnings(assembly.warnings)
-    this.#applied = { hot: assembly.hot, generation, at: clock.now(), warnings: assembly.warnings }
+    this.#applied = { hot: assembly.hot, layers: assembly.layers, generation, at: clock.now(), warnings: assembly.warnings }
     running.retire()
     filters.retire()
     const { routes, tasks } = assembly.hot

@@ -2,6 +2,7 @@ import type { Clock, Random } from '../clock.ts'
 import { errorTable, messageOf } from '../errors.ts'
 import type { Logger } from '../logging.ts'
 import { accessRecord, writeAccess } from './access-log.ts'
+import { chooseDestination } from './choose-destination.ts'
 import type { Exchange, Failure, HeaderList, LocalReply, ResponseHead } from './exchange.ts'
 import { DecoratedDownstream } from './filters/decorated-downstream.ts'
 import { filterFailure, noFilters, type FilterChain, type Thought } from './filters/filter-chain.ts'
@@ -162,20 +163,12 @@ export class Gateway {
   /** Filters have had their say by now: they may have written what a destination is chosen by. */
   #send(exchange: Exchange, route: Route): void {
     const { name, filters, mirror, sticky } = route
-    const destination = this.#choose(route, exchange)
+    const destination = chooseDestination(route, exchange, this.#deps.random)
     const passage = { exchange, route: name, filters, upstream: destination.upstream }
     const copy = mirror?.copyOf(exchange, this.#deps.random)
     if (!copy) return void this.#forward(passage, destination, sticky)
     const headers = this.#forward({ ...passage, exchange: copy.exchange }, destination, sticky)
     copy.send(headers, { clock: this.#deps.clock, deadlines: this.#deadlines })
-  }
-
-  #choose({ split, sticky }: Route, exchange: Exchange): Destination {
-    const open = split.open(exchange)
-    const known = sticky?.find(exchange, open)
-    if (known) return known
-    const chosen = split.choose(open, exchange, this.#deps.random)
-    return sticky ? sticky.watch(chosen) : chosen
   }
 
   /** Returns the fields that the upstream gets. */

@@ -6,6 +6,8 @@ import { startAdmin } from '../../src/admin/server.ts'
 import { gatewayMetricSources } from '../../src/admin/metric-sources.ts'
 import type { AdminSubject } from '../../src/admin/table.ts'
 import { systemClock, systemRandom } from '../../src/clock.ts'
+import { explain } from '../../src/controlplane/explain/explain.ts'
+import type { Question } from '../../src/dataplane/question.ts'
 import { Readiness } from '../../src/controlplane/readiness.ts'
 import { watchConfigFile } from '../../src/controlplane/sources/file-source.ts'
 import { Metrics } from '../../src/metrics.ts'
@@ -61,6 +63,8 @@ export async function startAdminUnderTest(file: string, changes: Partial<AdminSu
     workers,
     drains,
     revisions,
+    explain: (question: Question) =>
+      explain({ snapshot: gateway.snapshot, hot: reconciler.hot, layers: reconciler.layers, trust: [] }, question, systemRandom),
     reload: () => source.reload(),
     ...changes,
   }

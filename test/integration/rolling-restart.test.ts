@@ -3,7 +3,7 @@ import { it } from 'node:test'
 import { meshgate } from '../cli/captured.ts'
 import { startGatewayProcess } from '../support/gateway-process.ts'
 import { startInstance, type Answer } from '../support/instance.ts'
-import { startLoad } from '../support/load.ts'
+import { startLoad, type Load } from '../support/load.ts'
 import { registerInstance, registries } from '../support/registries.ts'
 import { until } from '../support/until.ts'
 
@@ -26,6 +26,7 @@ for (const { name, skip, start } of registries) {
     const one = await startGatewayProcess({ registry: registry.first, config })
     const other = await startGatewayProcess({ registry: registry.further, config })
     const instances = await Promise.all(Array.from({ length: INSTANCES }, () => startInstance('shop', slowly)))
+    const loads: Load[] = []
     try {
       for (const [at, { port }] of instances.entries()) await registerInstance(registry.address, 'shop', port, `shop-${at}`)
       const eligible = async ({ ask }: typeof one): Promise<boolean> => {
@@ -33,7 +34,7 @@ for (const { name, skip, start } of registries) {
         return shop?.eligible === INSTANCES
       }
       await until('all serve', async () => (await eligible(one)) && (await eligible(other)))
-      const loads = [startLoad(one.web, 8), startLoad(other.web, 8)]
+      loads.push(startLoad(one.web, 8), startLoad(other.web, 8))
       const hits = (): number => instances.reduce((sum, instance) => sum + instance.hits, 0)
       let rounds = 0
       do {
@@ -58,6 +59,7 @@ for (const { name, skip, start } of registries) {
       const sent = results.reduce((sum, result) => sum + result.sent, 0)
       console.log(`${name}: ${rounds * INSTANCES} restarts, ${sent} requests, 0 failed`)
     } finally {
+      await Promise.all(loads.map((load) => load.stop()))
       await other.stop()
       await one.stop()
       await registry.stop()

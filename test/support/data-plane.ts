@@ -107,7 +107,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<TestDat
   }
 }
 
-const defaultLimits: ListenerLimits = {
+export const defaultLimits: ListenerLimits = {
   headBytes: 16_384,
   headerCount: 100,
   firstByteTimeoutMs: 10_000,

@@ -26,6 +26,8 @@ export interface Balancer {
   /** The same for another attempt, among those that are left; absent: as `pick`. What goes by turns must not take one here: retries would
    *  move the turns of those that fail together until they stand behind each other, where the next retry goes. */
   pickAgain?<C extends Candidate>(untried: readonly C[]): C | null
+  /** Keeps what picks among these change; the function that is returned puts it back. Absent: a pick changes nothing. */
+  save?(eligible: readonly Candidate[]): () => void
 }
 
 export interface BalancerDeps {

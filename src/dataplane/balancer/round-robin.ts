@@ -27,6 +27,13 @@ export const roundRobin: BalancerKind<NoOptions> = {
         return eligible[turn % eligible.length] ?? null
       },
       pickAgain: (untried) => drawByWeight(untried, deps.random),
+      save: (eligible) => {
+        const [before, putBack] = [turn, byWeight.save?.(eligible)]
+        return () => {
+          turn = before
+          putBack?.()
+        }
+      },
     }
   },
 }

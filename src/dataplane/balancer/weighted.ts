@@ -39,6 +39,12 @@ export const weighted: BalancerKind<NoOptions> = {
         return best
       },
       pickAgain: (untried) => drawByWeight(untried, random),
+      save: (eligible) => {
+        const before = eligible.map(({ endpoint }) => [creditOf(endpoint), creditOf(endpoint).value] as const)
+        return () => {
+          for (const [credit, value] of before) credit.value = value
+        }
+      },
     }
   },
 }

@@ -49,6 +49,8 @@ export interface FilterKind<Options> {
   /** Parsing what it has parsed gives the same again. */
   readonly options: z.ZodType<Options>
   create(options: Options, deps: FilterDeps): Filter
+  /** Set if `onRequest` looks at nothing but the request and changes nothing but it, so that it can be tried out. */
+  readonly isPure?: true
   /** What else than its options a filter is made of: with another version it is made anew. Absent: nothing. */
   versionOf?(options: unknown): string | null
 }

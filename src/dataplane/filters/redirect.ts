@@ -30,6 +30,7 @@ const options = z
 /** `redirect: { to: https://new.example.com, status: 301, keepPath: true }` */
 export const redirect: FilterKind<z.infer<typeof options>> = {
   options,
+  isPure: true,
   create: ({ to, status, keepPath }) => {
     // The path brings its own slash, so one at the end would double it.
     const base = keepPath && to.endsWith('/') ? to.slice(0, -1) : to

@@ -21,6 +21,7 @@ const options = z
 /** `respond: { status: 503, body: "back at nine", headers: { retry-after: "3600" } }` */
 export const respond: FilterKind<z.infer<typeof options>> = {
   options,
+  isPure: true,
   create: ({ status, body, headers }) => {
     const fields = Object.entries(headers).flat()
     const hasType = Object.keys(headers).some((name) => name.toLowerCase() === 'content-type')

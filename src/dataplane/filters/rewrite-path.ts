@@ -23,6 +23,7 @@ const options = z
 /** `rewritePath: { strip: /api, prefix: /v2 }` */
 export const rewritePath: FilterKind<z.infer<typeof options>> = {
   options,
+  isPure: true,
   create: ({ strip, prefix }) => ({
     onRequest: (request) => {
       request.path = rewritten(request.path, strip, prefix)

@@ -22,6 +22,7 @@ const options = z
 /** `setHeaders: { request: { x-tenant: acme, x-debug: null }, response: { x-powered-by: null } }` */
 export const setHeaders: FilterKind<z.infer<typeof options>> = {
   options,
+  isPure: true,
   create: ({ request, response }) => {
     const [changeRequest, changeResponse] = [compileChange(request), compileChange(response)]
     return {

@@ -52,6 +52,11 @@ export function filterVersion(kind: string, options: unknown): string | null {
   return (Object.hasOwn(kinds, kind) ? kinds[kind]?.versionOf?.(options) : null) ?? null
 }
 
+/** Whether a filter of that kind can be tried out on a request without any effect. */
+export function isPureFilter(kind: string): boolean {
+  return Object.hasOwn(kinds, kind) && kinds[kind]?.isPure === true
+}
+
 /** Makes a filter of its config. Throws `config_invalid` for a kind that is not in the table and for options that its schema refuses. */
 export function createFilter({ kind, options }: FilterSpec, deps: FilterDeps): Filter {
   const found = Object.hasOwn(kinds, kind) ? kinds[kind] : undefined

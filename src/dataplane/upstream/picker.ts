@@ -9,6 +9,8 @@ export interface Picker {
   readonly eligible: readonly Member[]
   /** The endpoint for the next attempt: not one that was tried, as long as there is another. Null: no member is eligible. */
   pick(asker: Asker, tried: readonly Endpoint[]): Endpoint | null
+  /** Whom it would pick for a first attempt now; nothing changes by it. */
+  tryOut(asker: Asker): Endpoint | null
   /** Why {@link pick} finds nobody. */
   whyNone(): Failure
 }
@@ -24,6 +26,14 @@ export function pickUntried(balancer: Balancer, choice: Choice, asker: Asker, tr
   if (eligible.length === 0) return picked
   const preferred = choice.preferred.filter(hasRoom)
   return pickFrom(balancer, { preferred: preferred.length > 0 ? preferred : eligible, eligible }, asker, tried)
+}
+
+/** Picks for a first attempt and puts back what that has changed. */
+export function tryPick(balancer: Balancer, choice: Choice, asker: Asker): Endpoint | null {
+  const putBack = balancer.save?.([...choice.eligible, ...choice.preferred])
+  const picked = pickUntried(balancer, choice, asker, [])
+  putBack?.()
+  return picked
 }
 
 function hasRoom({ endpoint }: Member): boolean {

@@ -96,6 +96,10 @@ class StickyPicker implements Picker {
     return tried.length === 0 && this.first ? this.first : this.#picker.pick(asker, tried)
   }
 
+  tryOut(asker: Asker): Endpoint | null {
+    return this.first ?? this.#picker.tryOut(asker)
+  }
+
   whyNone(): Failure {
     return this.#picker.whyNone()
   }

@@ -2,7 +2,7 @@ import type { Balancer } from '../balancer/balancer.ts'
 import type { Asker, Failure } from '../exchange.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { Member, Members } from './members.ts'
-import { pickUntried, type Picker } from './picker.ts'
+import { pickUntried, tryPick, type Picker } from './picker.ts'
 import { preferred } from './preference.ts'
 import type { Upstream } from './upstream.ts'
 import { fits, whereText, type Where } from './where.ts'
@@ -31,6 +31,11 @@ export class Subset implements Picker {
   pick(asker: Asker, tried: readonly Endpoint[]): Endpoint | null {
     this.#follow()
     return pickUntried(this.#balancer, { preferred: this.#preferred, eligible: this.#eligible }, asker, tried)
+  }
+
+  tryOut(asker: Asker): Endpoint | null {
+    this.#follow()
+    return tryPick(this.#balancer, { preferred: this.#preferred, eligible: this.#eligible }, asker)
   }
 
   whyNone(): Failure {

@@ -13,7 +13,7 @@ import type { Member, Members, MemberUpdate } from './members.ts'
 import { NoMember } from './no-member.ts'
 import type { Ejection } from './outliers.ts'
 import type { Pipelining } from './pipelining.ts'
-import { pickUntried, type Picker } from './picker.ts'
+import { pickUntried, tryPick, type Picker } from './picker.ts'
 import type { UpstreamPolicy } from './policy.ts'
 import { RetryBudget } from './retry-budget.ts'
 
@@ -147,6 +147,10 @@ export class Upstream implements Picker {
   /** How many attempts could fail at once and be made again. */
   get retriesLeft(): number {
     return this.budget.left(this.#deps.clock.monotonic())
+  }
+
+  tryOut(asker: Asker): Endpoint | null {
+    return tryPick(this.#balancer, this.#members, asker)
   }
 
   whyNone(): Failure {

@@ -9,6 +9,11 @@ import { askerWith, balancerOf, candidates, countPicks, deps, type TestCandidate
 
 const request = askerWith()
 
+/** One for which all draws are the same, so that only its state makes a difference. */
+function undrawnBalancer(kind: string): Balancer {
+  return createBalancer({ kind, options: {} }, { ...deps(1), random: () => 0.6 })
+}
+
 for (const name of Object.keys(balancerTable)) {
   describe(`the balancer ${name}`, () => {
     it('gives null for an empty list and nothing else', () => {
@@ -31,6 +36,19 @@ for (const name of Object.keys(balancerTable)) {
           }
         }),
       )
+    })
+
+    it('takes back a pick that was only tried out: the next one is the same', () => {
+      for (const list of [candidates(1, 1, 1), candidates(1, 2, 5)]) {
+        const [tried, other] = [undrawnBalancer(name), undrawnBalancer(name)]
+        for (let i = 0; i < 20; i++) {
+          const putBack = tried.save?.(list)
+          const first = tried.pick(list, request)
+          putBack?.()
+          assert.equal(tried.pick(list, request), first)
+          assert.equal(first, other.pick(list.slice(), request))
+        }
+      }
     })
 
     it('gives equals the same share within a tenth, also when each call brings a new list of the same', () => {

@@ -65,6 +65,16 @@ for (const target of commandLineTargets) {
       await untilShown(() => consul('catalog', 'services'), /^consul\n$/)
     })
 
+    await context.test('services register: takes HCL with a sidecar, which goes with its service', async () => {
+      const file = join(makeFolder(context), 'shop.hcl')
+      const sidecar = 'sidecar_service { proxy { upstreams = [{ destination_name = "db" local_bind_port = 9191 }] } }'
+      writeFileSync(file, `service { name = "shop" port = 80 weights { passing = 5 warning = 1 } connect { ${sidecar} } }`)
+      assert.equal(await consul('services', 'register', file), 'Registered service: shop\n')
+      await untilShown(() => consul('catalog', 'services'), /^shop-sidecar-proxy$/m)
+      await consul('services', 'deregister', '-id=shop')
+      await untilShown(() => consul('catalog', 'services'), /^consul\n$/)
+    })
+
     await context.test('maint: takes a service and the node out and back', async () => {
       await consul('services', 'register', '-name=web')
       await consul('maint', '-enable', '-service=web', '-reason=rollout')
