@@ -1,4 +1,3 @@
-import assert from 'node:assert/strict'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,9 +14,10 @@ import { Workers } from '../../src/workers/workers.ts'
 import { fileDocument, fileText, handRegistry, startControlPlane } from '../controlplane/control-plane.ts'
 
 const drains = { drain: async () => {}, undrain: async () => {}, view: async () => [] }
+const impact = { routes: 0, webSockets: 0, webSocketsClosing: 0 }
 const revisions: AdminSubject['revisions'] = {
-  preview: async () => assert.fail('no revisions here'),
-  apply: async () => assert.fail('no revisions here'),
+  preview: async () => ({ revision: null, base: 0, isCurrent: true, changes: [], impact, warnings: [] }),
+  apply: async () => ({ revision: null, number: 0, isNew: false }),
   view: async () => ({ revision: null, number: 0, trial: null, isDamaged: false, moves: [], replicas: [] }),
 }
 const tasks = () => ({ leader: null, isLeader: false, tasks: [] })
