@@ -221,6 +221,23 @@ describe('the end of a tunnel', () => {
     await until('nothing is under way', () => plane.inFlight() + plane.gateway.stats.inFlight === 0)
   })
 
+  it('is put off by pings alone, and by what the upstream alone sends', async () => {
+    const echo = await echoServer()
+    const plane = await dataPlane({ upstreams: { app: [echo.port] }, policy: { timeouts: { idleMs: 1_000 } } })
+    const [pinging, listening] = [await connected(wsUrl(plane.port)), await connected(wsUrl(plane.port))]
+    const [, speaker] = [...echo.sockets]
+    let [pongs, news] = [0, 0]
+    pinging.on('pong', () => pongs++)
+    listening.on('message', () => news++)
+    for (let i = 0; i < 6; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 250))
+      pinging.ping()
+      speaker?.send('news')
+    }
+    await until('all has come', () => pongs === 6 && news === 6)
+    assert.deepEqual([pinging.readyState, listening.readyState], [WebSocket.OPEN, WebSocket.OPEN])
+  })
+
   it('does not come when its endpoint leaves the members', async () => {
     const [echo, other] = [await echoServer(), await echoServer()]
     const plane = await dataPlane({ upstreams: { app: [echo.port] } })
