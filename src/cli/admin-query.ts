@@ -71,7 +71,9 @@ const refusals: readonly ErrorCode[] = [
   'revision_conflict',
   'body_too_large',
   'registry_unavailable',
+  'registry_timeout',
   'registry_refused',
+  'registry_protocol',
 ]
 
 async function callAdmin<T extends object>(admin: Address, call: AdminCall, proof: keyof T): Promise<T> {

@@ -3,15 +3,14 @@ import type { DrainView, ReplicaDrain } from '../controlplane/draining/drain-des
 import { parseInstanceText } from '../controlplane/draining/drain-key.ts'
 import type { UpstreamView } from '../admin/upstreams-view.ts'
 import { serviceOf } from '../controlplane/draining/service-of.ts'
-import { pause, systemClock, type Clock } from '../clock.ts'
+import { systemClock } from '../clock.ts'
 import { formatDurationMs, parseDurationMs } from '../durations.ts'
 import { GatewayError } from '../errors.ts'
 import { adminAddress, adminOptions, adminOptionsHelp, askAdmin, tellAdmin, type AdminQuery } from './admin-query.ts'
 import type { Command, CommandIo } from './command.ts'
 import { exitCode } from './exit-codes.ts'
+import { Wait } from './wait.ts'
 
-/** How often the replicas are asked while the command waits, ms. */
-const LOOK_EVERY_MS = 200
 const DEFAULT_DEADLINE = '60s'
 
 interface DrainArgs extends AdminQuery {
@@ -31,7 +30,8 @@ service as the registry names it, ID the instance's id there (of an upstream wit
 It stays out, also over a restart of either side, until meshgate undrain.
 
   --wait              returns when every living replica has nothing under way there, WebSockets included
-  --deadline D        how long to wait at the most (default ${DEFAULT_DEADLINE}); then the exit code is 1 and it says who is not done
+  --deadline D        how long to wait at the most (default ${DEFAULT_DEADLINE}); then the exit code is 1 and it says who is not done. Until then it asks again
+                      when the gateway or its registry fails to answer
 
 ${adminOptionsHelp}
 
@@ -41,14 +41,17 @@ example:
   meshgate drain shop/shop-1 --wait --deadline 30s && systemctl restart shop@1 && meshgate undrain shop/shop-1`,
   run: async (args, io) => {
     const query = parseDrainArgs('drain', args)
-    await tellAdmin(query.admin, `/drain?instance=${encodeURIComponent(query.instance)}`, 'drained')
+    const order = () => tellAdmin(query.admin, `/drain?instance=${encodeURIComponent(query.instance)}`, 'drained')
     if (!query.wait) {
+      await order()
       const view = await viewOf(query)
       if (query.json) io.out(`${JSON.stringify(view)}\n`)
       else io.out(`${query.instance} gets no new requests\n${view ? statesText(view.replicas) : ''}`)
       return exitCode.ok
     }
-    return awaitDrained(query, io, systemClock)
+    const wait = waitOf(query, io)
+    await wait.answerTo(order)
+    return awaitDrained(query, io, wait)
   },
 }
 
@@ -61,13 +64,15 @@ export const undrainCommand: Command = {
 The instance gets traffic again as soon as each replica's probe passes; what was known of it from before the drain does not count.
 
   --wait              returns when the gateway that is asked sends it traffic again
-  --deadline D        how long to wait at the most (default ${DEFAULT_DEADLINE}); then the exit code is 1 and it says why
+  --deadline D        how long to wait at the most (default ${DEFAULT_DEADLINE}); then the exit code is 1 and it says why. Until then it asks again when the
+                      gateway or its registry fails to answer
 
 ${adminOptionsHelp}`,
   run: async (args, io) => {
     const query = parseDrainArgs('undrain', args)
-    await tellAdmin(query.admin, `/undrain?instance=${encodeURIComponent(query.instance)}`, 'undrained')
-    const why = query.wait ? await awaitBack(query, systemClock) : null
+    const order = () => tellAdmin(query.admin, `/undrain?instance=${encodeURIComponent(query.instance)}`, 'undrained')
+    if (!query.wait) await order()
+    const why = query.wait ? await undrainAndWait(query, order, waitOf(query, io)) : null
     const state = query.wait ? (why ?? 'gets traffic') : 'is back once a probe passes'
     if (query.json) io.out(`${JSON.stringify({ undrained: query.instance, eligible: query.wait ? why === null : null, why })}\n`)
     else io.out(`${query.instance} ${state}\n`)
@@ -95,31 +100,43 @@ function instanceOf(command: string, [instance = '', ...more]: readonly string[]
   return instance
 }
 
-async function awaitDrained(query: DrainArgs, io: CommandIo, clock: Clock): Promise<number> {
-  const since = clock.monotonic()
+function waitOf({ deadlineMs, json }: DrainArgs, io: CommandIo): Wait {
+  const onFailure = (message: string): void => void (json || io.err(`${message}; asking again\n`))
+  return new Wait({ deadlineMs, clock: systemClock, onFailure })
+}
+
+async function awaitDrained(query: DrainArgs, io: CommandIo, wait: Wait): Promise<number> {
   let told = ''
   for (;;) {
-    const view = await viewOf(query)
-    const tookMs = clock.monotonic() - since
-    if (view?.drained) return report(query, view, io, `drained in ${formatDurationMs(tookMs)}`)
-    if (view && tookMs >= query.deadlineMs)
-      return report(query, view, io, `not drained after ${formatDurationMs(query.deadlineMs)}`)
+    const view = await wait.answerTo(() => viewOf(query))
     if (!view) throw new GatewayError('not_found', `${query.instance} is no longer being drained: somebody has put it back`)
+    if (view.drained) return report(query, view, io, `drained in ${formatDurationMs(wait.tookMs)}`)
+    if (wait.isOver) return report(query, view, io, `not drained after ${formatDurationMs(query.deadlineMs)}`)
     const state = statesText(view.replicas.filter(isBusy))
     if (!query.json && state !== told) io.err(state)
     told = state
-    await pause(clock, Math.min(LOOK_EVERY_MS, Math.max(1, query.deadlineMs - tookMs)))
+    await wait.pause()
   }
 }
 
 /** Why the instance gets no traffic when the time is over; null: it does. */
-async function awaitBack({ admin, instance, deadlineMs }: DrainArgs, clock: Clock): Promise<string | null> {
-  const since = clock.monotonic()
+async function undrainAndWait({ admin, instance }: DrainArgs, order: () => Promise<object>, wait: Wait): Promise<string | null> {
+  let isRepeated = false
+  await wait.answerTo(async () => {
+    try {
+      await order()
+    } catch (error) {
+      // An order whose answer was lost may have been carried out.
+      if (isRepeated && error instanceof GatewayError && error.code === 'not_found') return
+      isRepeated = true
+      throw error
+    }
+  })
   for (;;) {
-    const upstreams = await askAdmin<readonly UpstreamView[]>(admin, '/upstreams', 'length')
+    const upstreams = await wait.answerTo(() => askAdmin<readonly UpstreamView[]>(admin, '/upstreams', 'length'))
     const why = reasonAgainst(instance, upstreams)
-    if (why === null || clock.monotonic() - since >= deadlineMs) return why
-    await pause(clock, LOOK_EVERY_MS)
+    if (why === null || wait.isOver) return why
+    await wait.pause()
   }
 }
 

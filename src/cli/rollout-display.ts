@@ -27,6 +27,14 @@ export class RolloutDisplay {
     for (const replica of this.#told.keys()) if (!living.has(replica)) this.#tellGone(replica)
   }
 
+  /** Nobody could tell how far it is; the next look may. */
+  failure(message: string): void {
+    if (this.#json) return this.#io.out(line({ event: 'failure', text: message }))
+    this.#io.err(`${message}; asking again\n`)
+    // What is drawn next stands below this line.
+    this.#drawn = ''
+  }
+
   end(isDone: boolean, text: string): void {
     this.#io.out(this.#json ? line({ event: 'end', ok: isDone, text }) : `${text}\n`)
   }

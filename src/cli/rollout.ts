@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { pause, systemClock, type Clock } from '../clock.ts'
+import { systemClock } from '../clock.ts'
 import type { FleetView, ReplicaRevision } from '../controlplane/revisions/revision-report.ts'
 import { formatDurationMs, parseDurationMs } from '../durations.ts'
 import { GatewayError } from '../errors.ts'
@@ -8,9 +8,8 @@ import type { Command, CommandIo } from './command.ts'
 import { exitCode } from './exit-codes.ts'
 import { nameOf } from './revision-text.ts'
 import { RolloutDisplay } from './rollout-display.ts'
+import { Wait } from './wait.ts'
 
-/** How often the fleet is looked at, ms. */
-const LOOK_EVERY_MS = 200
 const DEFAULT_DEADLINE = '60s'
 
 interface RolloutArgs extends AdminQuery {
@@ -24,7 +23,8 @@ export const rolloutCommand: Command = {
   help: `usage: meshgate rollout [--deadline D] [OPTIONS]
 
 Tells how far the living replicas are with the newest move, until all are there. On a terminal it draws the state anew; elsewhere it writes one
-line per change, with --json one event per line: {"event":"move"|"replica"|"end", ...}.
+line per change, with --json one event per line: {"event":"move"|"replica"|"failure"|"end", ...}. A gateway or registry that fails to answer is
+asked again.
 
   --deadline D        how long to watch at the most (default ${DEFAULT_DEADLINE}); then the exit code is 1 and it says who is not there
 
@@ -34,7 +34,7 @@ Exit code: 0 all replicas run it, 1 the deadline has passed, 2 wrong usage.
 
 example:
   meshgate apply routes.yaml && meshgate rollout --deadline 30s`,
-  run: async (args, io) => watch(parseRolloutArgs(args), io, systemClock),
+  run: async (args, io) => watch(parseRolloutArgs(args), io),
 }
 
 function parseRolloutArgs(args: readonly string[]): RolloutArgs {
@@ -46,19 +46,18 @@ function parseRolloutArgs(args: readonly string[]): RolloutArgs {
   return { admin: adminAddress(values.admin), json: values.json, deadlineMs }
 }
 
-async function watch({ admin, json, deadlineMs }: RolloutArgs, io: CommandIo, clock: Clock): Promise<number> {
-  const since = clock.monotonic()
+async function watch({ admin, json, deadlineMs }: RolloutArgs, io: CommandIo): Promise<number> {
   const display = new RolloutDisplay(io, json)
+  const wait = new Wait({ deadlineMs, clock: systemClock, onFailure: (message) => display.failure(message) })
   for (;;) {
-    const view = await askAdmin<FleetView>(admin, '/revisions', 'moves')
+    const view = await wait.answerTo(() => askAdmin<FleetView>(admin, '/revisions', 'moves'))
     display.show(view)
-    const tookMs = clock.monotonic() - since
     const isDone = !view.isDamaged && view.replicas.length > 0 && view.replicas.every(({ isThere }) => isThere)
-    if (isDone || tookMs >= deadlineMs) {
-      display.end(isDone, isDone ? doneText(view, tookMs) : lateText(view, deadlineMs))
+    if (isDone || wait.isOver) {
+      display.end(isDone, isDone ? doneText(view, wait.tookMs) : lateText(view, deadlineMs))
       return isDone ? exitCode.ok : exitCode.no
     }
-    await pause(clock, Math.min(LOOK_EVERY_MS, Math.max(1, deadlineMs - tookMs)))
+    await wait.pause()
   }
 }
 
