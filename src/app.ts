@@ -25,7 +25,7 @@ import { REVISION_SECTION } from './controlplane/revisions/revision-report.ts'
 import { followRevisions } from './controlplane/revisions/follow-revisions.ts'
 import type { RevisionSource } from './controlplane/revisions/revision-source.ts'
 import { ServiceWatches } from './controlplane/service-watches.ts'
-import { parseAside } from './controlplane/sources/parse-aside.ts'
+import { AsideParser } from './controlplane/sources/parse-aside.ts'
 import { watchConfigFile, type FileSource } from './controlplane/sources/file-source.ts'
 import { lesserState, watchKvConfig, type KvSource } from './controlplane/sources/kv-source.ts'
 import { serviceCaller } from './controlplane/tasks/service-caller.ts'
@@ -106,7 +106,8 @@ async function startParts(base: Base): Promise<App> {
     cold.shutdown.drainMs,
   )
   parts.defer(() => upstreams.close())
-  const { reconciler, fileSource, kv, revisions } = followConfig(base, { gateway, upstreams, registry: followed })
+  const parser = parts.adopt(new AsideParser(clock), (open) => open.close())
+  const { reconciler, fileSource, kv, revisions } = followConfig(base, { parser, gateway, upstreams, registry: followed })
   const directory = new MeshDirectory({ registry: followed, upstreams, clock, hot: () => reconciler.hot }).start()
   parts.defer(() => directory.close())
   const onStale = (since: number | null): void => {
@@ -166,6 +167,7 @@ async function startParts(base: Base): Promise<App> {
     revisions: new RevisionDesk({
       registry,
       prefix,
+      parser,
       env: base.env,
       running: reconciler,
       tunnels: () => tunnelsOf({ upstreams, workers }),
@@ -209,7 +211,12 @@ async function openRegistry({ cold, parts, clock, random, logger }: Base): Promi
 
 function followConfig(
   { file, fileName, text, env, cold, parts, clock, random, logger }: Base,
-  { gateway, upstreams, registry }: { gateway: Gateway; upstreams: UpstreamTable; registry: RegistryWatches },
+  {
+    parser,
+    gateway,
+    upstreams,
+    registry,
+  }: { parser: AsideParser; gateway: Gateway; upstreams: UpstreamTable; registry: RegistryWatches },
 ): { reconciler: Reconciler; fileSource: FileSource; kv: KvSource; revisions: RevisionSource } {
   const reconciler = new Reconciler(file, fileName, { gateway, upstreams, clock, random, logger, context: { env } })
   parts.defer(() => reconciler.close())
@@ -218,14 +225,14 @@ function followConfig(
     onError: (error) => logger.debug({ event: 'kv.unavailable', code: error.code }, error.message),
   })
   parts.defer(() => kv.close())
-  const revisions = followRevisions({ registry, prefix: cold.kv.prefix, env, reconciler, logger })
+  const revisions = followRevisions({ registry, prefix: cold.kv.prefix, parser, env, reconciler, logger })
   parts.defer(() => revisions.close())
   const fileSource = watchConfigFile({
     file: fileName,
     text,
     clock,
     onText: async (next) => {
-      reconciler.setFile(await parseAside(next, { fileName, env, before: reconciler.file }))
+      reconciler.setFile(await parser.file(next, { fileName, env, before: reconciler.file }))
       revisions.retry()
     },
     onUnreadable: (why) => reconciler.setFileUnreadable(why),

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
-import { describe, it } from 'node:test'
+import { after, describe, it } from 'node:test'
+import type { Worker } from 'node:worker_threads'
 import { parseFile } from '../../src/config/file.ts'
 import { problemsOr } from '../../src/config/problem.ts'
-import { parseAside } from '../../src/controlplane/sources/parse-aside.ts'
+import { AsideParser } from '../../src/controlplane/sources/parse-aside.ts'
+import { ManualClock } from '../support/manual-clock.ts'
+import { until } from '../support/until.ts'
 import { fileDocument, fileText } from './control-plane.ts'
 
 const long = `\n# ${'x'.repeat(20_000)}`
@@ -11,19 +14,22 @@ const routes = (count: number, target: string): string =>
   `routes:\n${Array.from({ length: count }, (_, at) => `  - /r${at}/* -> ${at === 7 ? target : 'shop'}`).join('\n')}\n`
 
 describe('a long config file, parsed in a thread of its own', () => {
+  const clock = new ManualClock()
+  const parser = new AsideParser(clock)
+  after(() => parser.close())
   const env = { REGISTRY_TOKEN: 'secret' }
   const before = fileDocument()
 
   it('says what it says when it is parsed here', async () => {
     const example = readFileSync(new URL('../../config/gateway.example.yaml', import.meta.url), 'utf8')
-    const parsed = await parseAside(example + long, { fileName: 'example.yaml', env, before })
+    const parsed = await parser.file(example + long, { fileName: 'example.yaml', env, before })
     assert.ok(parsed.ok, JSON.stringify(parsed))
     assert.deepEqual(parsed.value, parseFile(example + long, 'example.yaml', { env }))
   })
 
   it('tells its problems with their places', async () => {
     const text = fileText(`routes: [ { match: { pth: /a }, to: b } ]${long}`)
-    const parsed = await parseAside(text, { fileName: 'g.yaml', env, before })
+    const parsed = await parser.file(text, { fileName: 'g.yaml', env, before })
     assert.deepEqual(
       parsed,
       problemsOr(() => parseFile(text, 'g.yaml', { env })),
@@ -33,10 +39,92 @@ describe('a long config file, parsed in a thread of its own', () => {
 
   it('has the very routes of before where they say the same', async () => {
     const first = fileDocument(routes(1_000, 'shop'))
-    const parsed = await parseAside(fileText(routes(1_000, 'other')), { fileName: 'gateway.yaml', env, before: first })
+    const parsed = await parser.file(fileText(routes(1_000, 'other')), { fileName: 'gateway.yaml', env, before: first })
     assert.ok(parsed.ok)
     const kept = parsed.value.routes.filter(({ value }, at) => value === first.routes[at]?.value)
     assert.deepEqual([parsed.value.routes.length, kept.length], [1_000, 999])
     assert.equal(parsed.value.routes[7]?.value.to[0]?.upstream, 'other')
+  })
+})
+
+describe('the thread that parses', () => {
+  const before = fileDocument()
+  const running: Worker[] = []
+  process.on('worker', (worker) => {
+    running.push(worker)
+    worker.once('exit', () => void running.splice(running.indexOf(worker), 1))
+  })
+  const count = (): number => running.length
+  /** A parser with the clock that it has. */
+  const start = () => {
+    const clock = new ManualClock()
+    const parser = new AsideParser(clock)
+    const parse = async (text: string) => parser.file(text, { fileName: 'g.yaml', env: {}, before })
+    return { clock, parser, parse }
+  }
+  const good = fileText(routes(1_000, 'shop'))
+  const bad = fileText(`routes: [ { match: { pth: /a }, to: b } ]${long}`)
+
+  it('is the same for all texts, also those that come at once, and each has its own answer', async () => {
+    const { parser, parse } = start()
+    const parsed = await Promise.all([parse(good), parse(bad), parse(good + long)])
+    assert.deepEqual(
+      parsed.map((each) => (each.ok ? each.value.routes.length : each.problems[0]?.line)),
+      [1_000, 2, 1_000],
+    )
+    await parse(good)
+    assert.equal(count(), 1)
+    parser.close()
+    await until('it has ended', () => count() === 0)
+  })
+
+  it('ends after ten minutes without a text, and starts again with the next one', async () => {
+    const { clock, parser, parse } = start()
+    await parse(good)
+    await clock.advance(599_000)
+    await parse(good)
+    await clock.advance(599_000)
+    assert.equal(count(), 1)
+    await clock.advance(1_000)
+    await until('it has ended', () => count() === 0)
+    assert.ok((await parse(good)).ok)
+    assert.equal(count(), 1)
+    parser.close()
+    await until('the other has ended', () => count() === 0)
+    assert.equal(clock.pending, 0)
+  })
+
+  it('is ended with a text that takes longer than a minute; that is refused, and the next one is parsed', async () => {
+    const { clock, parser, parse } = start()
+    const [hung, next] = [parse(good), parse(good)]
+    // It takes some ms to start, and this clock makes a minute of none.
+    await clock.advance(60_000)
+    const parsed = await hung
+    assert.match(parsed.ok ? '' : (parsed.problems[0]?.message ?? ''), /^was not parsed within 60 s: /)
+    assert.ok((await next).ok)
+    parser.close()
+    await until('both have ended', () => count() === 0)
+  })
+
+  it('is made up for when it dies under way or idle', async () => {
+    const { parser, parse } = start()
+    const parsing = parse(good)
+    await until('it has started', () => count() === 1)
+    await running[0]?.terminate()
+    assert.ok((await parsing).ok)
+    assert.ok((await parse(good)).ok)
+    await running[0]?.terminate()
+    assert.ok((await parse(good)).ok)
+    parser.close()
+    await until('it has ended', () => count() === 0)
+  })
+
+  it('comes to the end of what it parses when the parser is closed', async () => {
+    const { parser, parse } = start()
+    const parsing = parse(good)
+    await until('it has started', () => count() === 1)
+    parser.close()
+    assert.ok((await parsing).ok)
+    await until('it has ended', () => count() === 0)
   })
 })

@@ -11,7 +11,7 @@ import { configuredBy } from '../upstream-table.ts'
 import { configChanges, type ConfigChange } from './config-diff.ts'
 import { contentOf, MAX_REVISION_BYTES, shortId, sizeOf, type RevisionContent, type RevisionFile } from './content.ts'
 import { findRevision } from './find-revision.ts'
-import { loadRevision } from './load-revision.ts'
+import { loadRevision, type LoadOptions } from './load-revision.ts'
 import { moved, type Move, type Pointer } from './pointer.ts'
 import { fleetView, sectionOf, type FleetView } from './revision-report.ts'
 import { RevisionStore, type PointerReading } from './revision-store.ts'
@@ -54,10 +54,9 @@ export interface Applied {
   readonly isNew: boolean
 }
 
-export interface RevisionDeskDeps {
+export interface RevisionDeskDeps extends Pick<LoadOptions, 'parser' | 'env'> {
   readonly registry: Pick<Registry, 'kv'>
   readonly prefix: string
-  readonly env: Readonly<Record<string, string | undefined>>
   readonly running: {
     readonly hot: HotConfig
     readonly file: HotDocument
@@ -134,11 +133,11 @@ export class RevisionDesk {
   }
 
   async #check(candidate: Candidate, pointer: Pointer | null): Promise<Checked> {
-    const { env, running } = this.#deps
+    const { parser, env, running } = this.#deps
     const content = await this.#contentOf(candidate, pointer)
     if (content === null) return { content, assembly: running.withRevision(null) }
     const placeOf = (name: string): string => ('files' in candidate ? name : `${shortId(content.id)}/${name}`)
-    const parsed = await loadRevision(content, { env, placeOf, before: running.revision ?? running.file })
+    const parsed = await loadRevision(content, { parser, env, placeOf, before: running.revision ?? running.file })
     if (!parsed.ok) throw new ConfigError(parsed.problems)
     const assembly = running.withRevision(parsed.value)
     if (assembly.fileProblems.length > 0) throw new ConfigError(assembly.fileProblems)

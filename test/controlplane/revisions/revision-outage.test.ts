@@ -8,6 +8,7 @@ import { rememberingWatches } from '../../../src/controlplane/outage/remembering
 import { contentOf, piecesOf, type RevisionContent } from '../../../src/controlplane/revisions/content.ts'
 import { followRevisions } from '../../../src/controlplane/revisions/follow-revisions.ts'
 import { moved, type Mover, type Pointer } from '../../../src/controlplane/revisions/pointer.ts'
+import { AsideParser } from '../../../src/controlplane/sources/parse-aside.ts'
 import { GatewayError } from '../../../src/errors.ts'
 import type { KvEntry, WatchListener } from '../../../src/registry/registry.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
@@ -38,7 +39,14 @@ async function startProcess(file: string) {
   }
   const watches = rememberingWatches(registry, lastGood, clock)
   const { reconciler, log } = plane
-  const source = followRevisions({ registry: watches, prefix: 'gateway', env: {}, reconciler, logger: log.logger })
+  const source = followRevisions({
+    registry: watches,
+    prefix: 'gateway',
+    parser: new AsideParser(new ManualClock()),
+    env: {},
+    reconciler,
+    logger: log.logger,
+  })
   return {
     source,
     tell: (folder: string, values: ReadonlyMap<string, Buffer>) => listeners.get(folder)?.onValue(entries(folder, values)),

@@ -3,6 +3,7 @@ import { describe, it } from 'node:test'
 import { contentOf, piecesOf, type RevisionContent } from '../../../src/controlplane/revisions/content.ts'
 import { followRevisions } from '../../../src/controlplane/revisions/follow-revisions.ts'
 import { moved, tried, untried, type Mover, type Pointer } from '../../../src/controlplane/revisions/pointer.ts'
+import { AsideParser } from '../../../src/controlplane/sources/parse-aside.ts'
 import type { KvEntry, Registry, WatchListener } from '../../../src/registry/registry.ts'
 import { requestHead } from '../../support/request-head.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
@@ -30,7 +31,14 @@ function start(file = 'routes: [/file -> file]') {
     return { freshSince: 0, close: () => watches.get(prefix) === listener && watches.delete(prefix) }
   }
   const { reconciler, log } = plane
-  const source = followRevisions({ registry: { watchPrefix }, prefix: 'gateway', env: {}, reconciler, logger: log.logger })
+  const source = followRevisions({
+    registry: { watchPrefix },
+    prefix: 'gateway',
+    parser: new AsideParser(new ManualClock()),
+    env: {},
+    reconciler,
+    logger: log.logger,
+  })
   const point = (pointer: Pointer): void => watches.get(CURRENT)?.onValue([entry(CURRENT, JSON.stringify(pointer))])
   const write = (content: RevisionContent, pieces = piecesOf(content, mover.at)): void => {
     const folder = `gateway/config/revisions/${content.id}/`
