@@ -58,6 +58,7 @@ const advice: Partial<Record<ErrorCode, string>> = {
   registry_unavailable: 'The last good instances go on serving; the age is in `/readyz` and `/upstreams`.',
   registry_refused: 'Often the ACL token: `registry.consul.token`.',
   usage: '`meshgate --help` lists the commands.',
+  config_changed: 'The gateway was given another config while a command asked it about many things: run the command again.',
   file_unusable: 'The message says which file, and why: is it what the command reads or writes?',
   admin_unreachable: 'Is the gateway running, and is `--admin` its `admin.bind`?',
 }

@@ -11,6 +11,7 @@ import { DrainList } from './controlplane/draining/drain-list.ts'
 import { DrainReport } from './controlplane/draining/drain-report.ts'
 import { frontTrust } from './controlplane/explain/config-layers.ts'
 import { explain } from './controlplane/explain/explain.ts'
+import { answerVerdicts, type VerdictQuestion } from './controlplane/simulation/sides.ts'
 import type { Question } from './dataplane/question.ts'
 import { joinFleet } from './controlplane/fleet.ts'
 import { MeshDirectory } from './controlplane/mesh-directory.ts'
@@ -153,6 +154,7 @@ async function startParts(base: Base): Promise<App> {
   const configStatus = () => ({ ...reconciler.status(), revision: revisions.standing })
   for (const source of gatewayMetricSources({ gateway, upstreams, readiness, workers, configStatus })) metrics.add(source)
   const trust = frontTrust(cold.listeners)
+  const explained = () => ({ snapshot: gateway.snapshot, hot: reconciler.hot, layers: reconciler.layers, trust })
   const subject = {
     gateway,
     upstreams,
@@ -161,8 +163,8 @@ async function startParts(base: Base): Promise<App> {
     configStatus,
     tasks: () => tasks.view(),
     workers,
-    explain: (question: Question) =>
-      explain({ snapshot: gateway.snapshot, hot: reconciler.hot, layers: reconciler.layers, trust }, question, random),
+    explain: (question: Question) => explain(explained(), question, random),
+    verdicts: (question: VerdictQuestion) => answerVerdicts(explained(), question),
     drains: new DrainDesk({ registry, prefix, upstreams, replica: id, clock }),
     revisions: new RevisionDesk({
       registry,

@@ -63,6 +63,7 @@ export const errorTable = {
   // The command line.
   not_found: { status: null, sentence: 'There is no such thing.' },
   usage: { status: null, sentence: 'The command was not understood.' },
+  config_changed: { status: null, sentence: 'The config was changed meanwhile.' },
   file_unusable: { status: null, sentence: 'The file cannot be used.' },
   revision_conflict: { status: null, sentence: 'Somebody else has changed the config meanwhile.' },
   admin_unreachable: { status: null, sentence: 'The admin API of the gateway cannot be reached.' },

@@ -3,6 +3,7 @@ import type { DrainDesk } from '../controlplane/draining/drain-desk.ts'
 import { parseInstanceText, type InstanceName } from '../controlplane/draining/drain-key.ts'
 import type { RevisionDesk } from '../controlplane/revisions/revision-desk.ts'
 import type { Explanation } from '../controlplane/explain/explanation.ts'
+import type { VerdictAnswer, VerdictQuestion } from '../controlplane/simulation/sides.ts'
 import type { Question } from '../dataplane/question.ts'
 import type { Readiness } from '../controlplane/readiness.ts'
 import type { UpstreamTable } from '../controlplane/upstream-table.ts'
@@ -10,6 +11,7 @@ import type { Gateway } from '../dataplane/gateway.ts'
 import { GatewayError, messageOf } from '../errors.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Workers, WorkerView } from '../workers/workers.ts'
+import { VERDICT_BODY_BYTES, verdictQuestionIn } from './verdicts.ts'
 import { applyRevision, previewRevision, REVISION_BODY_BYTES } from './revisions.ts'
 import { routesView } from './routes-view.ts'
 import { upstreamsView } from './upstreams-view.ts'
@@ -26,6 +28,8 @@ export interface AdminSubject {
   readonly workers: Workers | null
   /** Why a request goes where it goes. Throws `usage`. */
   readonly explain: (question: Question) => Explanation
+  /** What becomes of logged requests, and what the routes do. */
+  readonly verdicts: (question: VerdictQuestion) => VerdictAnswer
   readonly drains: Pick<DrainDesk, 'drain' | 'undrain' | 'view'>
   readonly revisions: Pick<RevisionDesk, 'preview' | 'apply' | 'view'>
   /** Reads the config file again, as SIGHUP does. */
@@ -103,6 +107,13 @@ export const adminTable: readonly AdminEndpoint[] = [
     path: '/explain',
     tells: 'why a request goes where it goes: ?url=http://HOST/PATH&method=GET&header=NAME:VALUE&client=IP',
     answer: ({ explain }, query) => ok(explain(questionIn(query))),
+  },
+  {
+    method: 'POST',
+    path: '/explain/requests',
+    tells: 'what becomes of up to 200 logged requests: { "requests": [{ "method", "host", "path" }], "routes": [NAME], "salt" }',
+    maxBodyBytes: VERDICT_BODY_BYTES,
+    answer: ({ verdicts }, _, body) => ok(verdicts(verdictQuestionIn(body))),
   },
   {
     method: 'GET',

@@ -16,6 +16,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   routes: async () => (await import('./routes.ts')).routesCommand,
   upstreams: async () => (await import('./upstreams.ts')).upstreamsCommand,
   explain: async () => (await import('./explain.ts')).explainCommand,
+  simulate: async () => (await import('./simulate.ts')).simulateCommand,
   drain: async () => (await import('./drain.ts')).drainCommand,
   undrain: async () => (await import('./drain.ts')).undrainCommand,
   apply: async () => (await import('./apply.ts')).applyCommand,

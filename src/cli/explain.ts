@@ -1,18 +1,15 @@
 import { parseArgs } from 'node:util'
-import { systemClock, systemRandom } from '../clock.ts'
-import { loadFilterModules } from '../config/filter-modules.ts'
-import { compileCandidate } from '../controlplane/explain/candidate.ts'
+import { systemRandom } from '../clock.ts'
 import { differencesOf, type Difference } from '../controlplane/explain/difference.ts'
 import { explain } from '../controlplane/explain/explain.ts'
 import type { Explanation } from '../controlplane/explain/explanation.ts'
 import { askerOf, type Question } from '../dataplane/question.ts'
-import { readConfigText } from '../controlplane/sources/file-source.ts'
 import { GatewayError } from '../errors.ts'
-import { createLogger } from '../logging.ts'
 import { adminAddress, adminOptions, adminOptionsHelp, askAdmin } from './admin-query.ts'
+import { readCandidate } from './candidate-file.ts'
 import type { Command, CommandIo } from './command.ts'
 import { exitCode } from './exit-codes.ts'
-import { explanationText } from './explanation-text.ts'
+import { differenceText, explanationText } from './explanation-text.ts'
 
 /** Tells why a request goes where it goes. */
 export const explainCommand: Command = {
@@ -83,16 +80,10 @@ function queryOf({ method, url, headers, client }: Question): string {
 }
 
 async function explainFile(file: string, question: Question, { env }: CommandIo): Promise<Explanation> {
-  const text = await readConfigText(file)
-  await loadFilterModules(text, file, { env })
-  const logger = createLogger('silent', { write: () => {} })
-  const deps = { context: { env }, clock: systemClock, random: systemRandom, logger }
-  return explain(compileCandidate(text, file, deps), question, systemRandom)
+  return explain(await readCandidate(file, env), question, systemRandom)
 }
 
 function differencesText(differences: readonly Difference[]): string {
   if (differences.length === 0) return 'no difference\n'
-  return differences
-    .map(({ what, now, candidate }) => `${what}: ${JSON.stringify(now)} -> ${JSON.stringify(candidate)}\n`)
-    .join('')
+  return differences.map((difference) => `${differenceText(difference)}\n`).join('')
 }

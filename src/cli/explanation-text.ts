@@ -7,6 +7,7 @@ import type {
   PolicyValue,
   TriedRoute,
 } from '../controlplane/explain/explanation.ts'
+import type { Difference } from '../controlplane/explain/difference.ts'
 import { tableText } from './admin-query.ts'
 
 /** An explanation for eyes. */
@@ -26,6 +27,13 @@ export function explanationText(explanation: Explanation): string {
   const routes = tableText(['ROUTE', 'TAKES IT', 'WHY NOT', 'WRITTEN'], explanation.tried.map(routeRow))
   const more = untold > 0 ? `and ${untold} more, none of which is near\n` : ''
   return `${lines.join('\n')}\n\n${routes}${more}${explanation.destinations.map(destinationText).join('')}`
+}
+
+/** One difference between two configs for eyes. */
+export function differenceText({ what, now, candidate }: Difference): string {
+  // Both are untold where they may be secrets.
+  if (now === null && candidate === null) return `${what}: others`
+  return `${what}: ${JSON.stringify(now)} -> ${JSON.stringify(candidate)}`
 }
 
 function pickText({ destination, upstream, instance, address }: Pick): string {

@@ -46,7 +46,8 @@ function fieldText({ path, before, after }: FieldChange): string {
   return `${path}: ${before ?? '(none)'} → ${after ?? '(none)'}`
 }
 
-function count(number: number, noun?: string): string {
+/** A number for eyes, with its noun: `1,204 requests`. */
+export function count(number: number, noun?: string): string {
   const digits = number.toLocaleString('en-US')
   return noun === undefined ? digits : `${digits} ${noun}${number === 1 ? '' : 's'}`
 }

@@ -9,6 +9,7 @@ export interface AccessRecord {
   readonly client: string
   readonly method: string
   readonly host: string
+  /** As the client asked for it, in normal form; filters may have changed it since. */
   readonly path: string
   /** Of the answer; 0 if none was begun. */
   readonly status: number
@@ -32,12 +33,17 @@ interface Way {
   readonly exchange: Exchange
   readonly route: string | null
   readonly upstream: { readonly name: string } | null
+  readonly askedPath: string
 }
 
 /** What is told of an exchange that has ended. */
-export function accessRecord({ exchange, route, upstream }: Way, outcome: Outcome, durationMs: number): AccessRecord {
+export function accessRecord(
+  { exchange, route, upstream, askedPath: path }: Way,
+  outcome: Outcome,
+  durationMs: number,
+): AccessRecord {
   const { request, downstream } = exchange
-  const { requestId, clientAddress: client, method, host, path } = request
+  const { requestId, clientAddress: client, method, host } = request
   const { attempts, endpoint, failure } = outcome
   return {
     requestId,

@@ -38,6 +38,8 @@ interface Passage {
   readonly route: string | null
   readonly filters: FilterChain
   readonly upstream: Upstream | null
+  /** The path that the client asked for; absent: nobody has changed it. */
+  readonly askedPath?: string
   /** Set if it has come through a gate: to be told its end. */
   readonly leave?: (outcome: Outcome) => void
 }
@@ -121,7 +123,8 @@ export class Gateway {
     const { name, filters } = route
     const exchange = filters.withFilteredAnswer(received)
     try {
-      this.#filter({ passage: { exchange, route: name, filters, upstream: null }, route }, received)
+      const passage = { exchange, route: name, filters, upstream: null, askedPath: received.request.path }
+      this.#filter({ passage, route }, received)
     } catch (error) {
       this.#answerBug(received, error)
     }
@@ -157,14 +160,14 @@ export class Gateway {
     } catch (error) {
       return this.#fail(passage, filterFailure(error))
     }
-    this.#send(exchange, route)
+    this.#send(exchange, route, passage.askedPath)
   }
 
   /** Filters have had their say by now: they may have written what a destination is chosen by. */
-  #send(exchange: Exchange, route: Route): void {
+  #send(exchange: Exchange, route: Route, askedPath = exchange.request.path): void {
     const { name, filters, mirror, sticky } = route
     const destination = chooseDestination(route, exchange, this.#deps.random)
-    const passage = { exchange, route: name, filters, upstream: destination.upstream }
+    const passage = { exchange, route: name, filters, upstream: destination.upstream, askedPath }
     const copy = mirror?.copyOf(exchange, this.#deps.random)
     if (!copy) return void this.#forward(passage, destination, sticky)
     const headers = this.#forward({ ...passage, exchange: copy.exchange }, destination, sticky)
@@ -275,7 +278,7 @@ export class Gateway {
     downstream.onSettled = () => this.#account(passage, outcome)
   }
 
-  #account({ exchange, route, upstream }: Passage, outcome: Outcome): void {
+  #account({ exchange, route, upstream, askedPath = exchange.request.path }: Passage, outcome: Outcome): void {
     const { failure } = outcome
     const { request, downstream, since } = exchange
     const durationMs = this.#deps.clock.monotonic() - since
@@ -285,7 +288,8 @@ export class Gateway {
       this.stats.countCode(failure.code)
       this.#deps.logger.debug({ event: 'exchange.failed', requestId: request.requestId, ...failure }, failure.detail)
     }
-    if (this.#deps.accessLog) writeAccess(this.#deps.logger, accessRecord({ exchange, route, upstream }, outcome, durationMs))
+    if (this.#deps.accessLog)
+      writeAccess(this.#deps.logger, accessRecord({ exchange, route, upstream, askedPath }, outcome, durationMs))
   }
 }
 

@@ -6,6 +6,7 @@ import { gatewayMetricSources } from '../../src/admin/metric-sources.ts'
 import type { AdminSubject } from '../../src/admin/table.ts'
 import { systemClock, systemRandom } from '../../src/clock.ts'
 import { explain } from '../../src/controlplane/explain/explain.ts'
+import { answerVerdicts, type VerdictQuestion } from '../../src/controlplane/simulation/sides.ts'
 import type { Question } from '../../src/dataplane/question.ts'
 import { Readiness } from '../../src/controlplane/readiness.ts'
 import { watchConfigFile } from '../../src/controlplane/sources/file-source.ts'
@@ -53,6 +54,7 @@ export async function startAdminUnderTest(file: string, changes: Partial<AdminSu
   const options = { count: 2, cold, relay: () => {}, clock: systemClock, random: systemRandom, logger: log.logger }
   const workers = new Workers(options)
   for (const metric of gatewayMetricSources({ gateway, upstreams, readiness, configStatus, workers })) metrics.add(metric)
+  const explained = () => ({ snapshot: gateway.snapshot, hot: reconciler.hot, layers: reconciler.layers, trust: [] })
   const subject = {
     gateway,
     upstreams,
@@ -63,8 +65,8 @@ export async function startAdminUnderTest(file: string, changes: Partial<AdminSu
     workers,
     drains,
     revisions,
-    explain: (question: Question) =>
-      explain({ snapshot: gateway.snapshot, hot: reconciler.hot, layers: reconciler.layers, trust: [] }, question, systemRandom),
+    explain: (question: Question) => explain(explained(), question, systemRandom),
+    verdicts: (question: VerdictQuestion) => answerVerdicts(explained(), question),
     reload: () => source.reload(),
     ...changes,
   }

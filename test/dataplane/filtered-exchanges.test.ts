@@ -47,6 +47,16 @@ describe('filters in a running gateway', () => {
     assert.deepEqual(order, ['first in', 'last in', 'last out', 'first out'])
   })
 
+  it('change nothing about what the access log says was asked for', async () => {
+    const strip = filterOf('rewritePath', { strip: '/api', prefix: '/v2' })
+    const ways = [await filtered(strip), await filtered(strip, filterOf('respond', { status: 410, body: 'gone' }))]
+    for (const { plane } of ways) {
+      await (await request(`${plane.url}/api/things?x=1`)).body.dump()
+      await until('it is logged', () => plane.access.length === 1)
+      assert.equal(plane.access[0]?.path, '/api/things')
+    }
+  })
+
   it('may answer by themselves: no upstream is asked, and the connection stays', async () => {
     const { plane, upstream } = await filtered(
       filterOf('setHeaders', { response: { 'x-via': 'us' } }),

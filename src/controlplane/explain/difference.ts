@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { ExplainedDestination, Explanation } from './explanation.ts'
+import type { ExplainedDestination, Explanation, PolicyValue } from './explanation.ts'
 
 /** One thing that is another one with the other config. */
 export interface Difference {
@@ -9,8 +9,18 @@ export interface Difference {
   readonly candidate: unknown
 }
 
+/** What of an explanation is compared. */
+export type Compared = Pick<Explanation, 'route' | 'filters' | 'path' | 'sticky' | 'mirror'> & {
+  readonly destinations: readonly ComparedDestination[]
+}
+
+/** What of a destination is compared. */
+export type ComparedDestination = Pick<ExplainedDestination, 'name' | 'upstream' | 'where' | 'weight'> & {
+  readonly policy: readonly Pick<PolicyValue, 'setting' | 'value'>[]
+}
+
 /** What differs between two explanations of one request; what depends on who is healthy at the moment is left out. */
-export function differencesOf(now: Explanation, candidate: Explanation): readonly Difference[] {
+export function differencesOf(now: Compared, candidate: Compared): readonly Difference[] {
   const common = [
     compared('route', now.route, candidate.route),
     compared('filters', now.filters.map(filterText), candidate.filters.map(filterText)),
@@ -35,12 +45,12 @@ function filterText({ kind, status }: Explanation['filters'][number]): string {
 }
 
 /** Shares are drawn, so that it is the weight that is compared. */
-function targetText({ name, upstream, where, weight }: ExplainedDestination): string {
+function targetText({ name, upstream, where, weight }: ComparedDestination): string {
   const part = Object.entries(where ?? {}).map(([key, value]) => ` ${key}=${value}`)
   return `${name === upstream ? '' : `${name}: `}${upstream}${part.join('')} (${weight})`
 }
 
-function policyDifferences(one: ExplainedDestination, other: ExplainedDestination): readonly Difference[] {
+function policyDifferences(one: ComparedDestination, other: ComparedDestination): readonly Difference[] {
   const [now, candidate] = [one, other].map(({ policy }) => new Map(policy.map(({ setting, value }) => [setting, value])))
   const settings = new Set([...(now?.keys() ?? []), ...(candidate?.keys() ?? [])])
   return [...settings].flatMap((setting) =>

@@ -81,10 +81,14 @@ function tryAll(routes: readonly Route[], asker: Asker, layers: ConfigLayers): r
   }))
 }
 
-interface Course {
+/** A route of a config, as it is compiled and as it is written. */
+interface RouteIn {
   readonly route: Route
   readonly config: RouteConfig
   readonly explained: Explained
+}
+
+interface Course extends RouteIn {
   readonly asker: Asker
   readonly random: Random
 }
@@ -123,7 +127,8 @@ function explainDestination(destination: Destination, share: number, course: Cou
   }
 }
 
-function policyOf({ upstream, policy }: Destination, { config, explained, route }: Course): readonly PolicyValue[] {
+/** The whole effective policy of a destination of a route, with what sets each value. */
+export function policyOf({ upstream, policy }: Destination, { config, explained, route }: RouteIn): readonly PolicyValue[] {
   const { hot, layers } = explained
   const own = declarationOf(upstream.name, layers)
   const defaults = defaultsOf(layers)
