@@ -20,6 +20,12 @@ type Line = readonly [path: string, route: string | null]
 const access = ([path, route]: Line): string =>
   JSON.stringify({ level: 30, event: 'access', client: '192.0.2.1', method: 'GET', host: 'shop', path, status: 200, route })
 
+async function simulated(log: string, next: string, ...args: readonly string[]): Promise<Simulated> {
+  const { code, out, err } = await meshgate('simulate', '--log', log, '--against', next, '--json', ...args)
+  assert.deepEqual([code, err], [0, ''])
+  return JSON.parse(out) as Simulated
+}
+
 describe('meshgate simulate', () => {
   let admin: Awaited<ReturnType<typeof startAdminUnderTest>>
   let folder: string
@@ -32,12 +38,6 @@ describe('meshgate simulate', () => {
     write('access.jsonl', lines.map((line) => `${access(line)}\n`).join(''))
   const against = (from: string, to: string): Promise<string> => write('next.yaml', fileText(config.replace(from, to)))
   const at = (): string => `127.0.0.1:${admin.port}`
-
-  async function simulated(log: string, next: string, ...args: readonly string[]): Promise<Simulated> {
-    const { code, out, err } = await meshgate('simulate', '--log', log, '--against', next, '--json', ...args)
-    assert.deepEqual([code, err], [0, ''])
-    return JSON.parse(out) as Simulated
-  }
 
   before(async () => {
     admin = await startAdminUnderTest(config)
