@@ -12,6 +12,9 @@ export interface Load {
   stop(): Promise<LoadResult>
 }
 
+/** Between two requests of a loop: the short forms run beside other tests, on as few cores. */
+const PAUSE_MS = process.env['MESHGATE_SOAK'] ? 0 : 5
+
 /**
  * Sends GET requests from `workers` concurrent loops until stopped. Any answer but 2xx, and any broken answer, counts as failed.
  * Uses its own connections; the loops end with `stop`.
@@ -35,7 +38,10 @@ export function startLoad(url: string, workers: number, headers: Record<string, 
     }
   }
   const loop = async (): Promise<void> => {
-    while (!stopping.signal.aborted) await once()
+    while (!stopping.signal.aborted) {
+      await once()
+      if (PAUSE_MS > 0) await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+    }
   }
   const loops = Array.from({ length: workers }, loop)
   const end = async (): Promise<LoadResult> => {

@@ -23,7 +23,7 @@ interface Sighting {
 
 /** How often one request is sent, to another replica each time, as a client of a fleet does. */
 const ATTEMPTS = 3
-const PAUSE_MS = 5
+const PAUSE_MS = 10
 
 /**
  * Sends GET requests to the paths in turn, from two loops per replica, until stopped. The field `x-marker` of the answers tells what was
