@@ -12,6 +12,8 @@ import { fileDocument, fileText } from './control-plane.ts'
 const long = `\n# ${'x'.repeat(20_000)}`
 const routes = (count: number, target: string): string =>
   `routes:\n${Array.from({ length: count }, (_, at) => `  - /r${at}/* -> ${at === 7 ? target : 'shop'}`).join('\n')}\n`
+const lines = (count: number, ...more: readonly string[]): string =>
+  fileText(['routes:', ...more, ...Array.from({ length: count }, (_, at) => `  - /r${at}/* -> shop`)].join('\n'))
 
 describe('a long config file, parsed in a thread of its own', () => {
   const clock = new ManualClock()
@@ -74,6 +76,33 @@ describe('the thread that parses', () => {
     )
     await parse(good)
     assert.equal(count(), 1)
+    parser.close()
+    await until('it has ended', () => count() === 0)
+  })
+
+  it('says the same of a text that follows another one: routes that are new, changed, moved, gone, and after a bad text', async () => {
+    const { parser } = start()
+    const texts = [
+      lines(1_000),
+      lines(1_000, '  - /new/* -> shop'),
+      lines(1_000, '  - /new/* -> other'),
+      bad,
+      lines(900),
+      lines(900),
+      lines(1_000, '  # a comment'),
+    ]
+    let known = before
+    for (const [at, text] of texts.entries()) {
+      const parsed = await parser.file(text, { fileName: 'g.yaml', env: {}, before: known })
+      assert.deepEqual(
+        parsed,
+        problemsOr(() => parseFile(text, 'g.yaml', { env: {} })),
+      )
+      if (!parsed.ok) continue
+      const same = parsed.value.routes.filter(({ value }) => known.routes.some((other) => other.value === value))
+      assert.equal(same.length, [0, 1_000, 1_000, 0, 900, 900, 900][at], `of text ${at}`)
+      known = parsed.value
+    }
     parser.close()
     await until('it has ended', () => count() === 0)
   })

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { Worker } from 'node:worker_threads'
 import type { Clock, Timer } from '../../clock.ts'
 import { parseFile, type HotDocument } from '../../config/file.ts'
-import type { ConfigProblem, Parsed } from '../../config/problem.ts'
+import type { ConfigPlace, ConfigProblem, Parsed } from '../../config/problem.ts'
 import { parseRevisionFile } from '../../config/revision.ts'
 import type { Written, WrittenByKind } from '../../config/written.ts'
 
@@ -23,16 +23,25 @@ export interface ParseJob {
   readonly env: Readonly<Record<string, string | undefined>>
 }
 
-type Route = Written<WrittenByKind['route']>
+export type Route = Written<WrittenByKind['route']>
+type Routes = readonly Route[]
 
 /** What the thread is told: a text, and after each part of its answer to go on. */
-export type ThreadOrder = ParseJob | 'next'
+export type ThreadOrder = ThreadJob | 'next'
+
+export interface ThreadJob extends ParseJob {
+  /** Whether who asks still has what the last good text said: then of routes that are in it only the index there is told. */
+  readonly isAfterLast: boolean
+}
+
+/** A route; or where it is in what the last good text said, and its place if that is another one. */
+export type ToldRoute = Route | number | { readonly at: number; readonly place: ConfigPlace }
 
 /** What the thread tells: problems; or a document without its routes, and these in parts, each when it is asked for. */
 export type ThreadMessage =
   | { readonly problems: readonly ConfigProblem[] }
   | { readonly document: HotDocument }
-  | { readonly routes: readonly Route[]; readonly isLast: boolean }
+  | { readonly routes: readonly ToldRoute[]; readonly isLast: boolean }
 
 /**
  * Parses one text after the other in a thread, and takes what they say over in parts, so that 10,000 routes do not hold up what is served
@@ -41,6 +50,8 @@ export type ThreadMessage =
 export class ParseThread {
   readonly #clock: Clock
   #worker: Worker | null = null
+  /** What the thread has told of its last good text. */
+  #told: Routes | null = null
   #idle: Timer | null = null
   #closed = false
   #last: Promise<unknown> = Promise.resolve()
@@ -66,19 +77,21 @@ export class ParseThread {
     this.#idle?.cancel()
     this.#idle = null
     const worker = (this.#worker ??= this.#start())
+    const isAfterLast = before.routes === this.#told
     const tooLong = { ok: false, problems: [tooLongProblem(job)] } as const
     const parsed = await new Promise<Parsed<HotDocument> | null>((resolve) => {
       const deadline = this.#clock.after(LONGEST_PARSE_MS, () => done(tooLong))
       const onExit = (): void => done(null)
-      const onMessage = receiver(worker, before, (told) => done(told))
+      const onMessage = receiver(worker, { before: before.routes, isAfterLast, done: (told) => done(told) })
       const done = (result: Parsed<HotDocument> | null): void => {
         deadline.cancel()
         worker.off('message', onMessage).off('exit', onExit)
         resolve(result)
       }
       worker.on('message', onMessage).on('exit', onExit)
-      worker.postMessage(job satisfies ThreadOrder, [])
+      worker.postMessage({ ...job, isAfterLast } satisfies ThreadOrder, [])
     })
+    if (parsed?.ok) this.#told = parsed.value.routes
     if (parsed === tooLong || this.#closed) this.#end()
     else this.#idle = this.#clock.after(IDLE_MS, () => this.#end())
     return parsed
@@ -89,6 +102,7 @@ export class ParseThread {
       new URL(import.meta.url.endsWith('.ts') ? './parse-worker.ts' : './parse-worker.js', import.meta.url),
     )
     worker.unref()
+    this.#told = null
     // 'exit' follows.
     worker.on('error', () => {})
     worker.once('exit', () => {
@@ -105,24 +119,46 @@ export class ParseThread {
   }
 }
 
+interface Receiving {
+  readonly before: Routes
+  readonly isAfterLast: boolean
+  readonly done: (parsed: Parsed<HotDocument>) => void
+}
+
 /** Puts together what the thread tells of one text. */
-function receiver(worker: Worker, before: Pick<HotDocument, 'routes'>, done: (parsed: Parsed<HotDocument>) => void) {
-  const known = new Map(before.routes.map(({ value }) => [value.name, value]))
+function receiver(worker: Worker, { before, isAfterLast, done }: Receiving): (message: ThreadMessage) => void {
+  const routeOf = isAfterLast ? toldRoute(before) : sharedRoute(before)
   let document: HotDocument | null = null
   const routes: Route[] = []
-  return (message: ThreadMessage): void => {
+  return (message) => {
     if ('problems' in message) return done({ ok: false, problems: message.problems })
     if ('document' in message) document = message.document
-    else routes.push(...message.routes.map((route) => shared(route, known)))
+    else routes.push(...message.routes.map(routeOf))
     if (document && 'isLast' in message && message.isLast) return done({ ok: true, value: { ...document, routes } })
     // In the next turn: several messages that wait would be taken in one.
     setImmediate(() => worker.postMessage('next' satisfies ThreadOrder, []))
   }
 }
 
-function shared(route: Route, known: ReadonlyMap<string, WrittenByKind['route']>): Route {
-  const before = known.get(route.value.name)
-  return before && isDeepStrictEqual(before, route.value) ? { ...route, value: before } : route
+/** A route that the thread has compared with those of before. */
+function toldRoute(before: Routes): (told: ToldRoute) => Route {
+  return (told) => {
+    if (typeof told === 'object' && 'value' in told) return told
+    const { at, place } = typeof told === 'number' ? { at: told, place: null } : told
+    const known = before[at]
+    if (!known) throw new Error(`the thread that parses names route ${at} of ${before.length}`)
+    return place ? { ...known, place } : known
+  }
+}
+
+/** A route of a thread that does not know those of before. */
+function sharedRoute(before: Routes): (told: ToldRoute) => Route {
+  const known = new Map(before.map(({ value }) => [value.name, value]))
+  return (told) => {
+    const route = told as Route
+    const value = known.get(route.value.name)
+    return value && isDeepStrictEqual(value, route.value) ? { ...route, value } : route
+  }
 }
 
 function tooLongProblem({ fileName }: ParseJob): ConfigProblem {
