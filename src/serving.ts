@@ -50,10 +50,10 @@ export async function serveHere(deps: ServingDeps, gateway: Gateway, directory: 
   }
   parts.defer(() => close(0))
   const lookUp = (name: string) => directory.find(name)
-  for (const { name, mode, bind, limits, trust, proxyStatus } of cold.listeners) {
+  for (const { name, mode, bind, limits, trust, proxyStatus, debug } of cold.listeners) {
     const serve: Parameters<typeof startListener>[0]['serve'] =
       mode === 'front' ? gateway.serve : (exchange) => gateway.serveNamed(exchange, lookUp, 'mesh')
-    const options = { name: `listeners.${name}`, bind, limits, trust, proxyStatus, clock, random, logger, serve }
+    const options = { name: `listeners.${name}`, bind, limits, trust, proxyStatus, debug, clock, random, logger, serve }
     listeners.set(name, await startListener(options))
   }
   return {

@@ -22,6 +22,8 @@ export interface ListenerConfig {
   readonly limits: ListenerLimits
   /** How much our own replies reveal in `Proxy-Status`. */
   readonly proxyStatus: 'off' | 'code' | 'reason'
+  /** By which field, with which token, clients may see how their request goes; null: nobody may. */
+  readonly debug: { readonly header: string; readonly token: string } | null
 }
 
 export type RegistryConfig =

@@ -111,6 +111,33 @@ export interface Tunnel {
   open(options: TunnelOptions): void
 }
 
+/** Where an exchange went; null: it did not get that far. */
+export interface TracedWay {
+  readonly route: string | null
+  readonly upstream: { readonly name: string; readonly members: { readonly all: readonly TracedMember[] } } | null
+}
+
+/** An instance, as a trace tells of it. */
+export interface TracedMember {
+  readonly id: string
+  readonly endpoint: { readonly key: string }
+  /** Why it gets nothing; null: it may. */
+  readonly exclusion: string | null
+  readonly detail?: string | null | undefined
+}
+
+/** Notes how one exchange goes, for a client that may see it. */
+export interface Trace {
+  /** The config by which its route is found. */
+  begin(generation: number): void
+  /** An attempt, by its address. */
+  tries(address: string): void
+  /** What became of the attempt. */
+  note(what: string): void
+  /** Writes it into the head of the answer. */
+  tell(headers: HeaderList, way: TracedWay): void
+}
+
 /** How much `Proxy-Status` reveals: nothing, the kind of the error with our code, or the reason with the address of the instance too. */
 export type ProxyStatusLevel = 'off' | 'code' | 'reason'
 
@@ -129,6 +156,8 @@ export interface Exchange {
   readonly proxyStatus?: ProxyStatusLevel
   /** Learns why there is no answer of the service, before the gateway's own one goes out. */
   readonly onFailure?: (failure: Failure) => void
+  /** Set if the client may see how it goes. */
+  readonly trace?: Trace
   /** Monotonic ms of its begin. */
   readonly since: number
 }

@@ -76,6 +76,7 @@ export class Gateway {
   /** Serves what comes from outside, by routes. */
   readonly serve = (exchange: Exchange): void => {
     this.stats.inFlight++
+    exchange.trace?.begin(this.#snapshot.generation)
     const route = this.#snapshot.router.find(exchange.request)
     if (!route)
       return this.#fail(
@@ -265,10 +266,12 @@ export class Gateway {
     }
   }
 
-  #downstreamHead({ exchange, filters }: Passage, head: ResponseHead): ResponseHead {
+  #downstreamHead({ exchange, filters, route, upstream }: Passage, head: ResponseHead): ResponseHead {
     const since = this.registryStaleSince
     if (since !== null) head.headers.push('Registry-Age', String(Math.floor((this.#deps.clock.monotonic() - since) / 1000)))
-    return filters.filterHead(head, exchange.request)
+    const told = filters.filterHead(head, exchange.request)
+    exchange.trace?.tell(told.headers, { route, upstream })
+    return told
   }
 
   /** A filter may still be handing over the end of the answer. */

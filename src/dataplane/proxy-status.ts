@@ -51,8 +51,8 @@ export function proxyStatus({ code, detail }: Failure, level: ProxyStatusLevel, 
 /** So many characters of a reason at the most: a head has a limit at the next hop too. */
 const LONGEST_REASON = 512
 
-/** RFC 8941 §3.3.3: printable ASCII, with quotes and backslashes escaped. */
-function quoted(text: string): string {
+/** Text as a string of a field, cut where it is long. RFC 8941 §3.3.3: printable ASCII, with quotes and backslashes escaped. */
+export function quoted(text: string): string {
   const shown = text.length > LONGEST_REASON ? `${text.slice(0, LONGEST_REASON)}...` : text
   return `"${shown.replaceAll(/[^ -~]/g, '?').replaceAll(/["\\]/g, String.raw`\$&`)}"`
 }

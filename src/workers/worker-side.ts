@@ -145,13 +145,14 @@ export class WorkerSide {
   }
 
   #listen(config: ListenerConfig, at: number): Promise<Listener> {
-    const { name, mode, bind, limits, trust, proxyStatus } = sharedListener(config, this.#start)
+    const { name, mode, bind, limits, trust, proxyStatus, debug } = sharedListener(config, this.#start)
     return startListener({
       name: `listeners.${name}`,
       bind: { ...bind, fd: firstSocketFd + at },
       limits,
       trust,
       proxyStatus,
+      debug,
       origin: `w${this.#start.worker}`,
       clock,
       random,

@@ -15,6 +15,11 @@ const expected: Readonly<Record<string, readonly string[]>> = {
     '4:35 upstreams.shop.instances[1]: "10.0.0.6:99999" is not an address: write host:port, as in 10.0.0.5:8080',
     '6:22 registry.consul.address: "consul.example.com/ui" is not the address of a Consul agent: write http://127.0.0.1:8500',
   ],
+  'bad-debug.yaml': [
+    '3:27 listeners.web.debug.header: write a name that begins with x-, of letters, digits and -',
+    '3:38 listeners.web.debug.token: is too short for a secret: write at least 16 characters',
+    '4:43 listeners.more.debug.header: is written by the gateway: take another name',
+  ],
   'bad-cron.yaml': [
     '3:27 tasks[0].cron: "99 * * * *" is not a cron expression: 99 is a invalid expression for minute; write "0 3 * * *" for every day at three',
     '4:49 tasks[1].timezone: "Mars/Olympus" is not a timezone: expected an IANA name such as "Europe/Berlin" or "UTC"',

@@ -32,6 +32,7 @@ describe('the smallest file', () => {
           bind: { host: '0.0.0.0', port: 8080 },
           mode: 'front',
           proxyStatus: 'off',
+          debug: null,
           trust: [],
           limits: { ...sizes, ...times },
         },

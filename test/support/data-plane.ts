@@ -6,6 +6,7 @@ import type { Filter } from '../../src/dataplane/filters/filter.ts'
 import { Gateway } from '../../src/dataplane/gateway.ts'
 import type { ListenerLimits } from '../../src/dataplane/limits.ts'
 import { startListener, type Listener } from '../../src/dataplane/listener/listener.ts'
+import type { DebugOptions } from '../../src/dataplane/listener/debug-token.ts'
 import type { ProxyStatusLevel } from '../../src/dataplane/exchange.ts'
 import type { RouteMatch } from '../../src/dataplane/router/route-match.ts'
 import { compileRouter } from '../../src/dataplane/router/router.ts'
@@ -31,6 +32,7 @@ export interface DataPlaneOptions {
   readonly limits?: Partial<ListenerLimits>
   readonly trust?: readonly string[]
   readonly proxyStatus?: ProxyStatusLevel
+  readonly debug?: DebugOptions
   readonly clock?: Clock
   readonly random?: Random
   /** Keeps no log, for who looks at the memory. */
@@ -81,6 +83,7 @@ export async function startDataPlane(options: DataPlaneOptions): Promise<TestDat
     limits: { ...defaultLimits, ...options.limits },
     trust,
     proxyStatus,
+    debug: options.debug ?? null,
     clock,
     random,
     logger,

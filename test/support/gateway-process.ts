@@ -22,6 +22,8 @@ export interface GatewayProcess {
 export interface GatewayProcessOptions {
   /** The value of `registry:` in YAML flow style; `{folder}` is replaced by the gateway's folder. */
   readonly registry: string
+  /** More of the front listener: `, proxyStatus: reason`. */
+  readonly web?: string
   /** More of the config file. */
   readonly config?: string
   /** Default true. */
@@ -31,6 +33,7 @@ export interface GatewayProcessOptions {
 /** Starts a gateway on free ports. The caller stops it. */
 export async function startGatewayProcess({
   registry,
+  web: more = '',
   config = '',
   awaitReady = true,
 }: GatewayProcessOptions): Promise<GatewayProcess> {
@@ -41,7 +44,7 @@ export async function startGatewayProcess({
     configFile,
     [
       `listeners:`,
-      `  web: { bind: "127.0.0.1:${web}" }`,
+      `  web: { bind: "127.0.0.1:${web}"${more} }`,
       `  mesh: { bind: "127.0.0.1:${mesh}", mode: mesh }`,
       `admin: { bind: "127.0.0.1:${admin}" }`,
       `registry: ${registry.replace('{folder}', folder)}`,

@@ -5,9 +5,10 @@ import { freePorts } from './meshgate-process.ts'
 import { until } from './until.ts'
 
 /** A gateway with two workers in front of an instance at `/app`. The caller stops it. */
-export async function startWorkerGateway(instancePort: number, rest = ''): Promise<GatewayProcess> {
+export async function startWorkerGateway(instancePort: number, rest = '', web = ''): Promise<GatewayProcess> {
   const [port = 0] = await freePorts(1)
   return startGatewayProcess({
+    web,
     registry: `{ embedded: { http: "127.0.0.1:${port}", dns: off, data: "{folder}/data" } }`,
     config: `workers: 2\nupstreams: { app: { instances: ["127.0.0.1:${instancePort}"] } }\nroutes: [/app/* -> app]\n${rest}`,
   })

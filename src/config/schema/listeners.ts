@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { ListenerLimits } from '../../dataplane/limits.ts'
-import { trustProblem } from '../../dataplane/http/forwarded.ts'
+import { isForwardingField, trustProblem } from '../../dataplane/http/forwarded.ts'
 import { formatDurationMs } from '../../durations.ts'
 import { builtIn } from '../built-in.ts'
 import type { ListenerConfig } from '../config.ts'
@@ -77,6 +77,33 @@ const peer = z
   })
   .meta(about({ description: 'An IP address or CIDR block.', example: '10.0.0.0/8' }))
 
+const DEBUG_HEADER = 'x-meshgate-debug'
+
+const debug = z
+  .strictObject({
+    header: z
+      .string()
+      .regex(/^[xX]-[A-Za-z0-9-]+$/, 'write a name that begins with x-, of letters, digits and -')
+      .refine((name) => !isForwardingField(name), 'is written by the gateway: take another name')
+      .optional()
+      .meta(
+        about({
+          description: 'Field of the request that has the token, and of the answer that has the trace.',
+          default: DEBUG_HEADER,
+        }),
+      ),
+    token: z
+      .string()
+      .min(16, 'is too short for a secret: write at least 16 characters')
+      .meta(about({ description: 'What a client has to know to see the trace.', example: '${env:DEBUG_TOKEN}' })),
+  })
+  .meta(
+    about({
+      description:
+        'Requests with the token get in a field of their answer how they went: route, upstream, instance, attempts, and why instances were left out. Default: off.',
+    }),
+  )
+
 const listener = z
   .strictObject({
     bind: bindAddress({
@@ -113,6 +140,7 @@ const listener = z
           default: 'off',
         }),
       ),
+    debug: debug.optional(),
   })
   .meta(about({ description: 'An address to serve on, with its limits.', example: { bind: ':8080' } }))
 
@@ -122,12 +150,13 @@ export const listeners = named(listener, {
 })
   .refine((all) => Object.keys(all).length > 0, 'needs at least one listener: write web: { bind: ":8080" }')
   .transform((all): readonly ListenerConfig[] =>
-    Object.entries(all).map(([name, { bind, mode, trust, limits, proxyStatus }]) => ({
+    Object.entries(all).map(([name, { bind, mode, trust, limits, proxyStatus, debug }]) => ({
       name,
       bind,
       mode: mode ?? 'front',
       trust: trust ?? [],
       limits: limits ?? fallback,
       proxyStatus: proxyStatus ?? 'off',
+      debug: debug ? { header: debug.header ?? DEBUG_HEADER, token: debug.token } : null,
     })),
   )

@@ -4,6 +4,7 @@ import type { Downstream, Exchange, ProxyStatusLevel, RequestBody, RequestHead, 
 import { parseAuthority } from '../http/authority.ts'
 import { fieldOf } from '../../http1/field.ts'
 import { setField } from '../http/header-list.ts'
+import type { DebugToken } from './debug-token.ts'
 import type { ParsedRequest } from '../http1/request-head.ts'
 
 export interface IntakeOptions {
@@ -11,6 +12,8 @@ export interface IntakeOptions {
   readonly isTrusted: (address: string) => boolean
   readonly nextRequestId: () => string
   readonly proxyStatus: ProxyStatusLevel
+  /** Null: nobody sees how requests go. */
+  readonly debug: DebugToken | null
 }
 
 /** What belongs to a request beside its head. */
@@ -45,7 +48,9 @@ export function takeIn(
     clientAddress,
     requestId: (trusted ? givenRequestId(headers) : null) ?? options.nextRequestId(),
   }
-  return { request, body, downstream, tunnel, trusted, isTrusted, proxyStatus, since: clock.monotonic() }
+  const exchange = { request, body, downstream, tunnel, trusted, isTrusted, proxyStatus, since: clock.monotonic() }
+  const trace = options.debug?.take(headers)
+  return trace ? { ...exchange, trace } : exchange
 }
 
 /** A trusted peer's id, if it is fit for logs. */

@@ -11,6 +11,7 @@ import type { ParsedRequest } from '../http1/request-head.ts'
 import { ServerConnection, type ConnectionHost, type Origin } from '../http1/server-connection.ts'
 import type { ListenerLimits } from '../limits.ts'
 import { errorReply, sendReply, withProxyStatus } from '../reply.ts'
+import { DebugToken, type DebugOptions } from './debug-token.ts'
 import { takeIn, type IntakeOptions } from './incoming.ts'
 import { requestIds } from './request-ids.ts'
 import { SocketDownstream } from './socket-downstream.ts'
@@ -25,6 +26,8 @@ export interface ListenerOptions {
   readonly trust: readonly string[]
   /** How much our own replies reveal in `Proxy-Status`. */
   readonly proxyStatus: ProxyStatusLevel
+  /** Who may see how requests go; absent: nobody. */
+  readonly debug?: DebugOptions | null
   /** What the ids of its requests have in them if other processes serve the same address. */
   readonly origin?: string
   readonly clock: Clock
@@ -77,12 +80,18 @@ class RunningListener implements ConnectionHost {
   readonly #bare = new Set<Socket>()
 
   constructor(options: ListenerOptions) {
-    const { clock, random, limits, trust, proxyStatus, origin } = options
+    const { clock, random, limits, trust, proxyStatus, origin, debug } = options
     this.#options = options
     this.clock = clock
     this.limits = limits
     this.dateField = dateFields(clock)
-    this.#intake = { clock, isTrusted: compileTrust(trust), nextRequestId: requestIds(clock, random, origin), proxyStatus }
+    this.#intake = {
+      clock,
+      isTrusted: compileTrust(trust),
+      nextRequestId: requestIds(clock, random, origin),
+      proxyStatus,
+      debug: debug ? new DebugToken(debug) : null,
+    }
     this.server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
       this.#connections.add(new ServerConnection(socket, this))
     })

@@ -125,6 +125,7 @@ export class Forwarding implements AttemptOwner, Deadline {
 
   onFailure(failure: Failure): void {
     this.#held = null
+    this.#options.exchange.trace?.note(failure.code)
     if (this.#attempt) this.#options.upstream.noteFailure(this.#attempt.endpoint, failure)
     const standing = this.#standing
     const { policy } = this.#options
@@ -179,6 +180,7 @@ export class Forwarding implements AttemptOwner, Deadline {
     const endpoint = picker.pick(exchange, this.#tried)
     if (!endpoint) return this.#finish(picker.whyNone())
     this.#tried.push(endpoint)
+    exchange.trace?.tries(endpoint.key)
     upstream.stats.attempts++
     this.#attempt = this.#attemptAt(endpoint)
     if (endpoint.isFull) return this.onFailure(overloaded(`${endpoint.key}: ${endpoint.inFlight} under way`))
@@ -219,6 +221,7 @@ export class Forwarding implements AttemptOwner, Deadline {
     const endpoint = picker.pick(exchange, this.#tried)
     if (!endpoint || endpoint.isFull || this.#tried.includes(endpoint) || !upstream.budget.spend(this.#now)) return null
     this.#tried.push(endpoint)
+    exchange.trace?.tries(endpoint.key)
     upstream.stats.attempts++
     upstream.stats.hedges++
     return endpoint
@@ -234,6 +237,7 @@ export class Forwarding implements AttemptOwner, Deadline {
     if (!standing || !this.#attempt || picker.eligible.length === 0) return false
     const delayMs = retryAfterAnswer(headers, standing, policy.retry, this.#retrying)
     if (delayMs === null) return false
+    this.#options.exchange.trace?.note(String(status))
     upstream.noteAnswer(this.#attempt.endpoint, { status, tookMs: this.#tookMs })
     this.#attempt.abort()
     this.#tryAgainIn(delayMs)
