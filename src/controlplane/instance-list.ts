@@ -97,7 +97,9 @@ export class InstanceList {
 
   #noteAnswer(): void {
     const now = this.#options.clock.monotonic()
-    if (this.#failingSince !== null && now - this.#failingSince >= OUTAGE_MS) this.#doubtedUntil = now + RETURN_MS
+    // One that failed when this process started may have been away for long before.
+    const wasAway = this.#failingSince !== null && (this.#fromDisk || now - this.#failingSince >= OUTAGE_MS)
+    if (wasAway) this.#doubtedUntil = now + RETURN_MS
     this.#failingSince = null
     this.#lastError = null
   }

@@ -75,4 +75,19 @@ describe('a mass removal', () => {
     registry.list('shop', [])
     assert.deepEqual([eligible(), discovery.isFromDisk], [[], false])
   })
+
+  it('of instances that only a former process knew is held when the registry was away at the start, however short that was', async () => {
+    const target = await startTarget()
+    const { registry, eligible, discovery, clock } = start()
+    registry.list(
+      'shop',
+      ['a', 'b', 'c'].map((id) => instance('shop', target.port, { id })),
+      true,
+    )
+    registry.fail(new GatewayError('registry_unavailable', ''))
+    await until('they serve', () => eligible().length === 3)
+    await clock.advance(100)
+    registry.list('shop', [])
+    assert.deepEqual([eligible().length, discovery.held], [3, 3])
+  })
 })
