@@ -7,6 +7,7 @@ import { parseAuthority } from '../http/authority.ts'
 import { unmapped } from '../http/forwarded.ts'
 import type { ListenerLimits } from '../limits.ts'
 import { IncomingBody } from './incoming-body.ts'
+import { Backlog } from '../../http1/backlog.ts'
 import { endLingering } from '../../http1/lingering-close.ts'
 import { Outbox } from '../../http1/outbox.ts'
 import { ReceiveTimer } from '../../http1/receive-timer.ts'
@@ -40,9 +41,6 @@ export interface ConnectionHost {
   onClosed(connection: ServerConnection): void
 }
 
-/** Requests that stand behind the one being answered are held up to this, bytes; then the client is not read from. */
-const MOST_BACKLOG_BYTES = 64 * 1024
-
 /** A client's connection: reads requests one after the other, so that answers leave in order, whatever is sent ahead of them. */
 export class ServerConnection implements RequestSink<ParsedRequest>, AnswerPort {
   readonly outbox: Outbox
@@ -55,7 +53,8 @@ export class ServerConnection implements RequestSink<ParsedRequest>, AnswerPort 
   #request: ParsedRequest | null = null
   #answer: ServerAnswer | null = null
   #body: IncomingBody | null = null
-  #backlog: Buffer | null = null
+  /** Requests that stand behind the one being answered. */
+  readonly #backlog: Backlog
   #isNew = true
   #isReading = false
   /** No more is read as requests. */
@@ -67,6 +66,7 @@ export class ServerConnection implements RequestSink<ParsedRequest>, AnswerPort 
     this.#reading = new SharedReading(accepted, this.#onRead)
     const { socket } = this.#reading
     this.#socket = socket
+    this.#backlog = new Backlog(socket)
     this.#host = host
     this.outbox = new Outbox(socket)
     this.#reader = new RequestReader(host.limits, requestHead, this)
@@ -130,7 +130,7 @@ export class ServerConnection implements RequestSink<ParsedRequest>, AnswerPort 
     this.#answer = null
     this.#body = null
     if (closes || this.isLastAnswer) return this.#end()
-    if (!this.#isReading && this.#backlog) this.#readBacklog(this.#backlog)
+    if (!this.#isReading) this.#readBacklog()
   }
 
   cut(reset: boolean): void {
@@ -152,18 +152,12 @@ export class ServerConnection implements RequestSink<ParsedRequest>, AnswerPort 
 
   readonly #onRead = (memory: Buffer, length: number): void => {
     if (this.#isListening) this.#read(memory, length)
-    else if (!this.#isOver) this.#keep(memory.subarray(0, length))
+    else if (!this.#isOver) this.#backlog.keep(memory.subarray(0, length))
   }
 
-  #keep(piece: Buffer): void {
-    this.#backlog = this.#backlog ? Buffer.concat([this.#backlog, piece]) : Buffer.from(piece)
-    if (this.#backlog.length > MOST_BACKLOG_BYTES) this.#socket.pause()
-  }
-
-  #readBacklog(backlog: Buffer): void {
-    this.#backlog = null
-    this.#socket.resume()
-    this.#read(backlog, backlog.length)
+  #readBacklog(): void {
+    const backlog = this.#backlog.take()
+    if (backlog) this.#read(backlog, backlog.length)
   }
 
   #read(chunk: Buffer, to: number): void {
@@ -178,7 +172,7 @@ export class ServerConnection implements RequestSink<ParsedRequest>, AnswerPort 
     }
     this.#isReading = false
     if (this.#isOver) return
-    if (at < to) this.#keep(chunk.subarray(at, to))
+    if (at < to) this.#backlog.keep(chunk.subarray(at, to))
     if (this.#isInBody) this.#afterBodyPiece(to)
     else if (this.#reader.isInHead && !this.#timer.goOnWithHead()) this.#refuse('request_timeout', 'the head took too long')
   }
@@ -243,7 +237,7 @@ export class ServerConnection implements RequestSink<ParsedRequest>, AnswerPort 
   #end(): void {
     this.#isOver = true
     this.outbox.flush()
-    if (this.#lingers || this.#backlog) endLingering(this.#socket, this.#host.clock)
+    if (this.#lingers || !this.#backlog.isEmpty) endLingering(this.#socket, this.#host.clock)
     else this.#socket.destroySoon()
   }
 

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { Clock } from '../../clock.ts'
 import type { ErrorCode } from '../../errors.ts'
+import { Backlog } from '../../http1/backlog.ts'
 import { endLingering } from '../../http1/lingering-close.ts'
 import { Outbox } from '../../http1/outbox.ts'
 import { ReceiveTimer, type ReceiveLimits } from '../../http1/receive-timer.ts'
@@ -38,8 +39,6 @@ const limits: HeadLimits & ReceiveLimits = {
   bodyBytesPerSecond: 0,
   keepAliveMs: 660_000,
 }
-/** Requests that stand behind the one being answered are held up to this, bytes; then the client is not read from. */
-const mostBacklogBytes = 64 * 1024
 /** With more than this that a client has not taken yet, no more of its requests are read, bytes. */
 const mostWaitingBytes = 256 * 1024
 
@@ -54,7 +53,8 @@ export class Connection implements RequestSink<RequestHead>, ReplyPort {
   #head: RequestHead | null = null
   #body: RequestBody | null = null
   #reply: Reply | null = null
-  #backlog: Buffer | null = null
+  /** Requests that stand behind the one being answered. */
+  readonly #backlog: Backlog
   #isReading = false
   /** No more is read as requests. */
   #isOver = false
@@ -66,6 +66,7 @@ export class Connection implements RequestSink<RequestHead>, ReplyPort {
   constructor(accepted: Socket, host: ConnectionHost) {
     const { socket } = new SharedReading(accepted, this.#onRead)
     this.#socket = socket
+    this.#backlog = new Backlog(socket)
     this.#host = host
     this.outbox = new Outbox(socket)
     this.#reader = new RequestReader(limits, requestHead, this)
@@ -77,7 +78,7 @@ export class Connection implements RequestSink<RequestHead>, ReplyPort {
 
   // RFC 9110 §10.1.1: a client that was not told to continue may send its body or not, so what comes next cannot be understood.
   get isLastReply(): boolean {
-    return this.#isOver || this.#owesContinue || (this.#hasEnded && this.#backlog === null && !this.#isReading)
+    return this.#isOver || this.#owesContinue || (this.#hasEnded && this.#backlog.isEmpty && !this.#isReading)
   }
 
   dateField(): string {
@@ -134,21 +135,14 @@ export class Connection implements RequestSink<RequestHead>, ReplyPort {
 
   readonly #onRead = (memory: Buffer, length: number): void => {
     if (this.#isListening) this.#read(memory, length)
-    else if (!this.#isOver) this.#keep(memory.subarray(0, length))
-  }
-
-  #keep(piece: Buffer): void {
-    this.#backlog = this.#backlog ? Buffer.concat([this.#backlog, piece]) : Buffer.from(piece)
-    if (this.#backlog.length > mostBacklogBytes) this.#socket.pause()
+    else if (!this.#isOver) this.#backlog.keep(memory.subarray(0, length))
   }
 
   /** Reads what has come meanwhile. */
   readonly #goOn = (): void => {
-    const backlog = this.#backlog
-    if (!backlog || this.#isReading || !this.#isListening) return
-    this.#backlog = null
-    this.#socket.resume()
-    this.#read(backlog, backlog.length)
+    if (this.#isReading || !this.#isListening) return
+    const backlog = this.#backlog.take()
+    if (backlog) this.#read(backlog, backlog.length)
   }
 
   #read(chunk: Buffer, to: number): void {
@@ -162,7 +156,7 @@ export class Connection implements RequestSink<RequestHead>, ReplyPort {
     }
     this.#isReading = false
     if (this.#isOver) return
-    if (at < to) this.#keep(chunk.subarray(at, to))
+    if (at < to) this.#backlog.keep(chunk.subarray(at, to))
     else if (this.#hasEnded && !this.#reply) this.#end()
     if (this.#isInBody && !this.#timer.goOnWithBody(to)) this.#breakBody()
     else if (this.#reader.isInHead && !this.#timer.goOnWithHead()) this.#refuse('request_timeout')
@@ -202,7 +196,7 @@ export class Connection implements RequestSink<RequestHead>, ReplyPort {
   #end(): void {
     this.#isOver = true
     this.outbox.flush()
-    if (this.#lingers || this.#isInBody || this.#backlog) endLingering(this.#socket, this.#host.clock)
+    if (this.#lingers || this.#isInBody || !this.#backlog.isEmpty) endLingering(this.#socket, this.#host.clock)
     else this.#socket.destroySoon()
   }
 
@@ -219,7 +213,7 @@ export class Connection implements RequestSink<RequestHead>, ReplyPort {
     if (this.#isInBody || this.#reader.isInHead) return this.destroy()
     // It still gets its answer, as from Go's server; whatever waits for something to happen waits no longer.
     if (this.#reply) return this.#reply.onGone?.()
-    if (!this.#backlog) this.#end()
+    if (this.#backlog.isEmpty) this.#end()
   }
 
   readonly #onClose = (): void => {
