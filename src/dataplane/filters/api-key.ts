@@ -1,7 +1,7 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
 import { z } from 'zod'
 import type { RequestHead } from '../exchange.ts'
 import { isField } from '../../http1/field.ts'
+import { digestOf, sameDigest } from '../../secret-digest.ts'
 import { FieldNames, removeFields } from '../http/header-list.ts'
 import { takeParameter } from '../http/query-parameter.ts'
 import { refusal } from '../reply.ts'
@@ -93,13 +93,9 @@ function compileKeys(keys: Readonly<Record<string, string>>): (key: string) => s
   return (key) => {
     const digest = digestOf(key)
     let found: string | null = null
-    for (const entry of known) if (timingSafeEqual(entry.digest, digest)) found = entry.name
+    for (const entry of known) if (sameDigest(entry.digest, digest)) found = entry.name
     return found
   }
-}
-
-function digestOf(key: string): Buffer {
-  return createHash('sha256').update(key).digest()
 }
 
 function valuesOf(headers: readonly string[], lowerName: string): readonly string[] {

@@ -1,5 +1,5 @@
-import { createHash, timingSafeEqual } from 'node:crypto'
 import { fieldOf } from '../../http1/field.ts'
+import { digestOf, sameDigest } from '../../secret-digest.ts'
 import type { HeaderList } from '../exchange.ts'
 import { FieldNames, removeFields } from '../http/header-list.ts'
 import { FieldTrace } from '../field-trace.ts'
@@ -27,11 +27,6 @@ export class DebugToken {
     const given = fieldOf(headers, this.#header)
     if (given === undefined) return undefined
     removeFields(headers, this.#names)
-    // Digests have one length, and how long they take to compare tells nothing of the token.
-    return timingSafeEqual(digestOf(given), this.#digest) ? new FieldTrace(this.#header) : undefined
+    return sameDigest(digestOf(given), this.#digest) ? new FieldTrace(this.#header) : undefined
   }
-}
-
-function digestOf(text: string): Buffer {
-  return createHash('sha256').update(text).digest()
 }
