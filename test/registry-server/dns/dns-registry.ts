@@ -72,13 +72,10 @@ export async function openConsulDns(config: object = {}): Promise<DnsRegistry> {
     }),
   )
   const ended = once(child, 'exit')
-  const killWithUs = (): void => void child.kill('SIGKILL')
-  process.once('exit', killWithUs)
   const url = `http://127.0.0.1:${http}`
   const close = async (): Promise<void> => {
     child.kill('SIGKILL')
     await ended
-    process.off('exit', killWithUs)
     rmSync(folder, { recursive: true, force: true })
   }
   try {
