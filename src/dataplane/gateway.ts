@@ -1,14 +1,12 @@
-import type { Clock, Random } from '../clock.ts'
-import { errorTable, messageOf } from '../errors.ts'
-import type { Logger } from '../logging.ts'
-import { accessRecord, writeAccess } from './access-log.ts'
+import type { Random } from '../clock.ts'
+import { messageOf } from '../errors.ts'
 import { chooseDestination } from './choose-destination.ts'
-import type { Exchange, Failure, HeaderList, LocalReply, ResponseHead } from './exchange.ts'
-import { DecoratedDownstream } from './filters/decorated-downstream.ts'
-import { filterFailure, noFilters, type FilterChain, type Thought } from './filters/filter-chain.ts'
+import { Endings, type EndingsDeps, type Passage } from './endings.ts'
+import type { Exchange, HeaderList, LocalReply, ResponseHead } from './exchange.ts'
+import { filterFailure, noFilters, type Thought } from './filters/filter-chain.ts'
 import { forwardingHeaders } from './http/forwarded.ts'
 import { withoutHopByHop } from './http/hop-by-hop.ts'
-import { errorReply, failureReply, sendReply, withProxyStatus } from './reply.ts'
+import { errorReply, sendReply } from './reply.ts'
 import { RequestStats } from './request-stats.ts'
 import type { Destination, Route, Snapshot } from './snapshot.ts'
 import { totalBy } from './upstream/deadline-field.ts'
@@ -23,25 +21,8 @@ import type { Upstream } from './upstream/upstream.ts'
 /** Finds the upstream of a name that a service calls; null: there is none. May throw a GatewayError. */
 export type NameLookup = (name: string) => Upstream | null | Promise<Upstream | null>
 
-export interface GatewayDeps {
-  readonly clock: Clock
+export interface GatewayDeps extends EndingsDeps {
   readonly random: Random
-  readonly logger: Logger
-  /** Whether each exchange writes a line. */
-  readonly accessLog: boolean
-}
-
-/** Where an exchange goes, as far as that is known. */
-interface Passage {
-  readonly exchange: Exchange
-  /** For logs and metrics; null: no route. */
-  readonly route: string | null
-  readonly filters: FilterChain
-  readonly upstream: Upstream | null
-  /** The path that the client asked for; absent: nobody has changed it. */
-  readonly askedPath?: string
-  /** Set if it has come through a gate: to be told its end. */
-  readonly leave?: (outcome: Outcome) => void
 }
 
 /** An exchange of a route with filters, on its way through them. */
@@ -53,15 +34,24 @@ interface Course {
 /** Carries exchanges to upstreams. It reads the snapshot once per exchange; whoever changes config gives it the next one whole. */
 export class Gateway {
   readonly stats = new RequestStats()
-  /** Monotonic ms since when what is known of the instances is old, if answers are to tell; null: they are not. */
-  registryStaleSince: number | null = null
   readonly #deps: GatewayDeps
   readonly #deadlines: Deadlines
+  readonly #endings: Endings
   #snapshot: Snapshot = { generation: 0, routes: [], router: { find: () => null } }
 
   constructor(deps: GatewayDeps) {
     this.#deps = deps
     this.#deadlines = new Deadlines(deps.clock)
+    this.#endings = new Endings(deps, this.stats)
+  }
+
+  /** Monotonic ms since when what is known of the instances is old, if answers are to tell; null: they are not. */
+  get registryStaleSince(): number | null {
+    return this.#endings.registryStaleSince
+  }
+
+  set registryStaleSince(sinceMs: number | null) {
+    this.#endings.registryStaleSince = sinceMs
   }
 
   get snapshot(): Snapshot {
@@ -79,7 +69,7 @@ export class Gateway {
     exchange.trace?.begin(this.#snapshot.generation)
     const route = this.#snapshot.router.find(exchange.request)
     if (!route)
-      return this.#fail(
+      return this.#endings.fail(
         { exchange, route: null, filters: noFilters, upstream: null },
         { code: 'no_route', detail: 'no route matches' },
       )
@@ -112,10 +102,10 @@ export class Gateway {
       const found = lookUp(host)
       upstream = found instanceof Promise ? await found : found
     } catch (error) {
-      return this.#fail(passage, { code: 'upstream_unknown', detail: messageOf(error) })
+      return this.#endings.fail(passage, { code: 'upstream_unknown', detail: messageOf(error) })
     }
     if (!upstream)
-      return this.#fail(passage, { code: 'not_a_mesh_service', detail: `"${host}" is not a service of the registry` })
+      return this.#endings.fail(passage, { code: 'not_a_mesh_service', detail: `"${host}" is not a service of the registry` })
     this.#forward({ ...passage, upstream }, { upstream, picker: upstream, policy: upstream.policy })
   }
 
@@ -137,7 +127,7 @@ export class Gateway {
     try {
       reply = filters.filterRequest(exchange, this.#deps.clock)
     } catch (error) {
-      return this.#fail(course.passage, filterFailure(error))
+      return this.#endings.fail(course.passage, filterFailure(error))
     }
     if (reply instanceof Promise) this.#guard(received, this.#awaitFilters(course, reply))
     else this.#afterFilters(course, reply)
@@ -148,7 +138,7 @@ export class Gateway {
     try {
       reply = await thinking
     } catch (error) {
-      return this.#fail(course.passage, filterFailure(error))
+      return this.#endings.fail(course.passage, filterFailure(error))
     }
     this.#afterFilters(course, reply)
   }
@@ -156,10 +146,10 @@ export class Gateway {
   #afterFilters({ passage, route }: Course, reply: LocalReply | undefined): void {
     let exchange: Exchange
     try {
-      if (reply) return this.#replyLocally(passage, reply)
+      if (reply) return this.#endings.replyLocally(passage, reply)
       exchange = passage.filters.withFilteredBody(passage.exchange)
     } catch (error) {
-      return this.#fail(passage, filterFailure(error))
+      return this.#endings.fail(passage, filterFailure(error))
     }
     this.#send(exchange, route, passage.askedPath)
   }
@@ -188,7 +178,7 @@ export class Gateway {
         deadlines: this.#deadlines,
         totalBy: totalBy(exchange, policy),
         onEnter: (leave) => this.#start({ ...passage, leave }, destination, headers, sticky),
-        onRefused: (failure) => this.#fail(passage, failure),
+        onRefused: (failure) => this.#endings.fail(passage, failure),
       })
     return headers
   }
@@ -197,14 +187,14 @@ export class Gateway {
     const { exchange } = passage
     const { upstream, picker, policy } = destination
     const { clock } = this.#deps
-    const onDone = (outcome: Outcome): void => this.#done(passage, outcome)
+    const onDone = (outcome: Outcome): void => this.#endings.done(passage, outcome)
     if (exchange.tunnel)
       return startTunnelling({ exchange, tunnel: exchange.tunnel, upstream, picker, policy, clock, headers, onDone })
     const outgoing = ({ status, headers: received }: ResponseHead, endpoint: Endpoint | null): ResponseHead => {
       const head = { status, headers: withoutHopByHop(received) }
       const cookie = sticky?.cookieFor(destination, endpoint)
       if (cookie) head.headers.push('Set-Cookie', cookie)
-      return this.#downstreamHead(passage, head)
+      return this.#endings.headOf(passage, head)
     }
     new Forwarding({
       exchange,
@@ -225,74 +215,6 @@ export class Gateway {
     const { clientAddress, authority, requestId } = request
     forwardingHeaders(headers, { clientAddress, trusted, authority, scheme: 'http', requestId })
     return headers
-  }
-
-  #done(passage: Passage, outcome: Outcome): void {
-    const { failure } = outcome
-    passage.leave?.(outcome)
-    if (!failure) return this.#accountWhenSettled(passage, outcome)
-    passage.exchange.onFailure?.(failure)
-    const { downstream } = passage.exchange
-    // After the first byte there is one honest way left to say that the answer is not whole.
-    if (downstream.started || downstream.gone || errorTable[failure.code].status === null) downstream.destroy()
-    else this.#replyWithError(passage, failureReply(passage.exchange, failure, outcome.endpoint?.key ?? null))
-    this.#accountWhenSettled(passage, outcome)
-  }
-
-  #fail(passage: Passage, failure: Failure): void {
-    this.#done(passage, { attempts: 0, endpoint: null, failure, status: 0 })
-  }
-
-  #replyLocally(passage: Passage, reply: LocalReply): void {
-    const { exchange } = passage
-    const { failure = null } = reply
-    const told = failure ? withProxyStatus(reply, exchange, failure) : reply
-    sendReply(exchange.downstream, told, (head) => this.#downstreamHead(passage, head))
-    this.#accountWhenSettled(passage, { attempts: 0, endpoint: null, failure, status: 0 })
-  }
-
-  #replyWithError(passage: Passage, reply: LocalReply): void {
-    const { downstream } = passage.exchange
-    try {
-      sendReply(downstream, reply, (head) => this.#downstreamHead(passage, head))
-    } catch (error) {
-      // A filter that fails on the answer must not keep the client from getting one.
-      this.#deps.logger.error(
-        { event: 'filter.failed', route: passage.route, error: messageOf(error) },
-        'a filter failed on an error reply',
-      )
-      if (downstream.started) return downstream.destroy()
-      sendReply(downstream, reply, (head) => head)
-    }
-  }
-
-  #downstreamHead({ exchange, filters, route, upstream }: Passage, head: ResponseHead): ResponseHead {
-    const since = this.registryStaleSince
-    if (since !== null) head.headers.push('Registry-Age', String(Math.floor((this.#deps.clock.monotonic() - since) / 1000)))
-    const told = filters.filterHead(head, exchange.request)
-    exchange.trace?.tell(told.headers, { route, upstream })
-    return told
-  }
-
-  /** A filter may still be handing over the end of the answer. */
-  #accountWhenSettled(passage: Passage, outcome: Outcome): void {
-    const { downstream } = passage.exchange
-    if (!(downstream instanceof DecoratedDownstream) || downstream.settled) return this.#account(passage, outcome)
-    downstream.onSettled = () => this.#account(passage, outcome)
-  }
-
-  #account({ exchange, route, upstream, askedPath = exchange.request.path }: Passage, outcome: Outcome): void {
-    const { failure } = outcome
-    const { request, downstream, since } = exchange
-    const durationMs = this.#deps.clock.monotonic() - since
-    this.stats.inFlight--
-    this.stats.count(route ?? 'none', downstream.status, durationMs)
-    if (failure) {
-      this.stats.countCode(failure.code)
-      this.#deps.logger.debug({ event: 'exchange.failed', requestId: request.requestId, ...failure }, failure.detail)
-    }
-    if (this.#deps.accessLog)
-      writeAccess(this.#deps.logger, accessRecord({ exchange, route, upstream, askedPath }, outcome, durationMs))
   }
 }
 

@@ -37,6 +37,19 @@ export class ParsedRequest {
     return this.target === wholeServer
   }
 
+  /** RFC 9110 §10.1.1: there is one expectation, which HTTP/1.0 does not know. */
+  get isExpectationMet(): boolean {
+    const { expect } = this.fields
+    return expect === '' || expect === '100-continue' || this.isHttp10
+  }
+
+  /** RFC 9110 §7.8: a server may ignore Upgrade. What is not WebSocket, or has a body, goes on as the request that it also is. */
+  get isWebSocket(): boolean {
+    const { upgrade, saysUpgrade } = this.fields
+    if (upgrade !== 'websocket') return false
+    return saysUpgrade && this.method === 'GET' && !this.hasBody && !this.isHttp10 && this.isExpectationMet
+  }
+
   /** Gives a request of HTTP/1.0 without Host the one of the address that it came to, for routing and for the service (RFC 9112 §3.2, §3.3). */
   assumeHost(address: Address): void {
     const { fields } = this

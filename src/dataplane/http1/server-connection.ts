@@ -167,7 +167,7 @@ export class ServerConnection implements RequestSink<ParsedRequest>, AnswerPort 
       at = this.#reader.read(chunk, at, to)
       const request = this.#request
       this.#request = null
-      if (request && isWebSocket(request)) return this.#handOver(request, Buffer.from(chunk.subarray(at, to)))
+      if (request?.isWebSocket) return this.#handOver(request, Buffer.from(chunk.subarray(at, to)))
       if (request) this.#serve(request)
     }
     this.#isReading = false
@@ -180,7 +180,7 @@ export class ServerConnection implements RequestSink<ParsedRequest>, AnswerPort 
   #serve(request: ParsedRequest): void {
     this.#timer.rest()
     if (request.fields.hostCount === 0) request.assumeHost(localAddressOf(this.#socket))
-    if (!isExpectationMet(request)) this.#refuse('expectation_failed', `Expect: ${request.fields.expect}`)
+    if (!request.isExpectationMet) this.#refuse('expectation_failed', `Expect: ${request.fields.expect}`)
     else if (request.isForServer) this.#answerForServer(request)
     else if (this.#answer) {
       const code = this.#host.onRequest(request, { body: this.#body, downstream: this.#answer, socket: this.#socket })
@@ -268,18 +268,6 @@ export class ServerConnection implements RequestSink<ParsedRequest>, AnswerPort 
     this.#body?.break(new GatewayError('client_gone', 'the client closed its connection before the end of the request body'))
     this.#host.onClosed(this)
   }
-}
-
-/** RFC 9110 §7.8: a server may ignore Upgrade. What is not WebSocket, or has a body, goes on as the request that it also is. */
-function isWebSocket(request: ParsedRequest): boolean {
-  const { method, isHttp10, hasBody, fields } = request
-  if (fields.upgrade !== 'websocket') return false
-  return fields.saysUpgrade && method === 'GET' && !hasBody && !isHttp10 && isExpectationMet(request)
-}
-
-/** RFC 9110 §10.1.1: there is one expectation, which HTTP/1.0 does not know. */
-function isExpectationMet({ isHttp10, fields: { expect } }: ParsedRequest): boolean {
-  return expect === '' || expect === '100-continue' || isHttp10
 }
 
 function localAddressOf({ localAddress = '', localPort = 0 }: Socket): Address {

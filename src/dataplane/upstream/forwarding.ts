@@ -9,7 +9,7 @@ import type { Deadline } from './deadlines.ts'
 import type { Endpoint } from './endpoint.ts'
 import { isFaultyStatus } from './faults.ts'
 import type { ForwardingOptions } from './forwarding-options.ts'
-import { HedgedAttempt } from './hedged-attempt.ts'
+import { hedgedAttempt } from './hedging.ts'
 import { HeldAnswer, isShort } from './held-answer.ts'
 import { lateness } from './lateness.ts'
 import { overloaded } from './overloaded.ts'
@@ -189,22 +189,9 @@ export class Forwarding implements AttemptOwner, Deadline {
   }
 
   #attemptAt(endpoint: Endpoint): Ongoing {
-    const { clock, policy, upstream } = this.#options
-    const { hedge, retry } = policy
+    const { hedge } = this.#options.policy
     if (!hedge || this.#body !== null || !this.#isRepeatable) return new Attempt(endpoint, this.#requestNow(), this)
-    return new HedgedAttempt({
-      endpoint,
-      afterMs: hedge.afterMs,
-      clock,
-      owner: this,
-      requestNow: this.#requestNow,
-      another: this.#another,
-      isGood: (status) => status < 500 && !isFaultyStatus(retry.on, status),
-      onLost: (lost, failure, status) => {
-        if (failure) upstream.noteFailure(lost, failure)
-        else upstream.noteAnswer(lost, { status, tookMs: 0 })
-      },
-    })
+    return hedgedAttempt(endpoint, { ...this.#options, hedge, owner: this, requestNow: this.#requestNow, tried: this.#tried })
   }
 
   readonly #requestNow = (): AttemptRequest => {
@@ -212,19 +199,6 @@ export class Forwarding implements AttemptOwner, Deadline {
     const { deadline } = policy
     const told = deadline ? withDeadline(headers, deadline, this.#patience.attemptMs(this.#now)) : headers
     return { head: exchange.request, headers: told, body: this.#body, clock }
-  }
-
-  /** An untried endpoint for a second attempt beside the first, paid for like a retry. */
-  readonly #another = (): Endpoint | null => {
-    const { exchange, upstream, picker, policy } = this.#options
-    if (this.#tried.length >= policy.retry.attempts || policy.retry.budgetRatio === 0) return null
-    const endpoint = picker.pick(exchange, this.#tried)
-    if (!endpoint || endpoint.isFull || this.#tried.includes(endpoint) || !upstream.budget.spend(this.#now)) return null
-    this.#tried.push(endpoint)
-    exchange.trace?.tries(endpoint.key)
-    upstream.stats.attempts++
-    upstream.stats.hedges++
-    return endpoint
   }
 
   readonly #outgoing = (head: ResponseHead): ResponseHead => this.#options.outgoing(head, this.#attempt?.endpoint ?? null)
