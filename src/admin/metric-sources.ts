@@ -1,6 +1,6 @@
 import type { ConfigStatus } from '../controlplane/config-status.ts'
 import type { Readiness } from '../controlplane/readiness.ts'
-import type { UpstreamRow, UpstreamTable } from '../controlplane/upstream-table.ts'
+import type { UpstreamRow, UpstreamTable } from '../discovery/upstream-table.ts'
 import type { Gateway } from '../dataplane/gateway.ts'
 import { upstreamMetricSources } from '../dataplane/upstream/upstream-metrics.ts'
 import type { MetricSource, Sample } from '../metrics.ts'

@@ -1,5 +1,5 @@
-import type { InstanceView } from '../controlplane/instance-view.ts'
-import type { UpstreamRow, UpstreamTable } from '../controlplane/upstream-table.ts'
+import type { InstanceView } from '../discovery/instance-view.ts'
+import type { UpstreamRow, UpstreamTable } from '../discovery/upstream-table.ts'
 import type { BreakerState } from '../dataplane/upstream/breaker.ts'
 import type { ConcurrencyPolicy } from '../dataplane/upstream/policy.ts'
 

@@ -7,7 +7,7 @@ import { startElection } from './election.ts'
 import type { Readiness } from './readiness.ts'
 import { ReplicaStatus } from './replica-status.ts'
 import { registerSelf } from './self-registration.ts'
-import type { ServiceWatches } from './service-watches.ts'
+import type { ServiceWatches } from '../discovery/service-watches.ts'
 import type { TaskRequest } from './tasks/task-kind.ts'
 import { startTasks, type TaskScheduler } from './tasks/scheduler.ts'
 

@@ -1,4 +1,4 @@
-import type { StandingReport } from './outage/registry-standing.ts'
+import type { StandingReport } from '../discovery/outage/registry-standing.ts'
 import type { KvState } from './sources/kv-source.ts'
 
 /** What `/readyz` says. */

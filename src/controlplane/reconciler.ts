@@ -14,7 +14,7 @@ import type { ConfigStatus, SourceStatus } from './config-status.ts'
 import { RunningFilters } from './running-filters.ts'
 import { settleKeys, sourceOf, type KeyState, type Keys } from './settle-keys.ts'
 import { kvFolders, type KvText } from './sources/kv-source.ts'
-import type { UpstreamTable } from './upstream-table.ts'
+import type { UpstreamTable } from '../discovery/upstream-table.ts'
 
 export interface ReconcilerDeps {
   readonly gateway: Gateway

@@ -5,7 +5,7 @@ import type { ServiceConfig } from '../config/config.ts'
 import { messageOf } from '../errors.ts'
 import type { Logger } from '../logging.ts'
 import type { Instance, Registration, Registry } from '../registry/registry.ts'
-import type { ServiceWatches } from './service-watches.ts'
+import type { ServiceWatches } from '../discovery/service-watches.ts'
 
 /** The service under which every gateway registers itself. */
 const gatewayService = 'meshgate'

@@ -1,6 +1,6 @@
 import { formatAddress } from '../address.ts'
 import type { HotConfig } from '../config/config.ts'
-import { configuredBy, type UpstreamRow, type UpstreamTable } from '../controlplane/upstream-table.ts'
+import { configuredBy, type UpstreamRow, type UpstreamTable } from '../discovery/upstream-table.ts'
 import type { PlaneState, UpstreamState } from './messages.ts'
 
 /** What a worker needs to serve as this process would. */

@@ -1,7 +1,7 @@
 import { formatAddress, type Address } from '../address.ts'
 import type { Clock, Random, Timer } from '../clock.ts'
 import type { ColdConfig, ListenerConfig } from '../config/config.ts'
-import type { MembersFollower } from '../controlplane/discovery.ts'
+import type { MembersFollower } from '../discovery/discovery.ts'
 import { mergedLoads, type LeavingLoads } from '../controlplane/draining/load.ts'
 import { messageOf } from '../errors.ts'
 import type { Logger } from '../logging.ts'

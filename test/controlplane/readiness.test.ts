@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { StandingReport } from '../../src/controlplane/outage/registry-standing.ts'
+import type { StandingReport } from '../../src/discovery/outage/registry-standing.ts'
 import type { KvState } from '../../src/controlplane/sources/kv-source.ts'
 import { Readiness } from '../../src/controlplane/readiness.ts'
 

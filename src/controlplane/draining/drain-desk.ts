@@ -3,11 +3,11 @@ import { closest } from '../../config/did-you-mean.ts'
 import { GatewayError } from '../../errors.ts'
 import type { KvEntry, Registry } from '../../registry/registry.ts'
 import { livingReplicas, type ReplicaReport } from '../replica-status.ts'
-import type { UpstreamTable } from '../upstream-table.ts'
-import { drainedBy, drainFolder, drainKey, instanceText, type InstanceName } from './drain-key.ts'
+import type { UpstreamTable } from '../../discovery/upstream-table.ts'
+import { drainedBy, drainFolder, drainKey, instanceText, type InstanceName } from '../../discovery/draining/drain-key.ts'
 import type { DrainSection } from './drain-report.ts'
 import type { LeavingLoad } from './load.ts'
-import { serviceOf } from './service-of.ts'
+import { serviceOf } from '../../discovery/draining/service-of.ts'
 
 /** How one replica stands to an instance that leaves. */
 export interface ReplicaDrain extends Omit<LeavingLoad, 'exclusion'> {

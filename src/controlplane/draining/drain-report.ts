@@ -1,6 +1,6 @@
 import type { Clock, Timer } from '../../clock.ts'
 import type { ReplicaStatus } from '../replica-status.ts'
-import type { DrainList } from './drain-list.ts'
+import type { DrainList } from '../../discovery/draining/drain-list.ts'
 import type { LeavingLoads } from './load.ts'
 
 /** How often what is under way is counted while somebody leaves, ms. */

@@ -1,8 +1,8 @@
 import type { Endpoint } from '../../dataplane/upstream/endpoint.ts'
 import type { Upstream } from '../../dataplane/upstream/upstream.ts'
 import type { UpstreamConfig } from '../../config/config.ts'
-import { instanceText } from './drain-key.ts'
-import { serviceOf } from './service-of.ts'
+import { instanceText } from '../../discovery/draining/drain-key.ts'
+import { serviceOf } from '../../discovery/draining/service-of.ts'
 
 /** So many tunnels of one instance are named. */
 const MOST_NAMED = 20

@@ -9,7 +9,7 @@ import type { Filter, FilterSpec } from '../../dataplane/filters/filter.ts'
 import { Upstream } from '../../dataplane/upstream/upstream.ts'
 import type { Logger } from '../../logging.ts'
 import { SnapshotCompiler } from '../compile.ts'
-import { staticInstance } from '../listed.ts'
+import { staticInstance } from '../../discovery/listed.ts'
 import { frontTrust } from './config-layers.ts'
 import type { Explained } from './explain.ts'
 

@@ -2,9 +2,9 @@ import { formatAddress } from '../../address.ts'
 import type { Clock } from '../../clock.ts'
 import type { ColdConfig } from '../../config/config.ts'
 import type { Logger } from '../../logging.ts'
-import { LastGood } from './last-good.ts'
-import { rememberingWatches, type RegistryWatches } from './remembering-registry.ts'
-import { stateFileName } from './state-file.ts'
+import { LastGood } from '../../discovery/outage/last-good.ts'
+import { rememberingWatches, type RegistryWatches } from '../../discovery/outage/remembering-registry.ts'
+import { stateFileName } from '../../discovery/outage/state-file.ts'
 
 /** Watches of the registry, and what they remember of former processes; null: nothing. */
 export interface Followed {

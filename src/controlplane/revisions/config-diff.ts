@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { HotConfig } from '../../config/config.ts'
 import { formatPath } from '../../config/problem.ts'
-import { configuredBy } from '../upstream-table.ts'
+import { configuredBy } from '../../discovery/upstream-table.ts'
 
 /** One setting that differs. */
 export interface FieldChange {

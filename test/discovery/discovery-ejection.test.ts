@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { builtIn } from '../../src/config/built-in.ts'
-import { Discovery } from '../../src/controlplane/discovery.ts'
-import { ServiceWatches } from '../../src/controlplane/service-watches.ts'
+import { Discovery } from '../../src/discovery/discovery.ts'
+import { ServiceWatches } from '../../src/discovery/service-watches.ts'
 import { Upstream } from '../../src/dataplane/upstream/upstream.ts'
 import { startInstance } from '../support/instance.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { seededRandom } from '../support/seeded-random.ts'
 import { until } from '../support/until.ts'
-import { handRegistry, instance, keptLog, noNode } from './control-plane.ts'
+import { handRegistry, instance, keptLog, noNode } from '../controlplane/control-plane.ts'
 
 it('an instance that fails real requests is told with what is left of its time, which a passing probe does not shorten', async (context) => {
   const target = await startInstance('one')

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { GatewayError } from '../../src/errors.ts'
 import { until } from '../support/until.ts'
-import { instance } from './control-plane.ts'
+import { instance } from '../controlplane/control-plane.ts'
 import { startDiscovery as start, startTarget } from './discovery-harness.ts'
 
 async function startThree() {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { ServiceWatches } from '../../src/controlplane/service-watches.ts'
+import { ServiceWatches } from '../../src/discovery/service-watches.ts'
 import { GatewayError } from '../../src/errors.ts'
 import type { Instance, WatchListener } from '../../src/registry/registry.ts'
 import { settle } from '../support/manual-clock.ts'
-import { handRegistry, instance } from './control-plane.ts'
+import { handRegistry, instance } from '../controlplane/control-plane.ts'
 
 function listener() {
   const values: (readonly string[])[] = []

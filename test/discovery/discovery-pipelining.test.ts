@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
 import { builtIn } from '../../src/config/built-in.ts'
-import { Discovery } from '../../src/controlplane/discovery.ts'
-import { ServiceWatches } from '../../src/controlplane/service-watches.ts'
+import { Discovery } from '../../src/discovery/discovery.ts'
+import { ServiceWatches } from '../../src/discovery/service-watches.ts'
 import { Upstream } from '../../src/dataplane/upstream/upstream.ts'
 import { startInstance } from '../support/instance.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { seededRandom } from '../support/seeded-random.ts'
 import { until } from '../support/until.ts'
-import { handRegistry, keptLog, noNode } from './control-plane.ts'
+import { handRegistry, keptLog, noNode } from '../controlplane/control-plane.ts'
 
 it('an instance that cannot take requests behind each other is told of once, with the reason, until the depth changes', async (context) => {
   const target = await startInstance('one')

@@ -3,12 +3,12 @@ import { createServer, type Server, type Socket } from 'node:net'
 import { afterEach } from 'node:test'
 import { builtIn } from '../../src/config/built-in.ts'
 import type { UpstreamConfig } from '../../src/config/config.ts'
-import { Discovery } from '../../src/controlplane/discovery.ts'
-import { ServiceWatches } from '../../src/controlplane/service-watches.ts'
+import { Discovery } from '../../src/discovery/discovery.ts'
+import { ServiceWatches } from '../../src/discovery/service-watches.ts'
 import { Upstream } from '../../src/dataplane/upstream/upstream.ts'
 import type { Instance } from '../../src/registry/registry.ts'
 import { ManualClock } from '../support/manual-clock.ts'
-import { handRegistry, keptLog, noNode } from './control-plane.ts'
+import { handRegistry, keptLog, noNode } from '../controlplane/control-plane.ts'
 
 const cleanups: (() => unknown)[] = []
 afterEach(async () => {

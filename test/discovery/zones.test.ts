@@ -2,14 +2,14 @@ import assert from 'node:assert/strict'
 import { afterEach, describe, it } from 'node:test'
 import { builtIn } from '../../src/config/built-in.ts'
 import type { UpstreamConfig, ZoneConfig } from '../../src/config/config.ts'
-import { Discovery } from '../../src/controlplane/discovery.ts'
-import { OwnNode } from '../../src/controlplane/own-node.ts'
-import { ServiceWatches } from '../../src/controlplane/service-watches.ts'
+import { Discovery } from '../../src/discovery/discovery.ts'
+import { OwnNode } from '../../src/discovery/own-node.ts'
+import { ServiceWatches } from '../../src/discovery/service-watches.ts'
 import { Upstream } from '../../src/dataplane/upstream/upstream.ts'
 import { startInstance } from '../support/instance.ts'
 import { ManualClock, settle } from '../support/manual-clock.ts'
 import { until } from '../support/until.ts'
-import { handRegistry, instance, keptLog } from './control-plane.ts'
+import { handRegistry, instance, keptLog } from '../controlplane/control-plane.ts'
 
 const cleanups: (() => unknown)[] = []
 afterEach(async () => {

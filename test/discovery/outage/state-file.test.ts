@@ -3,7 +3,7 @@ import { mkdtemp, readFile, readdir, rm, stat, truncate, utimes, writeFile } fro
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { readStateFile, stateFileName, writeStateFile } from '../../../src/controlplane/outage/state-file.ts'
+import { readStateFile, stateFileName, writeStateFile } from '../../../src/discovery/outage/state-file.ts'
 
 describe('a state file', () => {
   let folder: string

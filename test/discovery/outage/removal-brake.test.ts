@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { Listed } from '../../../src/controlplane/listed.ts'
-import { RemovalBrake } from '../../../src/controlplane/outage/removal-brake.ts'
+import type { Listed } from '../../../src/discovery/listed.ts'
+import { RemovalBrake } from '../../../src/discovery/outage/removal-brake.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 
 function listed(id: string, changes: Partial<Listed> = {}): Listed {

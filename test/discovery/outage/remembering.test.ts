@@ -3,12 +3,12 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, it } from 'node:test'
-import { LastGood } from '../../../src/controlplane/outage/last-good.ts'
-import { rememberingWatches } from '../../../src/controlplane/outage/remembering-registry.ts'
+import { LastGood } from '../../../src/discovery/outage/last-good.ts'
+import { rememberingWatches } from '../../../src/discovery/outage/remembering-registry.ts'
 import { GatewayError } from '../../../src/errors.ts'
 import type { Instance } from '../../../src/registry/registry.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
-import { handRegistry, instance, keptLog } from '../control-plane.ts'
+import { handRegistry, instance, keptLog } from '../../controlplane/control-plane.ts'
 
 const away = new GatewayError('registry_unavailable', 'nobody listens there')
 

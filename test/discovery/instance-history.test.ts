@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { builtIn } from '../../src/config/built-in.ts'
-import { InstanceHistory } from '../../src/controlplane/instance-history.ts'
+import { InstanceHistory } from '../../src/discovery/instance-history.ts'
 import { Upstream } from '../../src/dataplane/upstream/upstream.ts'
 import { deps } from '../support/balancing.ts'
 import { upstreamPolicy } from '../support/upstream-policy.ts'

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import { RegistryStanding } from '../../../src/controlplane/outage/registry-standing.ts'
+import { RegistryStanding } from '../../../src/discovery/outage/registry-standing.ts'
 import { GatewayError } from '../../../src/errors.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
-import { keptLog } from '../control-plane.ts'
+import { keptLog } from '../../controlplane/control-plane.ts'
 
 function start() {
   const [clock, log] = [new ManualClock(), keptLog()]
