@@ -3,7 +3,7 @@ import type { HotConfig } from '../config/config.ts'
 import type { Upstream } from '../dataplane/upstream/upstream.ts'
 import { GatewayError } from '../errors.ts'
 import type { Registry, Watch } from '../registry/registry.ts'
-import type { UpstreamRow, UpstreamTable } from '../discovery/upstream-table.ts'
+import type { UpstreamRow, UpstreamTable } from './upstream-table.ts'
 
 /** How long the first call to a service waits for its instances and their first probes, ms. */
 const FIRST_LOOKUP_MS = 2_000
@@ -16,7 +16,7 @@ export interface MeshDirectoryDeps {
   readonly upstreams: UpstreamTable
   readonly clock: Clock
   /** The config in force: an upstream made on demand takes its defaults. */
-  readonly hot: () => HotConfig
+  readonly hot: () => Pick<HotConfig, 'defaultUpstream'>
 }
 
 /**

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { afterEach, describe, it } from 'node:test'
-import { MeshDirectory } from '../../src/controlplane/mesh-directory.ts'
+import { MeshDirectory } from '../../src/discovery/mesh-directory.ts'
 import { Upstream } from '../../src/dataplane/upstream/upstream.ts'
 import { startInstance, type TestInstance } from '../support/instance.ts'
 import { ManualClock } from '../support/manual-clock.ts'
-import { handRegistry, instance, startControlPlane } from './control-plane.ts'
+import { handRegistry, instance, startControlPlane } from '../controlplane/control-plane.ts'
 
 const cleanups: (() => unknown)[] = []
 afterEach(async () => {
