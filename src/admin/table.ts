@@ -79,7 +79,10 @@ export const adminTable: readonly AdminEndpoint[] = [
     method: 'GET',
     path: '/upstreams',
     tells: 'each instance with its state and the reason',
-    answer: ({ upstreams }) => ok(upstreamsView(upstreams)),
+    answer: async ({ upstreams, workers }) => {
+      await workers?.refresh()
+      return ok(upstreamsView(upstreams, workers))
+    },
   },
   {
     method: 'GET',

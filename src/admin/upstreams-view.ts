@@ -1,7 +1,8 @@
 import type { InstanceView } from '../discovery/instance-view.ts'
 import type { UpstreamRow, UpstreamTable } from '../discovery/upstream-table.ts'
-import type { BreakerState } from '../dataplane/upstream/breaker.ts'
 import type { ConcurrencyPolicy } from '../dataplane/upstream/policy.ts'
+import { mergedLoad, upstreamLoad, type BreakerLoad, type UpstreamLoad } from '../dataplane/upstream/upstream-load.ts'
+import type { Workers } from '../workers/workers.ts'
 
 /** One upstream as `GET /upstreams` tells it. */
 export interface UpstreamView {
@@ -19,17 +20,8 @@ export interface UpstreamView {
   readonly unavailable: { readonly code: string; readonly reason: string } | null
   /** The instances are those of a former process, since the registry has not answered this one yet. */
   readonly fromDisk: boolean
-  /** Null: it has none. */
-  readonly breaker: {
-    readonly state: BreakerState
-    /** Requests within its window, and how many of them failed. */
-    readonly requests: number
-    readonly failed: number
-    /** Until it lets requests through again, ms. */
-    readonly retryInMs: number
-    /** How often it has opened. */
-    readonly opened: number
-  } | null
+  /** Null: it has none. With several workers: the worst state, and sums. */
+  readonly breaker: BreakerLoad | null
   /** Null: it is not limited. */
   readonly concurrency: ({ readonly active: number; readonly waiting: number } & ConcurrencyPolicy) | null
   /** Requests under way at its instances. */
@@ -39,9 +31,18 @@ export interface UpstreamView {
   readonly instances: readonly InstanceView[]
 }
 
-/** The running upstreams with each instance's state. */
-export function upstreamsView(upstreams: UpstreamTable): readonly UpstreamView[] {
-  return [...upstreams.rows].map(({ upstream, discovery, config }) => ({
+/** The running upstreams with each instance's state. With workers they are as those see them who serve: calls of tasks are not in it. */
+export function upstreamsView(upstreams: UpstreamTable, workers: Workers | null): readonly UpstreamView[] {
+  return [...upstreams.rows].map((row) => {
+    const [first = upstreamLoad(row.upstream), ...others] = workers?.loadsOf(row.upstream.name) ?? []
+    return upstreamView(row, mergedLoad(first, others))
+  })
+}
+
+function upstreamView({ upstream, discovery, config }: UpstreamRow, load: UpstreamLoad): UpstreamView {
+  const { breaker, inFlight, retriesLeft } = load
+  const limits = config.policy.concurrency
+  return {
     name: upstream.name,
     source: config.source,
     balance: config.policy.balance.kind,
@@ -49,32 +50,19 @@ export function upstreamsView(upstreams: UpstreamTable): readonly UpstreamView[]
     eligible: upstream.members.eligible.length,
     panicking: upstream.members.isPanicking,
     registryError: discovery.lastError?.message ?? null,
-    unavailable: unavailableBy(upstream),
+    unavailable: unavailableBy(upstream, load),
     fromDisk: discovery.isFromDisk,
-    breaker: breakerOf(upstream),
-    concurrency: concurrencyOf(upstream),
-    inFlight: upstream.members.all.reduce((sum, { endpoint }) => sum + endpoint.inFlight, 0),
-    retriesLeft: upstream.retriesLeft,
-    instances: discovery.view(),
-  }))
+    breaker,
+    concurrency: load.concurrency && limits && { ...load.concurrency, ...limits },
+    inFlight,
+    retriesLeft,
+    instances: discovery.view().map((view) => ({ ...view, pipeliningOff: load.pipeliningOff[view.address] ?? null })),
+  }
 }
 
-function unavailableBy(upstream: UpstreamRow['upstream']): UpstreamView['unavailable'] {
-  const why = upstream.gate.whyClosed() ?? (upstream.members.eligible.length > 0 ? null : upstream.whyNone())
+function unavailableBy(upstream: UpstreamRow['upstream'], { closed }: UpstreamLoad): UpstreamView['unavailable'] {
+  const why = closed ?? (upstream.members.eligible.length > 0 ? null : upstream.whyNone())
   if (!why) return null
   const { code, detail } = why
   return { code, reason: detail }
-}
-
-function breakerOf({ gate }: UpstreamRow['upstream']): UpstreamView['breaker'] {
-  const { breaker, breakerWaitMs } = gate
-  if (!breaker) return null
-  const { state, counts, opened } = breaker
-  return { state, requests: counts.total, failed: counts.failed, retryInMs: Math.round(breakerWaitMs), opened }
-}
-
-function concurrencyOf({ gate: { concurrency } }: UpstreamRow['upstream']): UpstreamView['concurrency'] {
-  if (!concurrency) return null
-  const { active, waiting, policy } = concurrency
-  return { active, waiting, ...policy }
 }

@@ -9,6 +9,7 @@ import { RunningFilters } from '../controlplane/running-filters.ts'
 import { UpstreamTable, type MembersKeeper, type UpstreamRow } from '../discovery/upstream-table.ts'
 import type { FilterDeps } from '../dataplane/filters/filter.ts'
 import type { Gateway, GatewayDeps } from '../dataplane/gateway.ts'
+import { upstreamLoad, type UpstreamLoad } from '../dataplane/upstream/upstream-load.ts'
 import { upstreamMetricSources } from '../dataplane/upstream/upstream-metrics.ts'
 import type { MemberUpdate } from '../dataplane/upstream/members.ts'
 import { Upstream } from '../dataplane/upstream/upstream.ts'
@@ -79,6 +80,11 @@ export class DataPlane {
       ...this.#gateway.stats.metricSources(),
       ...upstreamMetricSources(() => [...this.#upstreams.rows].map(({ upstream }) => upstream)),
     ]
+  }
+
+  /** What each upstream has to do, by its name. */
+  loads(): Readonly<Record<string, UpstreamLoad>> {
+    return Object.fromEntries([...this.#upstreams.rows].map(({ upstream }) => [upstream.name, upstreamLoad(upstream)]))
   }
 
   /** What is under way at instances that leave. */

@@ -1,6 +1,7 @@
 import type { ListenerConfig, RouteConfig, UpstreamConfig } from '../config/config.ts'
 import type { LeavingLoads } from '../controlplane/draining/load.ts'
 import type { MemberUpdate } from '../dataplane/upstream/members.ts'
+import type { UpstreamLoad } from '../dataplane/upstream/upstream-load.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { LogOptions } from '../logging.ts'
 import type { Sample } from '../metrics.ts'
@@ -83,6 +84,8 @@ export type SampleTable = Readonly<Record<string, readonly Sample[]>>
 
 export interface WorkerReport {
   readonly samples: SampleTable
+  /** What each upstream has to do there, by its name. */
+  readonly loads: Readonly<Record<string, UpstreamLoad>>
   readonly connections: number
   readonly inFlight: number
   readonly residentBytes: number

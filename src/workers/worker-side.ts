@@ -172,6 +172,7 @@ export class WorkerSide {
     const { user, system } = process.cpuUsage()
     const report: WorkerReport = {
       samples: Object.fromEntries(this.#plane.metricSources().map(({ name, samples }) => [name, [...samples()]])),
+      loads: this.#plane.loads(),
       connections: this.#listeners.reduce((sum, { connections }) => sum + connections, 0),
       inFlight: this.#gateway.stats.inFlight,
       residentBytes: process.memoryUsage.rss(),

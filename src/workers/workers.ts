@@ -3,6 +3,7 @@ import type { Clock, Random, Timer } from '../clock.ts'
 import type { ColdConfig, ListenerConfig } from '../config/config.ts'
 import type { MembersFollower } from '../discovery/discovery.ts'
 import { mergedLoads, type LeavingLoads } from '../controlplane/draining/load.ts'
+import type { UpstreamLoad } from '../dataplane/upstream/upstream-load.ts'
 import { messageOf } from '../errors.ts'
 import type { Logger } from '../logging.ts'
 import type { MetricSource } from '../metrics.ts'
@@ -46,6 +47,8 @@ export interface WorkerView {
   /** Of the config that it serves by. */
   readonly generation: number
   readonly uptimeMs: number
+  /** Questions for its figures since it last said anything; one that has left six unanswered is killed. */
+  readonly unanswered: number
   /** As of its last report; null before the first. */
   readonly connections: number | null
   readonly inFlight: number | null
@@ -82,8 +85,9 @@ export class Workers {
     const slots: Slot[] = []
     this.#slots = slots
     for (let worker = 0; worker < count; worker++) slots.push(this.#slot(worker, listeners, controlPlane))
-    await Promise.all(slots.map((slot) => slot.start()))
+    // From the first moment: one that hangs before it serves is to be noticed too.
     this.#scheduleReport()
+    await Promise.all(slots.map((slot) => slot.start()))
     for (const { name, bind } of listeners) {
       const address = formatAddress(bind)
       logger.info(
@@ -126,6 +130,11 @@ export class Workers {
   /** Has all workers tell their figures; after a second at the latest. */
   async refresh(): Promise<void> {
     await Promise.all(this.#processes.map((process) => process.refresh(REPORT_WAIT_MS)))
+  }
+
+  /** What the upstream has to do in each of them, as of their last reports. */
+  loadsOf(upstream: string): readonly UpstreamLoad[] {
+    return this.#processes.flatMap(({ report }) => report?.loads[upstream] ?? [])
   }
 
   /** What all have under way at instances that leave; null: one of them does not say so, after a second. */
@@ -225,13 +234,14 @@ export class Workers {
   }
 
   #viewOf(process: WorkerProcess, { current }: Slot, worker: number): WorkerView {
-    const { pid, generation, report, isServing, startedSince } = process
+    const { pid, generation, report, unanswered, isServing, startedSince } = process
     const serving = isServing ? 'serving' : 'starting'
     return {
       worker,
       pid,
       state: process === current || !isServing ? serving : 'leaving',
       generation,
+      unanswered,
       uptimeMs: Math.round(this.#options.clock.monotonic() - startedSince),
       connections: report?.connections ?? null,
       inFlight: report?.inFlight ?? null,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFile, writeFile } from 'node:fs/promises'
 import { after, before, describe, it } from 'node:test'
 import { WebSocket, WebSocketServer } from 'ws'
+import type { UpstreamView } from '../../src/admin/upstreams-view.ts'
 import type { ConfigStatus } from '../../src/controlplane/config-status.ts'
 import type { WorkerView } from '../../src/workers/workers.ts'
 import type { GatewayProcess } from '../support/gateway-process.ts'
@@ -209,6 +210,47 @@ describe('an instance that fails requests of one worker', () => {
   })
 })
 
+describe('what upstreams have to do in two workers', () => {
+  it('is told as one: requests under way, those that wait, and a breaker that has opened', async () => {
+    const held: (() => void)[] = []
+    const slow = await startInstance('slow', (_request, response) => void held.push(() => response.end()))
+    const broken = await startInstance('broken', (_request, response) => void response.writeHead(500).end())
+    const gateway = await startWorkerGateway(slow.port)
+    try {
+      const text = await readFile(gateway.configFile, 'utf8')
+      const upstreams = `upstreams:
+  app: { instances: ["127.0.0.1:${slow.port}"], concurrency: { requests: 4, queue: 100 } }
+  broken: { instances: ["127.0.0.1:${broken.port}"], breaker: { failures: 50%, minRequests: 5, open: 60s, on: [5xx] } }
+`
+      await writeFile(
+        gateway.configFile,
+        text.replace(/upstreams: .*\n/, upstreams).replace('[/app/* -> app]', '[/app/* -> app, /broken/* -> broken]'),
+      )
+      const reload = await fetch(`${gateway.admin}/reload`, { method: 'POST' })
+      assert.equal(reload.status, 200, await reload.text())
+      await untilTwoServe(gateway)
+      const calls = Array.from({ length: 12 }, () => fetch(`${gateway.web}/app/`))
+      await until('the limit is reached and the others wait, whichever worker took them', async () => {
+        const { concurrency, inFlight } = await loadOf(gateway, 'app')
+        return inFlight === concurrency?.active && concurrency.active + concurrency.waiting === 12 && concurrency.requests === 4
+      })
+      const ends = setInterval(() => held.splice(0).forEach((end) => end()), 5)
+      await Promise.all(calls).finally(() => clearInterval(ends))
+      const load = startCallers(`${gateway.web}/broken/`, 1, { keepAlive: true })
+      const { breaker } = await until('it has opened in one worker', async () => {
+        const told = await loadOf(gateway, 'broken')
+        return told.breaker?.state === 'open' ? told : null
+      })
+      await load.stop()
+      assert.equal(breaker?.opened, 1)
+      assert.ok((breaker?.failed ?? 0) >= 5, `${breaker?.failed} failed`)
+    } finally {
+      await gateway.stop()
+      await Promise.all([slow.kill(), broken.kill()])
+    }
+  })
+})
+
 describe('a filter of a module', () => {
   it('runs in every worker, and anew when the module has changed', async () => {
     const instance = await startInstance('app')
@@ -295,4 +337,10 @@ function echoed(url: string, text: string): Promise<string> {
     })
     socket.on('error', reject)
   })
+}
+
+async function loadOf(gateway: GatewayProcess, upstream: string): Promise<UpstreamView> {
+  const found = (await gateway.ask<readonly UpstreamView[]>('/upstreams')).find(({ name }) => name === upstream)
+  assert.ok(found)
+  return found
 }
