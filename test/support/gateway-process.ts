@@ -26,6 +26,8 @@ export interface GatewayProcessOptions {
   readonly web?: string
   /** More of the config file. */
   readonly config?: string
+  /** For so long kept connections are told to end before they are closed, ms. Default 100. */
+  readonly graceMs?: number
   /** Default true. */
   readonly awaitReady?: boolean
 }
@@ -35,6 +37,7 @@ export async function startGatewayProcess({
   registry,
   web: more = '',
   config = '',
+  graceMs = 100,
   awaitReady = true,
 }: GatewayProcessOptions): Promise<GatewayProcess> {
   const folder = await mkdtemp(join(tmpdir(), 'meshgate-test-'))
@@ -48,7 +51,7 @@ export async function startGatewayProcess({
       `  mesh: { bind: "127.0.0.1:${mesh}", mode: mesh }`,
       `admin: { bind: "127.0.0.1:${admin}" }`,
       `registry: ${registry.replace('{folder}', folder)}`,
-      `shutdown: { grace: 100ms, drain: 5s }`,
+      `shutdown: { grace: ${graceMs}ms, drain: 5s }`,
       config,
     ].join('\n'),
   )

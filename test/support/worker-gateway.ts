@@ -9,6 +9,8 @@ export async function startWorkerGateway(instancePort: number, rest = '', web = 
   const [port = 0] = await freePorts(1)
   return startGatewayProcess({
     web,
+    // On a busy machine a caller that keeps its connection may be away for longer than it takes to answer.
+    graceMs: 1_000,
     registry: `{ embedded: { http: "127.0.0.1:${port}", dns: off, data: "{folder}/data" } }`,
     config: `workers: 2\nupstreams: { app: { instances: ["127.0.0.1:${instancePort}"] } }\nroutes: [/app/* -> app]\n${rest}`,
   })
