@@ -25,6 +25,15 @@ interface Fleet {
   readonly events: () => readonly string[]
 }
 
+/** One question after the other; who can answer does before the next one. */
+async function ask(questions: number, { clock, workers }: Fleet, stopped: readonly number[]): Promise<void> {
+  for (let question = 0; question < questions; question++) {
+    await clock.advance(REPORT_EVERY_MS)
+    const others = () => workers.view().filter(({ pid }) => !stopped.includes(pid))
+    await until('the others have answered', () => others().every(({ unanswered }) => unanswered === 0))
+  }
+}
+
 describe('a worker that hangs', () => {
   const cleanups: (() => Promise<void>)[] = []
   afterEach(async () => {
@@ -42,15 +51,6 @@ describe('a worker that hangs', () => {
       await workers.close(0)
     })
     return { workers, clock, events: () => lines.map((line) => (JSON.parse(line) as { event: string }).event) }
-  }
-
-  /** One question after the other; who can answer does before the next one. */
-  async function ask(questions: number, { clock, workers }: Fleet, stopped: readonly number[]): Promise<void> {
-    for (let question = 0; question < questions; question++) {
-      await clock.advance(REPORT_EVERY_MS)
-      const others = () => workers.view().filter(({ pid }) => !stopped.includes(pid))
-      await until('the others have answered', () => others().every(({ unanswered }) => unanswered === 0))
-    }
   }
 
   it('is killed when it has left six questions unanswered, and another one serves in its place', async () => {

@@ -51,13 +51,9 @@ describe('the number of workers', () => {
     'is one for `auto` on a system without SO_REUSEPORT, and the system’s own words are told',
     { skip: availableParallelism() === 1 && 'one core' },
     () => {
-      runOn(
-        class {
-          constructor() {
-            throw new Error('ENOTSUP')
-          }
-        },
-      )
+      runOn(function BoundSocket() {
+        throw new Error('ENOTSUP')
+      })
       assert.equal(countWorkers('auto', logger), 1)
       assert.match(lines.join(''), /SO_REUSEPORT.*ENOTSUP/)
     },
