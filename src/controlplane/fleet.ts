@@ -3,7 +3,7 @@ import { pause, type Clock, type Random } from '../clock.ts'
 import type { ColdConfig } from '../config/config.ts'
 import type { Logger } from '../logging.ts'
 import type { Registry } from '../registry/registry.ts'
-import { startElection } from './election.ts'
+import { startElection } from '../registry/election.ts'
 import type { Readiness } from './readiness.ts'
 import { ReplicaStatus } from './replica-status.ts'
 import { registerSelf } from './self-registration.ts'
@@ -48,7 +48,7 @@ export function joinFleet(options: FleetOptions): Membership {
   const self = registerSelf(front, cold.services, { registry, watches, clock, random, logger, unready })
   const shouldYield = (): boolean => cold.registry.kind === 'embedded' && self.hasPeers
   const common = { registry, prefix: cold.kv.prefix, name: self.id, clock, random, logger }
-  const election = startElection({ ...common, shouldYield })
+  const election = startElection({ ...common, key: `${cold.kv.prefix}/leader`, shouldYield })
   const tasks = startTasks({ ...common, election, call })
   const status = new ReplicaStatus(common).start()
   return {

@@ -1,7 +1,7 @@
 import type { TaskConfig } from '../../src/config/config.ts'
 import type { Clock } from '../../src/clock.ts'
 import { systemClock, systemRandom } from '../../src/clock.ts'
-import type { Election, Leadership } from '../../src/controlplane/election.ts'
+import type { Election, Leadership } from '../../src/registry/election.ts'
 import type { StartTicker } from '../../src/controlplane/tasks/schedule.ts'
 import { startTasks, type TaskScheduler } from '../../src/controlplane/tasks/scheduler.ts'
 import type { TaskRequest } from '../../src/controlplane/tasks/task-kind.ts'

@@ -1,4 +1,4 @@
-import type { KvEntry } from '../registry/registry.ts'
+import type { KvEntry } from './registry.ts'
 
 /** The holder of the leader lock, for people. */
 export interface LeaderView {

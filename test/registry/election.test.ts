@@ -3,11 +3,11 @@ import { once } from 'node:events'
 import { connect, createServer, type Socket } from 'node:net'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { systemClock, systemRandom } from '../../src/clock.ts'
-import { startElection, type Election, type Leadership } from '../../src/controlplane/election.ts'
+import { startElection, type Election, type Leadership } from '../../src/registry/election.ts'
 import { silentLogger } from '../../src/logging.ts'
 import { openConsulRegistry } from '../../src/registry/consul/consul-registry.ts'
 import type { Registry } from '../../src/registry/registry.ts'
-import { registryServers, type RegistryServerUnderTest } from '../registry/registry-servers.ts'
+import { registryServers, type RegistryServerUnderTest } from './registry-servers.ts'
 import { until } from '../support/until.ts'
 
 interface Candidate {
@@ -88,7 +88,7 @@ describe('elections', { concurrency: true }, () => {
         const onChange = (leadership: Leadership | null): void => {
           changes.push({ at: systemClock.monotonic(), term: leadership?.term ?? null, leadership })
         }
-        const election = startElection({ registry, prefix, name, shouldYield, onChange, ...shared })
+        const election = startElection({ registry, key: `${prefix}/leader`, name, shouldYield, onChange, ...shared })
         cleanups.push(async () => {
           await election.close()
           await registry.close()

@@ -2,7 +2,7 @@ import { fullJitterMs } from '../backoff.ts'
 import { pause, type Clock, type Random, type Timer } from '../clock.ts'
 import { GatewayError, messageOf } from '../errors.ts'
 import type { Logger } from '../logging.ts'
-import type { KvEntry, Registry, Session, Watch } from '../registry/registry.ts'
+import type { KvEntry, Registry, Session, Watch } from './registry.ts'
 import { leaderOf, leaderText, type LeaderView } from './leader-record.ts'
 
 /** Consul's smallest TTL; the registry may take twice as long to end a silent session. */
@@ -15,7 +15,7 @@ const SAFETY_MARGIN_MS = 1_000
 const LOOK_EVERY_MS = 1_000
 const ERROR_BACKOFF = { baseMs: 500, maxMs: 5_000 }
 
-/** A term in which this gateway leads. */
+/** A term in which the candidate holds the lock. */
 export interface Leadership {
   /** The lock's LockIndex: greater in each later term. The fencing token. */
   readonly term: bigint
@@ -36,19 +36,20 @@ export interface Election {
 
 export interface ElectionOptions {
   readonly registry: Registry
-  /** The lock is the key `<prefix>/leader`. */
-  readonly prefix: string
+  /** The lock. */
+  readonly key: string
+  /** Of the candidate, for people. */
   readonly name: string
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
-  /** While true, this gateway gives the lock back and does not run for it (docs/decisions/0002). */
-  readonly shouldYield: () => boolean
+  /** While true, the candidate gives the lock back and does not run for it (docs/decisions/0002); absent: never. */
+  readonly shouldYield?: () => boolean
   /** Called after each change of `current`. */
   readonly onChange?: (leadership: Leadership | null) => void
 }
 
-/** Starts to run for the lock `<prefix>/leader` (Consul: sessions and locks). Closed by the caller. */
+/** Starts to run for a lock (Consul: sessions and locks), again after each loss, until it is closed by the caller. */
 export function startElection(options: ElectionOptions): Election {
   return new Candidate(options).start()
 }
@@ -70,7 +71,7 @@ class Candidate implements Election {
 
   constructor(options: ElectionOptions) {
     this.#options = options
-    this.#key = `${options.prefix}/leader`
+    this.#key = options.key
     this.#watch = options.registry.watchPrefix(this.#key, {
       onValue: (entries) => this.#hear(entries.find(({ key }) => key === this.#key) ?? null),
       // The last holder stays known; our own term is guarded by the session, not by the watch.
@@ -98,7 +99,7 @@ class Candidate implements Election {
     this.#watch.close()
     this.#rouse()
     await this.#running
-    await this.#leave('this gateway stops')
+    await this.#leave('the candidate stops')
   }
 
   async #run(): Promise<void> {
@@ -118,7 +119,7 @@ class Candidate implements Election {
   async #step(): Promise<number> {
     const { random, shouldYield } = this.#options
     try {
-      if (shouldYield()) {
+      if (shouldYield?.()) {
         await this.#leave('a gateway that does not host the registry is there to lead')
         return LOOK_EVERY_MS
       }
@@ -143,7 +144,7 @@ class Candidate implements Election {
     const { registry, name, random } = this.#options
     const won = await registry.kv.put(this.#key, leaderText(name), { acquire: session.id })
     const entry = await registry.kv.get(this.#key)
-    // A closing gateway lets go of it in close(), and a lost session has none.
+    // A closing candidate lets go of it in close(), and a lost session has none.
     if (this.#closing.signal.aborted || this.#session !== session) return 0
     this.#see(entry)
     if (!won && !entry?.session) return LOCK_DELAY_MS * (0.25 + 0.25 * random())
@@ -153,7 +154,7 @@ class Candidate implements Election {
   async #openSession(): Promise<Session> {
     const { registry, name } = this.#options
     const session = await registry.openSession({
-      name: `meshgate leader ${name}`,
+      name: `meshgate ${this.#key} ${name}`,
       ttlMs: SESSION_TTL_MS,
       lockDelayMs: LOCK_DELAY_MS,
       behavior: 'release',
@@ -190,7 +191,10 @@ class Candidate implements Election {
     }
     if (leadership.heldUntil <= this.#options.clock.monotonic()) return
     this.#held = { leadership, end, expiry: this.#watchExpiry(session, leadership) }
-    this.#options.logger.info({ event: 'election.won', term: String(term) }, `this gateway leads, term ${term}`)
+    this.#options.logger.info(
+      { event: 'election.won', term: String(term) },
+      `${this.#options.name} holds ${this.#key}, term ${term}`,
+    )
     this.#options.onChange?.(leadership)
   }
 
@@ -221,7 +225,7 @@ class Candidate implements Election {
     end.abort(new GatewayError('session_lost', `term ${leadership.term} has ended: ${why}`))
     this.#options.logger.warn(
       { event: 'election.lost', term: String(leadership.term), why },
-      `this gateway no longer leads: ${why}`,
+      `${this.#options.name} no longer holds ${this.#key}: ${why}`,
     )
     this.#options.onChange?.(null)
   }
@@ -241,6 +245,9 @@ class Candidate implements Election {
 
   #complain(error: unknown): void {
     if (this.#failures > 0) return
-    this.#options.logger.warn({ event: 'election.error', error: messageOf(error) }, 'cannot run for leadership now; trying again')
+    this.#options.logger.warn(
+      { event: 'election.error', error: messageOf(error) },
+      `cannot run for ${this.#key} now; trying again`,
+    )
   }
 }
