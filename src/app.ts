@@ -26,13 +26,14 @@ import { REVISION_SECTION } from './controlplane/revisions/revision-report.ts'
 import { followRevisions } from './controlplane/revisions/follow-revisions.ts'
 import type { RevisionSource } from './controlplane/revisions/revision-source.ts'
 import { ServiceWatches } from './discovery/service-watches.ts'
+import { Trials } from './controlplane/trials/trials.ts'
 import { AsideParser } from './controlplane/sources/parse-aside.ts'
 import { watchConfigFile, type FileSource } from './controlplane/sources/file-source.ts'
 import { lesserState, watchKvConfig, type KvSource } from './controlplane/sources/kv-source.ts'
 import { serviceCaller } from './controlplane/tasks/service-caller.ts'
 import { UpstreamTable } from './discovery/upstream-table.ts'
 import { Gateway } from './dataplane/gateway.ts'
-import { leavingOf, serveByWorkers, serveHere, tellWorkers, tunnelsOf } from './serving.ts'
+import { leavingOf, serveByWorkers, serveHere, tellWorkers, trafficOf, tunnelsOf } from './serving.ts'
 import { startEmbeddedRegistry } from './embedded-registry.ts'
 import type { Logger } from './logging.ts'
 import { Metrics } from './metrics.ts'
@@ -131,7 +132,7 @@ async function startParts(base: Base): Promise<App> {
     : await serveHere(base, gateway, directory)
   const call = serviceCaller(clock, (exchange) => gateway.serveNamed(exchange, (name) => directory.find(name), 'task'))
   const front = frontAddress(cold.listeners, serving.addresses)
-  const { tasks, status, id } = parts.adopt(
+  const { tasks, status, election, id } = parts.adopt(
     joinFleet({ cold, registry, watches, readiness, front, call, clock, random, logger }),
     (membership) => membership.leave(),
   )
@@ -142,7 +143,13 @@ async function startParts(base: Base): Promise<App> {
   // What was applied while the others started.
   reconciler.onApplied(reconciler.hot)
 
-  const tellRevision = (): void => status.set(REVISION_SECTION, revisions.standing)
+  const traffic = () => trafficOf({ gateway, workers })
+  const trials = new Trials({ replica: id, revisions, traffic, status, registry, prefix, election, clock, logger })
+  parts.defer(() => trials.close())
+  const tellRevision = (): void => {
+    status.set(REVISION_SECTION, revisions.standing)
+    trials.look()
+  }
   revisions.onChange = tellRevision
   revisions.knowAs(id)
   tellRevision()
@@ -151,8 +158,8 @@ async function startParts(base: Base): Promise<App> {
   parts.defer(() => drainReport.close())
 
   const metrics = new Metrics()
-  const configStatus = () => ({ ...reconciler.status(), revision: revisions.standing })
-  for (const source of gatewayMetricSources({ gateway, upstreams, readiness, workers, configStatus })) metrics.add(source)
+  const configStatus = () => ({ ...reconciler.status(), revision: revisions.standing, trial: revisions.pointer?.trial ?? null })
+  for (const source of gatewayMetricSources({ gateway, upstreams, readiness, workers, configStatus, trials })) metrics.add(source)
   const trust = frontTrust(cold.listeners)
   const explained = () => ({ snapshot: gateway.snapshot, hot: reconciler.hot, layers: reconciler.layers, trust })
   const subject = {

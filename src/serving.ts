@@ -9,6 +9,7 @@ import { reservedRouteNames, type Gateway } from './dataplane/gateway.ts'
 import { startListener, type Listener } from './dataplane/listener/listener.ts'
 import { TUNNELS_METRIC, upstreamMetricSources } from './dataplane/upstream/upstream-metrics.ts'
 import type { Upstream } from './dataplane/upstream/upstream.ts'
+import { trafficIn, type Traffic } from './controlplane/trials/traffic.ts'
 import { GatewayError, messageOf } from './errors.ts'
 import type { Logger } from './logging.ts'
 import type { Found } from './workers/messages.ts'
@@ -102,6 +103,19 @@ export async function tunnelsOf({ upstreams, workers }: Omit<LeavingDeps, 'clock
   await workers?.refresh()
   const source = (workers?.merge(own) ?? own).find(({ name }) => name === TUNNELS_METRIC)
   return new Map([...(source?.samples() ?? [])].map(({ labels, value }) => [labels['upstream'] ?? '', value]))
+}
+
+/** What has become of requests here and at the workers, by route. */
+export async function trafficOf({
+  gateway,
+  workers,
+}: {
+  readonly gateway: Gateway
+  readonly workers: Workers | null
+}): Promise<Traffic> {
+  const own = gateway.stats.metricSources()
+  await workers?.refresh()
+  return trafficIn(workers?.merge(own) ?? own)
 }
 
 /** Has the workers serve by the config that has just been applied here. */

@@ -1,6 +1,7 @@
 import type { ConfigStatus } from '../controlplane/config-status.ts'
 import type { Readiness } from '../controlplane/readiness.ts'
 import type { UpstreamRow, UpstreamTable } from '../discovery/upstream-table.ts'
+import type { Trials } from '../controlplane/trials/trials.ts'
 import type { Gateway } from '../dataplane/gateway.ts'
 import { upstreamMetricSources } from '../dataplane/upstream/upstream-metrics.ts'
 import type { MetricSource, Sample } from '../metrics.ts'
@@ -11,6 +12,7 @@ export interface MetricSubject {
   readonly upstreams: UpstreamTable
   readonly readiness: Readiness
   readonly configStatus: () => ConfigStatus
+  readonly trials: Pick<Trials, 'ended'>
   /** Null: this process serves alone. */
   readonly workers: Workers | null
 }
@@ -88,7 +90,7 @@ function workerSources(workers: Workers): readonly MetricSource[] {
   ]
 }
 
-function controlSources({ readiness, configStatus }: MetricSubject): readonly MetricSource[] {
+function controlSources({ readiness, configStatus, trials }: MetricSubject): readonly MetricSource[] {
   return [
     gauge('meshgate_ready', '1 if traffic should come here', () => (readiness.report().ready ? 1 : 0)),
     gauge('meshgate_registry_age_seconds', 'Since the last answer of the registry that made sense; -1: never', () => {
@@ -110,6 +112,17 @@ function controlSources({ readiness, configStatus }: MetricSubject): readonly Me
     gauge('meshgate_config_revision_refused', '1 while the revision that is to run does not, or the pointer is damaged', () =>
       configStatus().revision.problem === null ? 0 : 1,
     ),
+    gauge('meshgate_config_trial', '1 while this gateway tries a revision that the others do not run yet', () => {
+      const { trial, revision } = configStatus()
+      return trial && trial.number === revision.number ? 1 : 0
+    }),
+    {
+      name: 'meshgate_config_trials_ended_total',
+      help: 'Trials of revisions that this gateway has ended while it led: promote, given to all; undo, taken back',
+      kind: 'counter',
+      labelNames: ['end'],
+      samples: () => Object.entries(trials.ended).map(([end, value]) => ({ labels: { end }, value })),
+    },
     gauge('meshgate_config_refused', 'Sources of config whose present version is refused', () => {
       const { file, entries } = configStatus()
       return [file, ...entries].filter(({ state }) => state === 'refused').length

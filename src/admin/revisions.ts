@@ -1,4 +1,5 @@
 import type { Applied, ApplyRequest, Candidate, RevisionDesk, RevisionPreview } from '../controlplane/revisions/revision-desk.ts'
+import { staging } from '../controlplane/trials/staging.ts'
 import { MAX_REVISION_BYTES } from '../controlplane/revisions/content.ts'
 import { GatewayError } from '../errors.ts'
 
@@ -18,6 +19,7 @@ export async function applyRevision(desk: Pick<RevisionDesk, 'apply'>, body: unk
   return desk.apply({
     candidate: candidateIn(fields),
     base: baseIn(fields),
+    staged: stagedIn(fields),
     author: textIn(fields, 'author') || 'somebody',
     reason: textIn(fields, 'reason'),
   })
@@ -44,6 +46,14 @@ function isFile(file: unknown): file is { readonly name: string; readonly text: 
 function baseIn({ base }: Fields): ApplyRequest['base'] {
   if (base === undefined || Number.isSafeInteger(base)) return base as number | undefined
   throw new GatewayError('usage', '"base" is not the number of a move')
+}
+
+function stagedIn({ staged }: Fields): ApplyRequest['staged'] {
+  if (staged === undefined) return undefined
+  const { data, error } = staging.safeParse(staged)
+  if (data) return data
+  const [issue] = error.issues
+  throw new GatewayError('usage', `"${['staged', ...(issue?.path ?? [])].join('.')}": ${issue?.message}`)
 }
 
 function textIn(fields: Fields, name: string): string {

@@ -142,7 +142,7 @@ export const adminTable: readonly AdminEndpoint[] = [
   {
     method: 'POST',
     path: '/revisions/apply',
-    tells: 'puts a revision in force: the same with "author", "reason" and "base"',
+    tells: 'puts a revision in force: the same with "author", "reason", "base", and "staged": {} if some are to try it first',
     maxBodyBytes: REVISION_BODY_BYTES,
     answer: async ({ revisions }, _, body) => ok(await applyRevision(revisions, body)),
   },

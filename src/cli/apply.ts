@@ -7,33 +7,37 @@ import { adminAddress, adminOptions, adminOptionsHelp } from './admin-query.ts'
 import type { Command } from './command.ts'
 import { exitCode } from './exit-codes.ts'
 import { askPreview, authorOf, forceOptions, forceOptionsHelp, putInForce } from './put-in-force.ts'
+import { stagedOptions, stagedOptionsHelp, stagedRequest } from './staged-options.ts'
 import { previewText } from './revision-text.ts'
 
 /** Puts files in force as one revision, for the whole fleet. */
 export const applyCommand: Command = {
   name: 'apply',
   summary: 'puts config files in force on all replicas, as one revision',
-  help: `usage: meshgate apply FILE... [--yes] [--reason TEXT] [OPTIONS]
+  help: `usage: meshgate apply FILE... [--yes] [--staged] [--reason TEXT] [OPTIONS]
 
 Checks the files, shows what they would change, asks, writes them to KV as one revision and moves the pointer there that all replicas
 follow. They hold routes, upstreams, defaults and tasks; a part of the same name in a gateway's own config file is overridden, a key of
 KV (gateway/routes/NAME) overrides both. If anything in them is wrong, all of it is refused, with the place.
 
 ${forceOptionsHelp}
+${stagedOptionsHelp}
 
 ${adminOptionsHelp}
 
-Exit code: 0 in force, 1 refused (the files are wrong, or somebody else has changed the config meanwhile), 2 wrong usage.
+Exit code: 0 in force or on trial, 1 refused (the files are wrong, or somebody else has changed the config meanwhile), 2 wrong usage.
 
 example:
-  meshgate apply routes.yaml upstreams.yaml --reason "the new shop"`,
+  meshgate apply routes.yaml upstreams.yaml --reason "the new shop"
+  meshgate apply routes.yaml --staged --share 20% --yes && meshgate rollout`,
   run: async (args, io) => {
-    const options = { ...adminOptions, ...forceOptions }
+    const options = { ...adminOptions, ...forceOptions, ...stagedOptions }
     const { values, positionals } = parseArgs({ args: [...args], allowPositionals: true, options })
     const candidate = { files: await readFiles('apply', positionals) }
     const { json, yes, reason } = values
     const author = authorOf(values.author, io.env)
-    return putInForce({ command: 'apply', admin: adminAddress(values.admin), json, candidate, yes, author, reason }, io)
+    const staged = stagedRequest('apply', values)
+    return putInForce({ command: 'apply', admin: adminAddress(values.admin), json, candidate, yes, staged, author, reason }, io)
   },
 }
 

@@ -2,7 +2,7 @@ import type { FleetView } from '../controlplane/revisions/revision-report.ts'
 import { adminOptionsHelp, askAdmin, parseAdminArgs, tableText } from './admin-query.ts'
 import type { Command } from './command.ts'
 import { exitCode } from './exit-codes.ts'
-import { nameOf } from './revision-text.ts'
+import { nameOf, trialText } from './revision-text.ts'
 
 /** Lists the moves of the pointer and which replica runs what. */
 export const historyCommand: Command = {
@@ -39,5 +39,6 @@ function historyText(view: FleetView): string {
   ])
   const none = isDamaged ? 'what is in KV in place of the pointer makes no sense\n' : 'no revision has been applied yet\n'
   const table = moves.length > 0 ? tableText(['  MOVE', 'KIND', 'REVISION', 'AT', 'AUTHOR', 'REASON'], rows) : none
-  return `${table}\n${tableText(['REPLICA', 'RUNS', 'STATE'], states)}`
+  const trial = view.trial ? `${trialText(view.trial)}\n` : ''
+  return `${table}${trial}\n${tableText(['REPLICA', 'RUNS', 'STATE'], states)}`
 }

@@ -1,11 +1,13 @@
 import { hostname, userInfo } from 'node:os'
 import type { Address } from '../address.ts'
 import type { Applied, Candidate, RevisionPreview } from '../controlplane/revisions/revision-desk.ts'
+import { formatDurationMs } from '../durations.ts'
 import { GatewayError } from '../errors.ts'
 import { postAdmin } from './admin-query.ts'
 import type { CommandIo } from './command.ts'
 import { exitCode } from './exit-codes.ts'
-import { previewText, revisionName } from './revision-text.ts'
+import { count, previewText, revisionName } from './revision-text.ts'
+import type { StagedRequest } from './staged-options.ts'
 
 export interface PutInForce {
   readonly command: 'apply' | 'rollback'
@@ -14,6 +16,8 @@ export interface PutInForce {
   readonly candidate: Candidate
   /** Nobody is asked. */
   readonly yes: boolean
+  /** How some replicas are to try it first; undefined: all take it at once. */
+  readonly staged: StagedRequest | undefined
   readonly author: string
   readonly reason: string
 }
@@ -37,21 +41,25 @@ export function askPreview(admin: Address, candidate: Candidate): Promise<Revisi
 
 /** Shows what a candidate would change, asks, and puts it in force if nothing else was meanwhile. Gives the exit code. */
 export async function putInForce(request: PutInForce, io: CommandIo): Promise<number> {
-  const { command, admin, json, candidate, author, reason } = request
+  const { command, admin, json, candidate, staged, author, reason } = request
   const preview = await askPreview(admin, candidate)
   if (!json) io.out(previewText(preview))
   if (!preview.isCurrent && !(await isWanted(request, io))) {
     io.err('nothing was changed\n')
     return exitCode.no
   }
-  const body = { ...candidate, base: preview.base, author, reason }
+  const body = { ...candidate, base: preview.base, staged, author, reason }
   const applied = await postAdmin<Applied>(admin, { path: '/revisions/apply', body }, 'isNew')
   if (json) io.out(`${JSON.stringify({ ...applied, preview })}\n`)
-  else if (applied.isNew)
-    io.out(
-      `${revisionName(applied.revision)} is in force now, as move ${applied.number} (${command}); meshgate history lists the moves\n`,
-    )
+  else if (applied.isNew) io.out(`${appliedText(applied, command)}\n`)
   return exitCode.ok
+}
+
+function appliedText({ revision, number, trial }: Applied, command: PutInForce['command']): string {
+  if (!trial) return `${revisionName(revision)} is in force now, as move ${number} (${command}); meshgate history lists the moves`
+  const who = trial.replicas.length === 1 ? `${trial.replicas[0]} tries` : `${trial.replicas.join(', ')} try`
+  const limits = `${formatDurationMs(trial.watchMs)} and ${count(trial.minRequests, 'request')}`
+  return `${who} ${revisionName(revision)} first, for ${limits} or more (move ${number}); meshgate rollout watches`
 }
 
 /** The person who runs the command. */

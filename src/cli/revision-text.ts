@@ -1,5 +1,6 @@
 import type { ConfigChange, FieldChange } from '../controlplane/revisions/config-diff.ts'
 import { shortId } from '../controlplane/revisions/content.ts'
+import type { Trial } from '../controlplane/revisions/pointer.ts'
 import type { RevisionPreview } from '../controlplane/revisions/revision-desk.ts'
 import { formatProblem } from '../config/problem.ts'
 
@@ -15,12 +16,18 @@ export function nameOf(revision: string | null): string {
   return revision === null ? '(files)' : shortId(revision)
 }
 
+/** Who tries what, for eyes. */
+export function trialText({ revision, number, replicas }: Trial): string {
+  return `${replicas.join(', ')} ${replicas.length === 1 ? 'tries' : 'try'} ${revisionName(revision)} (move ${number})`
+}
+
 /** What a revision would change, for eyes. */
 export function previewText(preview: RevisionPreview): string {
-  const { changes, warnings } = preview
+  const { changes, warnings, trial } = preview
   const lines = [
     ...changes.flatMap(changeLines),
     ...warnings.map((warning) => `warning: ${formatProblem(warning)}`),
+    ...(trial ? [`warning: ${trialText(trial)}, which this would end`] : []),
     impactText(preview),
   ]
   return `${lines.join('\n')}\n`

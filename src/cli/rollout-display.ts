@@ -1,6 +1,7 @@
 import type { FleetView, ReplicaRevision } from '../controlplane/revisions/revision-report.ts'
+import { formatDurationMs } from '../durations.ts'
 import type { CommandIo } from './command.ts'
-import { nameOf } from './revision-text.ts'
+import { count, nameOf, trialText } from './revision-text.ts'
 
 const BAR_CELLS = 20
 /** Of a terminal: to the start of the line so many lines up, and clear what is below (ECMA-48 CPL and ED). */
@@ -45,9 +46,10 @@ export class RolloutDisplay {
     const cells = Math.round(share * BAR_CELLS)
     const bar = `[${'#'.repeat(cells)}${'.'.repeat(BAR_CELLS - cells)}]`
     const rows = view.replicas.map(
-      (replica) => `  ${replica.isThere ? '✔' : replica.problem ? '✖' : '…'} ${stateText(replica)}\n`,
+      (replica) => `  ${replica.isThere ? '✔' : replica.problem ? '✖' : '…'} ${stateText(replica)}${tryingText(replica)}\n`,
     )
-    const text = `${moveText(view)}\n${bar} ${there} of ${view.replicas.length}\n${rows.join('')}`
+    const trial = view.trial ? `${trialText(view.trial)}\n` : ''
+    const text = `${moveText(view)}\n${trial}${bar} ${there} of ${view.replicas.length}\n${rows.join('')}`
     if (text === this.#drawn) return
     this.#io.out(`${redraw(this.#drawn.split('\n').length - 1)}${text}`)
     this.#drawn = text
@@ -56,7 +58,11 @@ export class RolloutDisplay {
   #tellMove(view: FleetView): void {
     this.#move = view.number
     const { number, revision } = view
-    this.#io.out(this.#json ? line({ event: 'move', number, revision, move: view.moves[0] ?? null }) : `${moveText(view)}\n`)
+    this.#io.out(
+      this.#json
+        ? line({ event: 'move', number, revision, trial: view.trial, move: view.moves[0] ?? null })
+        : `${moveText(view)}\n`,
+    )
   }
 
   #tellReplica(replica: ReplicaRevision): void {
@@ -72,14 +78,21 @@ export class RolloutDisplay {
   }
 }
 
-function moveText({ number, revision, moves }: FleetView): string {
-  const [move] = moves
-  return move ? `move ${number} (${move.kind} by ${move.author}): ${nameOf(revision)}` : 'no revision has been applied yet'
+function moveText({ moves: [move] }: FleetView): string {
+  if (!move) return 'no revision has been applied yet'
+  const why = move.kind === 'undo' || move.kind === 'promote' ? `: ${move.reason}` : ''
+  return `move ${move.number} (${move.kind} by ${move.author}): ${nameOf(move.revision)}${why}`
 }
 
 function stateText({ replica, running, isThere, problem }: ReplicaRevision): string {
   if (isThere) return `${replica}: runs ${nameOf(running)}`
   return `${replica}: ${problem ?? 'not there yet'}, runs ${nameOf(running)}`
+}
+
+/** Changes all the time: for eyes only. */
+function tryingText({ trying }: ReplicaRevision): string {
+  if (!trying) return ''
+  return `, ${count(trying.requests, 'request')} in ${formatDurationMs(trying.forMs)}, ${count(trying.failures)} failed`
 }
 
 function line(event: object): string {

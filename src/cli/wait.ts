@@ -25,11 +25,17 @@ export interface WaitOptions {
 export class Wait {
   readonly #options: WaitOptions
   readonly #since: number
+  #deadlineMs: number
   #told = ''
 
   constructor(options: WaitOptions) {
     this.#options = options
+    this.#deadlineMs = options.deadlineMs
     this.#since = options.clock.monotonic()
+  }
+
+  get deadlineMs(): number {
+    return this.#deadlineMs
   }
 
   get tookMs(): number {
@@ -37,12 +43,17 @@ export class Wait {
   }
 
   get isOver(): boolean {
-    return this.tookMs >= this.#options.deadlineMs
+    return this.tookMs >= this.#deadlineMs
+  }
+
+  /** What is waited for turns out to take longer. */
+  extendTo(deadlineMs: number): void {
+    this.#deadlineMs = Math.max(this.#deadlineMs, deadlineMs)
   }
 
   /** Until the next look is due. */
   pause(): Promise<void> {
-    return pause(this.#options.clock, Math.min(LOOK_EVERY_MS, Math.max(1, this.#options.deadlineMs - this.tookMs)))
+    return pause(this.#options.clock, Math.min(LOOK_EVERY_MS, Math.max(1, this.#deadlineMs - this.tookMs)))
   }
 
   /** Asks until there is an answer. Throws what no waiting mends at once, and the last failure when the time is over. */
@@ -67,7 +78,7 @@ export class Wait {
   }
 
   #givenUp({ code, message }: GatewayError): GatewayError {
-    const after = formatDurationMs(this.#options.deadlineMs)
+    const after = formatDurationMs(this.#deadlineMs)
     return new GatewayError(code, `given up after ${after}; the last failure: ${message}`)
   }
 }

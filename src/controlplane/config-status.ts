@@ -1,4 +1,5 @@
 import type { ConfigProblem } from '../config/problem.ts'
+import type { Trial } from './revisions/pointer.ts'
 import type { RevisionStanding } from './revisions/revision-source.ts'
 
 /** How one source of config stands. */
@@ -20,6 +21,8 @@ export interface ConfigStatus {
   readonly appliedAt: string
   readonly file: SourceStatus
   readonly revision: RevisionStanding
+  /** Of a revision, by some replicas; null: none is under way. */
+  readonly trial: Trial | null
   /** One per config key in KV. */
   readonly entries: readonly SourceStatus[]
   readonly warnings: readonly ConfigProblem[]

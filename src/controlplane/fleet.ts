@@ -3,7 +3,7 @@ import { pause, type Clock, type Random } from '../clock.ts'
 import type { ColdConfig } from '../config/config.ts'
 import type { Logger } from '../logging.ts'
 import type { Registry } from '../registry/registry.ts'
-import { startElection } from '../registry/election.ts'
+import { startElection, type Election } from '../registry/election.ts'
 import type { Readiness } from './readiness.ts'
 import { ReplicaStatus } from './replica-status.ts'
 import { registerSelf } from './self-registration.ts'
@@ -37,6 +37,7 @@ export interface Membership {
   /** What this replica tells the others. */
   readonly status: ReplicaStatus
   readonly tasks: TaskScheduler
+  readonly election: Pick<Election, 'current'>
   /** Ends running tasks, gives the lead back and deregisters, within 6 s; never throws. */
   leave(): Promise<void>
 }
@@ -55,6 +56,7 @@ export function joinFleet(options: FleetOptions): Membership {
     id: self.id,
     status,
     tasks,
+    election,
     leave: async () => {
       const pending = new Set(['deregister', 'end tasks', 'give the lead back', 'take the status out'])
       const done = (step: string) => (): void => void pending.delete(step)

@@ -140,7 +140,7 @@ export class Reconciler {
     this.#filters.close()
   }
 
-  status(): Omit<ConfigStatus, 'revision'> {
+  status(): Omit<ConfigStatus, 'revision' | 'trial'> {
     const { generation, at, warnings } = this.#applied
     return {
       generation,

@@ -1,7 +1,10 @@
 import type { MetricSource, Sample } from '../metrics.ts'
 
+export const REQUESTS_METRIC = 'meshgate_requests_total'
+export const DURATIONS_METRIC = 'meshgate_request_duration_seconds_bucket'
+
 /** Upper bounds of the duration buckets, ms. */
-const bucketBoundsMs = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000]
+export const bucketBoundsMs = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000]
 
 /** What is counted of the exchanges of one route: plain numbers, so that counting costs no more than an addition. */
 class RouteStats {
@@ -39,7 +42,7 @@ export class RequestStats {
   metricSources(): readonly MetricSource[] {
     return [
       {
-        name: 'meshgate_requests_total',
+        name: REQUESTS_METRIC,
         help: 'Ended exchanges by route and class of the status (0xx: no answer was begun)',
         kind: 'counter',
         labelNames: ['route', 'status'],
@@ -53,7 +56,7 @@ export class RequestStats {
         samples: () => [...this.#codes].map(([code, value]) => ({ labels: { code }, value })),
       },
       {
-        name: 'meshgate_request_duration_seconds_bucket',
+        name: DURATIONS_METRIC,
         help: 'Ended exchanges by duration, cumulative',
         kind: 'counter',
         labelNames: ['route', 'le'],

@@ -17,8 +17,8 @@ import { fileDocument, fileText, handRegistry, startControlPlane } from '../cont
 const drains = { drain: async () => {}, undrain: async () => {}, view: async () => [] }
 const impact = { routes: 0, webSockets: 0, webSocketsClosing: 0 }
 const revisions: AdminSubject['revisions'] = {
-  preview: async () => ({ revision: null, base: 0, isCurrent: true, changes: [], impact, warnings: [] }),
-  apply: async () => ({ revision: null, number: 0, isNew: false }),
+  preview: async () => ({ revision: null, base: 0, isCurrent: true, trial: null, changes: [], impact, warnings: [] }),
+  apply: async () => ({ revision: null, number: 0, isNew: false, trial: null }),
   view: async () => ({ revision: null, number: 0, trial: null, isDamaged: false, moves: [], replicas: [] }),
 }
 const tasks = () => ({ leader: null, isLeader: false, tasks: [] })
@@ -48,12 +48,20 @@ export async function startAdminUnderTest(file: string, changes: Partial<AdminSu
   })
   const metrics = new Metrics()
   const revision = { number: 0, wanted: null, running: null, problem: null }
-  const configStatus = () => ({ ...reconciler.status(), revision })
+  const configStatus = () => ({ ...reconciler.status(), revision, trial: null })
   // None of them is started.
   const { cold } = fileDocument(file)
   const options = { count: 2, cold, relay: () => {}, clock: systemClock, random: systemRandom, logger: log.logger }
   const workers = new Workers(options)
-  for (const metric of gatewayMetricSources({ gateway, upstreams, readiness, configStatus, workers })) metrics.add(metric)
+  for (const metric of gatewayMetricSources({
+    gateway,
+    upstreams,
+    readiness,
+    configStatus,
+    workers,
+    trials: { ended: { promote: 0, undo: 0 } },
+  }))
+    metrics.add(metric)
   const explained = () => ({ snapshot: gateway.snapshot, hot: reconciler.hot, layers: reconciler.layers, trust: [] })
   const subject = {
     gateway,

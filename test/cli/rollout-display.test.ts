@@ -7,7 +7,15 @@ const [old, next] = ['a'.repeat(64), 'b'.repeat(64)]
 const move = { number: 2, kind: 'apply', revision: next, author: 'ann', reason: '', at: '2026-01-01T00:00:00.000Z' } as const
 
 function replica(name: string, running: string, problem: string | null = null): ReplicaRevision {
-  return { replica: name, number: running === next ? 2 : 1, wanted: next, running, problem, isThere: running === next }
+  return {
+    replica: name,
+    number: running === next ? 2 : 1,
+    wanted: next,
+    running,
+    problem,
+    isThere: running === next,
+    trying: null,
+  }
 }
 
 function view(...replicas: readonly ReplicaRevision[]): FleetView {

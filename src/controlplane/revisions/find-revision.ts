@@ -6,12 +6,12 @@ import type { Move, Pointer } from './pointer.ts'
 const LEAST_CHARACTERS = 4
 
 /**
- * Which revision a person means: the start of an id, or the number of a move; null: the one that served before the present one. Gives null
- * for the config files alone. Throws `not_found`.
+ * Which revision a person means: the start of an id, or the number of a move; null: the one that served before the present one, which while
+ * one is on trial is the one that the others run. Gives null for the config files alone. Throws `not_found`.
  */
 export function findRevision(text: string | null, pointer: Pointer | null): string | null {
   if (!pointer) throw new GatewayError('not_found', 'no revision has ever been applied here')
-  if (text === null) return beforeNow(pointer)
+  if (text === null) return pointer.trial ? pointer.revision : beforeNow(pointer)
   const move = pointer.moves.find(({ number }) => String(number) === text)
   if (move) return move.revision
   if (text.length < LEAST_CHARACTERS) throw unknown(text)

@@ -23,11 +23,15 @@ const pointer = z.object({
   /** A revision that some replicas take first. */
   trial: z
     .object({
-      revision: id,
+      revision: id.nullable(),
       number: z.int().min(1),
       replicas: z.array(z.string()).min(1),
-      /** How long it is watched, ms. */
+      /** How long each of them is watched, ms. */
       watchMs: z.int().min(1),
+      /** Of theirs; fewer are too few to judge by. */
+      minRequests: z.int().min(0),
+      /** What is not decided after so long is undone, ms. */
+      deadlineMs: z.int().min(1),
     })
     .nullable(),
   /** The newest first. */

@@ -8,11 +8,12 @@ import type { Logger } from '../../logging.ts'
 import type { Registry } from '../../registry/registry.ts'
 import { livingReplicas } from '../replica-status.ts'
 import { configuredBy } from '../../discovery/upstream-table.ts'
+import { planTrial, type Staging } from '../trials/staging.ts'
 import { configChanges, type ConfigChange } from './config-diff.ts'
 import { contentOf, MAX_REVISION_BYTES, shortId, sizeOf, type RevisionContent, type RevisionFile } from './content.ts'
 import { findRevision } from './find-revision.ts'
 import { loadRevision, type LoadOptions } from './load-revision.ts'
-import { moved, type Move, type Pointer } from './pointer.ts'
+import { moved, tried, type Move, type Mover, type Pointer, type Trial } from './pointer.ts'
 import { fleetView, sectionOf, type FleetView } from './revision-report.ts'
 import { RevisionStore, type PointerReading } from './revision-store.ts'
 
@@ -27,6 +28,8 @@ export interface RevisionPreview {
   readonly base: number
   /** Whether it is in force already. */
   readonly isCurrent: boolean
+  /** Is under way, and would end with it. */
+  readonly trial: Trial | null
   readonly changes: readonly ConfigChange[]
   readonly impact: {
     /** Routes that are added, removed or changed. */
@@ -42,6 +45,8 @@ export interface ApplyRequest {
   readonly candidate: Candidate
   /** The move that the person has looked at; absent: whatever is in force. */
   readonly base?: number | undefined
+  /** Some replicas are to try it first; absent: all take it at once. */
+  readonly staged?: Staging | undefined
   readonly author: string
   readonly reason: string
 }
@@ -52,6 +57,8 @@ export interface Applied {
   /** The move; when nothing was to be done: the present one. */
   readonly number: number
   readonly isNew: boolean
+  /** That has begun; null: all replicas take it. */
+  readonly trial: Trial | null
 }
 
 export interface RevisionDeskDeps extends Pick<LoadOptions, 'parser' | 'env'> {
@@ -97,6 +104,7 @@ export class RevisionDesk {
       revision: id,
       base: numberOf(pointer),
       isCurrent: pointer !== null && pointer.revision === id && pointer.trial === null,
+      trial: pointer?.trial ?? null,
       changes,
       impact: { routes: changes.filter(({ kind }) => kind === 'route').length, ...(await this.#webSockets(assembly.hot)) },
       warnings: assembly.warnings,
@@ -104,32 +112,46 @@ export class RevisionDesk {
   }
 
   /**
-   * Writes the revision and moves the pointer to it. Throws `config_invalid`, `not_found`, `registry_…`, and `revision_conflict` if somebody
-   * has moved it since `base`.
+   * Writes the revision and moves the pointer to it, or begins a trial of it. Throws `config_invalid`, `not_found`, `registry_…`, and
+   * `revision_conflict` if somebody has moved it since `base`.
    */
-  async apply({ candidate, base, author, reason }: ApplyRequest): Promise<Applied> {
+  async apply({ candidate, base, staged, author, reason }: ApplyRequest): Promise<Applied> {
     const reading = await this.#store.readPointer()
     refuseConflict(reading, base)
     const { content } = await this.#check(candidate, reading.pointer)
     const revision = content?.id ?? null
     if (reading.pointer?.revision === revision && reading.pointer.trial === null)
-      return { revision, number: numberOf(reading.pointer), isNew: false }
+      return { revision, number: numberOf(reading.pointer), isNew: false, trial: null }
     if (content) await this.#store.write(content)
     const kind = 'files' in candidate ? 'apply' : 'rollback'
     const at = new Date(this.#deps.clock.now()).toISOString()
-    const pointer = moved(reading.pointer, revision, { kind, author, reason, at })
+    const pointer = await this.#pointerTo(revision, reading, { staged, mover: { kind, author, reason, at } })
     await this.#move(pointer, reading)
     // Had it stood unused for long, another gateway may have taken it out before the pointer named it.
     if (content) await this.#store.write(content)
     await this.#prune(pointer)
-    return { revision, number: numberOf(pointer), isNew: true }
+    return { revision, number: numberOf(pointer), isNew: true, trial: pointer.trial }
   }
 
   /** Moves, and which replica runs what. Throws `registry_…`. */
   async view(): Promise<FleetView> {
+    return this.#fleet(await this.#store.readPointer())
+  }
+
+  /** There is nothing to try of what most replicas run. */
+  async #pointerTo(
+    revision: string | null,
+    reading: PointerReading,
+    { staged, mover }: { readonly staged: Staging | undefined; readonly mover: Mover },
+  ): Promise<Pointer> {
+    const { pointer } = reading
+    if (!staged || pointer?.revision === revision) return moved(pointer, revision, mover)
+    return tried(pointer, planTrial(revision, staged, await this.#fleet(reading)), { ...mover, kind: 'trial' })
+  }
+
+  async #fleet(reading: PointerReading): Promise<FleetView> {
     const { registry, prefix } = this.#deps
-    const [reading, replicas] = [await this.#store.readPointer(), await livingReplicas(registry, prefix)]
-    return fleetView(reading, replicas)
+    return fleetView(reading, await livingReplicas(registry, prefix))
   }
 
   async #check(candidate: Candidate, pointer: Pointer | null): Promise<Checked> {

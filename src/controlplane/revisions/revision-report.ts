@@ -1,4 +1,5 @@
 import type { ReplicaReport } from '../replica-status.ts'
+import { totalsOf, trialSectionOf } from '../trials/trial-section.ts'
 import { targetOf, type Move, type Pointer, type Trial } from './pointer.ts'
 import type { RevisionStanding } from './revision-source.ts'
 import type { PointerReading } from './revision-store.ts'
@@ -11,6 +12,8 @@ export interface ReplicaRevision extends RevisionStanding {
   readonly replica: string
   /** It runs what it is to run, by the newest move. */
   readonly isThere: boolean
+  /** What it has served since it tries what is on trial; null: it does not. */
+  readonly trying: { readonly forMs: number; readonly requests: number; readonly failures: number } | null
 }
 
 /** What is in force in the whole fleet, and how it came to that. */
@@ -51,5 +54,7 @@ function replicaOf(report: ReplicaReport, pointer: Pointer | null): ReplicaRevis
   const section = sectionOf(report) ?? { number: 0, wanted: null, running: null, problem: 'it tells nothing of revisions' }
   const target = pointer ? targetOf(pointer, report.replica) : { id: null, number: 0 }
   const isThere = section.problem === null && section.running === target.id && section.number === target.number
-  return { replica: report.replica, ...section, isThere }
+  const { trial = null } = pointer ?? {}
+  const tried = trial?.replicas.includes(report.replica) ? trialSectionOf(report, trial.number) : null
+  return { replica: report.replica, ...section, isThere, trying: tried && totalsOf(tried) }
 }

@@ -150,7 +150,11 @@ describe('a replica that follows the pointer', () => {
     t.after(() => Promise.all([chosen.close(), other.close()]))
     const [a, b] = [revision('a'), revision('b')]
     const before = moved(null, a.id, mover)
-    const pointer = tried(before, { revision: b.id, replicas: ['r1'], watchMs: 1_000 }, { ...mover, kind: 'trial' })
+    const pointer = tried(
+      before,
+      { revision: b.id, replicas: ['r1'], watchMs: 1_000, minRequests: 0, deadlineMs: 60_000 },
+      { ...mover, kind: 'trial' },
+    )
     for (const [replica, name] of [
       [chosen, 'r1'],
       [other, 'r2'],

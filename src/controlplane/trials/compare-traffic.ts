@@ -1,0 +1,80 @@
+import { bucketBoundsMs } from '../../dataplane/request-stats.ts'
+import { formatDurationMs } from '../../durations.ts'
+import { ALL_ROUTES, longerThan, p99AtMostMs, type RouteTraffic, type Traffic } from './traffic.ts'
+
+/** What the traffic of a trial is held against. */
+export interface Reference {
+  /** For people: `of the other replicas`. */
+  readonly name: string
+  readonly traffic: Traffic
+}
+
+/** So many requests have to be worse than they should, at the least: fewer are an accident. */
+const LEAST_BAD = 5
+/** The share of failures is worse if it is above the other one by more than this… */
+const WORSE_RATIO = 0.01
+/** … and by more than so many standard deviations: the two shares are looked at every second, on every route. */
+const DEVIATIONS = 4
+/** So many requests tell where a reference's p99 is. */
+const P99_LEAST = 100
+/** A p99 is worse if it is more than so many times the other one… */
+const P99_FACTOR = 2
+/** … and longer than this, ms. */
+const P99_FLOOR_MS = 50
+
+/**
+ * Says where the traffic of a trial is worse than all that it is held against: a sentence per route, the worst first. A reference without
+ * requests of a route says nothing; a route that nobody else knows is not to fail.
+ */
+export function complaints(tried: Traffic, references: readonly Reference[]): readonly string[] {
+  const found = [...tried].flatMap(([route, traffic]) => {
+    const known = references.flatMap(({ name, traffic: of }) => {
+      const reference = of.get(route)
+      return reference && reference.requests > 0 ? [{ name, reference }] : []
+    })
+    const text = failureText(traffic, known) ?? (route === ALL_ROUTES ? null : slownessText(traffic, known))
+    return text === null ? [] : [{ text: `${nameOf(route)}: ${text}`, isAll: route === ALL_ROUTES, failures: traffic.failures }]
+  })
+  const worst = found.toSorted((left, right) => Number(left.isAll) - Number(right.isAll) || right.failures - left.failures)
+  return worst.map(({ text }) => text)
+}
+
+interface Known {
+  readonly name: string
+  readonly reference: RouteTraffic
+}
+
+function failureText(tried: RouteTraffic, known: readonly Known[]): string | null {
+  const isWorse =
+    known.length === 0
+      ? tried.failures >= LEAST_BAD && tried.failures > WORSE_RATIO * tried.requests
+      : known.every(({ reference }) => failsMore(tried, reference))
+  if (!isWorse) return null
+  const others = known.map(({ name, reference }) => `${reference.failures} of ${reference.requests} ${name}`)
+  return [`${tried.failures} of ${tried.requests} requests failed`, ...others].join(', ')
+}
+
+/** Two shares differ by more than chance makes them: the z-test of two proportions. */
+function failsMore(tried: RouteTraffic, reference: RouteTraffic): boolean {
+  if (tried.failures < LEAST_BAD) return false
+  const above = tried.failures / tried.requests - reference.failures / reference.requests
+  const pooled = (tried.failures + reference.failures) / (tried.requests + reference.requests)
+  const deviation = Math.sqrt(pooled * (1 - pooled) * (1 / tried.requests + 1 / reference.requests))
+  return above > WORSE_RATIO && above > DEVIATIONS * deviation
+}
+
+function slownessText(tried: RouteTraffic, known: readonly Known[]): string | null {
+  const p99s = known.flatMap(({ reference }) => (reference.requests >= P99_LEAST ? [p99AtMostMs(reference)] : []))
+  if (p99s.length === 0) return null
+  const p99Ms = Math.max(...p99s)
+  const limitMs = bucketBoundsMs.find((boundMs) => boundMs >= Math.max(P99_FACTOR * p99Ms, P99_FLOOR_MS))
+  if (limitMs === undefined) return null
+  const slow = longerThan(tried, limitMs)
+  if (slow < LEAST_BAD || slow * 100 <= tried.requests) return null
+  const limit = formatDurationMs(limitMs)
+  return `${slow} of ${tried.requests} requests took longer than ${limit}, where 99 % took at most ${formatDurationMs(p99Ms)}`
+}
+
+function nameOf(route: string): string {
+  return route === ALL_ROUTES ? 'all routes together' : `route ${route}`
+}
