@@ -23,20 +23,28 @@ const P99_FACTOR = 2
 const P99_FLOOR_MS = 50
 
 /**
- * Says where the traffic of a trial is worse than all that it is held against: a sentence per route, the worst first. A reference without
- * requests of a route says nothing; a route that nobody else knows is not to fail.
+ * Says where the traffic of a trial is worse than all that it is held against: a sentence per route, the worst first; if no route stands out,
+ * of all together. A reference without requests of a route says nothing; a route that nobody else knows is not to fail.
  */
 export function complaints(tried: Traffic, references: readonly Reference[]): readonly string[] {
-  const found = [...tried].flatMap(([route, traffic]) => {
-    const known = references.flatMap(({ name, traffic: of }) => {
-      const reference = of.get(route)
-      return reference && reference.requests > 0 ? [{ name, reference }] : []
+  const found = [...tried]
+    .toSorted(([, left], [, right]) => right.failures - left.failures)
+    .flatMap(([route, traffic]) => {
+      if (route === ALL_ROUTES) return []
+      const known = knownOf(route, references)
+      const text = failureText(traffic, known) ?? slownessText(traffic, known)
+      return text === null ? [] : [`route ${route}: ${text}`]
     })
-    const text = failureText(traffic, known) ?? (route === ALL_ROUTES ? null : slownessText(traffic, known))
-    return text === null ? [] : [{ text: `${nameOf(route)}: ${text}`, isAll: route === ALL_ROUTES, failures: traffic.failures }]
+  const all = tried.get(ALL_ROUTES)
+  const text = found.length === 0 && all ? failureText(all, knownOf(ALL_ROUTES, references)) : null
+  return text === null ? found : [`all routes together: ${text}`]
+}
+
+function knownOf(route: string, references: readonly Reference[]): readonly Known[] {
+  return references.flatMap(({ name, traffic }) => {
+    const reference = traffic.get(route)
+    return reference && reference.requests > 0 ? [{ name, reference }] : []
   })
-  const worst = found.toSorted((left, right) => Number(left.isAll) - Number(right.isAll) || right.failures - left.failures)
-  return worst.map(({ text }) => text)
 }
 
 interface Known {
@@ -73,8 +81,4 @@ function slownessText(tried: RouteTraffic, known: readonly Known[]): string | nu
   if (slow < LEAST_BAD || slow * 100 <= tried.requests) return null
   const limit = formatDurationMs(limitMs)
   return `${slow} of ${tried.requests} requests took longer than ${limit}, where 99 % took at most ${formatDurationMs(p99Ms)}`
-}
-
-function nameOf(route: string): string {
-  return route === ALL_ROUTES ? 'all routes together' : `route ${route}`
 }
