@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { complaints } from '../../../src/controlplane/trials/compare-traffic.ts'
 import type { RouteTraffic } from '../../../src/controlplane/trials/traffic.ts'
 import { seededRandom } from '../../support/seeded-random.ts'
@@ -12,6 +12,11 @@ const seed = Number(process.env['MESHGATE_SEED'] ?? Math.floor(Math.random() * 2
 function said(tried: RouteTraffic, ...references: readonly RouteTraffic[]): string {
   const against = references.map((one, at) => ({ name: at === 0 ? 'at the others' : 'before', traffic: traffic({ r: one }) }))
   return complaints(traffic({ r: tried }), against).join('\n')
+}
+
+/** As much of each of fifty routes. */
+function fifty(failures: number): Readonly<Record<string, RouteTraffic>> {
+  return Object.fromEntries(Array.from({ length: 50 }, (_, at) => [`r${at}`, routeTraffic(20, failures)]))
 }
 
 const anyTraffic = fc
@@ -55,9 +60,7 @@ describe('traffic of a trial', () => {
   })
 
   it('that fails a little on many routes is told of as a whole', () => {
-    const all = (failures: number) =>
-      Object.fromEntries(Array.from({ length: 50 }, (_, at) => [`r${at}`, routeTraffic(20, failures)]))
-    const found = complaints(traffic(all(2)), [{ name: 'at the others', traffic: traffic(all(0)) }])
+    const found = complaints(traffic(fifty(2)), [{ name: 'at the others', traffic: traffic(fifty(0)) }])
     assert.deepEqual(found, ['all routes together: 100 of 1000 requests failed, 0 of 1000 at the others'])
   })
 

@@ -30,15 +30,16 @@ function replica(name: string, told: Told | null, problem: string | null = null)
 
 const fine = routeTraffic(1_000)
 
+function undone(step: Step, reason: RegExp): void {
+  assert.equal(step.kind, 'undo')
+  assert.match(step.kind === 'undo' ? step.reason : '', reason)
+}
+
 describe('a trial', () => {
   let course: TrialCourse
   beforeEach(() => {
     course = new TrialCourse(trial, 0)
   })
-  const undone = (step: Step, reason: RegExp): void => {
-    assert.equal(step.kind, 'undo')
-    assert.match(step.kind === 'undo' ? step.reason : '', reason)
-  }
   const waits = (...reports: readonly ReplicaReport[]): void => assert.equal(course.next(reports, 1_000).kind, 'wait')
 
   it('ends well when those that try it were watched long enough with enough requests, and are no worse', () => {
