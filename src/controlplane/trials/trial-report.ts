@@ -23,9 +23,10 @@ export interface TrialReportDeps {
 /** One trial, as far as this replica has to do with it. */
 interface Course {
   readonly number: number
-  readonly since: number
-  readonly atStart: Traffic
+  /** Of one that tries: what was before it knew of the trial. */
   readonly before: Traffic
+  /** Where it begins to count; null: not yet. */
+  readonly start: { readonly since: number; readonly traffic: Traffic } | null
 }
 
 /** Tells the leader, by the status of this replica, what becomes of requests while a trial is on; else it does nothing. Closed by the caller. */
@@ -52,30 +53,36 @@ export class TrialReport {
 
   async #tell(): Promise<boolean> {
     const { revisions, traffic, status, clock } = this.#deps
+    // Before the reading: what this replica begins to run meanwhile is counted from the next one.
+    const counts = this.#counts()
     const now = await traffic()
     const { trial = null } = revisions.pointer ?? {}
     if (this.#course && this.#course.number !== trial?.number) this.#end(now)
     if (!trial) return false
-    if (!this.#counts(trial)) return true
-    this.#course ??= this.#begin(trial, now)
-    const { number, since: startedSince, atStart, before } = this.#course
-    const forMs = Math.round(clock.monotonic() - startedSince)
-    const during = abridged(since(atStart, now), MOST_ROUTES)
+    this.#course ??= this.#know(trial, now)
+    if (counts === trial.number && !this.#course.start)
+      this.#course = { ...this.#course, start: { since: clock.monotonic(), traffic: now } }
+    const { number, before, start } = this.#course
+    if (!start) return true
+    const forMs = Math.round(clock.monotonic() - start.since)
+    const during = abridged(since(start.traffic, now), MOST_ROUTES)
     status.set(TRIAL_SECTION, writeTrialSection({ number, forMs, traffic: during, before }))
     return true
   }
 
-  /** One that tries counts from when it runs what it is to try. */
-  #counts({ replicas, revision, number }: Trial): boolean {
+  /** The trial whose traffic is to be told: of one that tries, once it runs the revision. */
+  #counts(): number | null {
     const { replica, revisions } = this.#deps
-    if (!replicas.includes(replica)) return true
-    return revisions.standing.running === revision && revisions.standing.number === number
+    const { pointer, standing } = revisions
+    if (!pointer?.trial) return null
+    const { replicas, revision, number } = pointer.trial
+    const isThere = standing.running === revision && standing.number === number
+    return isThere || !replicas.includes(replica) ? number : null
   }
 
-  #begin({ number, replicas }: Trial, now: Traffic): Course {
-    const { replica, clock } = this.#deps
-    const before = replicas.includes(replica) ? abridged(since(this.#atEnd, now), MOST_ROUTES) : new Map()
-    return { number, since: clock.monotonic(), atStart: now, before }
+  #know({ number, replicas }: Trial, now: Traffic): Course {
+    const isTrying = replicas.includes(this.#deps.replica)
+    return { number, before: isTrying ? abridged(since(this.#atEnd, now), MOST_ROUTES) : new Map(), start: null }
   }
 
   #end(now: Traffic): void {
