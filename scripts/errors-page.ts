@@ -19,7 +19,16 @@ const advice: Partial<Record<ErrorCode, string>> = {
   request_timeout:
     'Raise `listeners.NAME.limits.headTimeout` or `requestTimeout`, or lower `bodyRate`, if clients are slow for a reason.',
   no_route: '`GET /routes` of the admin API lists what is taken.',
-  not_a_mesh_service: 'The mesh serves services of the registry only. Register the service, or correct the name.',
+  not_a_mesh_service:
+    'The mesh serves services of the registry and declared upstreams only, never addresses. Register the service, or correct the name.',
+  service_unknown: 'Nothing of that name is registered: the message names what is near, `GET /upstreams` what is called.',
+  port_not_registered: 'A port in the name chooses instances that have registered it. Leave it out (or 80) for any instance.',
+  mesh_denied:
+    'The message names caller, callee and rule: `mesh.rules`, `mesh.default`. A caller that nobody knows sends no token.',
+  mesh_token_invalid: 'The token is none of `mesh.callers`. A call without any token is one of nobody, and not refused for that.',
+  mesh_full: 'Raise `mesh.maxServices`, or find out who calls so many different services.',
+  loop_detected:
+    'Its `Via` has our mark for the same service: some instance of it is a gateway that calls the service by its name.',
   unauthorized:
     'Send credentials as `WWW-Authenticate` of the answer says; the log at level debug says what was wrong with those sent.',
   forbidden: 'Refused by `ipAllow`, `ipDeny` or `forwardAuth` of the route. Behind a proxy: is it in `listeners.NAME.trust`?',

@@ -14,7 +14,8 @@ import { explain } from './controlplane/explain/explain.ts'
 import { answerVerdicts, type VerdictQuestion } from './controlplane/simulation/sides.ts'
 import type { Question } from './dataplane/question.ts'
 import { joinFleet } from './controlplane/fleet.ts'
-import { MeshDirectory } from './discovery/mesh-directory.ts'
+import { MeshDirectory } from './discovery/mesh/mesh-directory.ts'
+import { FollowedAddresses } from './controlplane/mesh/followed-addresses.ts'
 import { OwnNode } from './discovery/own-node.ts'
 import { RegistryStanding } from './discovery/outage/registry-standing.ts'
 import { rememberRegistry } from './controlplane/outage/remember.ts'
@@ -33,6 +34,7 @@ import { lesserState, watchKvConfig, type KvSource } from './controlplane/source
 import { serviceCaller } from './controlplane/tasks/service-caller.ts'
 import { UpstreamTable } from './discovery/upstream-table.ts'
 import { Gateway } from './dataplane/gateway.ts'
+import { Mesh } from './dataplane/mesh/mesh.ts'
 import { leavingOf, serveByWorkers, serveHere, tellWorkers, trafficOf, tunnelsOf } from './serving.ts'
 import { startEmbeddedRegistry } from './embedded-registry.ts'
 import type { Logger } from './logging.ts'
@@ -110,8 +112,25 @@ async function startParts(base: Base): Promise<App> {
   parts.defer(() => upstreams.close())
   const parser = parts.adopt(new AsideParser(clock), (open) => open.close())
   const { reconciler, fileSource, kv, revisions } = followConfig(base, { parser, gateway, upstreams, registry: followed })
-  const directory = new MeshDirectory({ registry: followed, upstreams, clock, hot: () => reconciler.hot }).start()
+  const names = { ...followed, datacenters: () => registry.datacenters() }
+  const directory = new MeshDirectory({
+    registry: names,
+    upstreams,
+    clock,
+    hot: () => reconciler.hot,
+    limits: () => reconciler.hot.mesh,
+  }).start()
   parts.defer(() => directory.close())
+  const mesh = new Mesh({ gateway, lookUp: directory.find, secret: [random(), random()] })
+  const addresses = new FollowedAddresses({
+    watches,
+    onChange: (known) => {
+      mesh.addresses = known
+      workers?.tellAddresses(known)
+    },
+  })
+  parts.defer(() => addresses.close())
+  addresses.setConfig(reconciler.hot.mesh)
   const onStale = (since: number | null): void => {
     if (cold.registry.kind === 'consul' && cold.registry.ageHeader) gateway.registryStaleSince = since
     workers?.tellStale(gateway.registryStaleSince)
@@ -129,8 +148,8 @@ async function startParts(base: Base): Promise<App> {
   })
   const serving = workers
     ? await serveByWorkers(base, workers, { reconciler, upstreams, directory })
-    : await serveHere(base, gateway, directory)
-  const call = serviceCaller(clock, (exchange) => gateway.serveNamed(exchange, (name) => directory.find(name), 'task'))
+    : await serveHere(base, gateway, mesh)
+  const call = serviceCaller(clock, (exchange) => mesh.serveTask(exchange))
   const front = frontAddress(cold.listeners, serving.addresses)
   const { tasks, status, election, id } = parts.adopt(
     joinFleet({ cold, registry, watches, readiness, front, call, clock, random, logger }),
@@ -138,6 +157,7 @@ async function startParts(base: Base): Promise<App> {
   )
   reconciler.onApplied = (hot) => {
     tasks.setTasks(hot.tasks)
+    addresses.setConfig(hot.mesh)
     if (workers) tellWorkers(workers, { reconciler, upstreams })
   }
   // What was applied while the others started.

@@ -16,6 +16,12 @@ export const errorTable = {
   // Where it should go.
   no_route: { status: 404, sentence: 'No route matches this request.' },
   not_a_mesh_service: { status: 403, sentence: 'This name is not a service of the mesh.' },
+  service_unknown: { status: 404, sentence: 'There is no service of this name.' },
+  port_not_registered: { status: 403, sentence: 'No instance of the service has registered this port.' },
+  mesh_denied: { status: 403, sentence: 'The rules of the mesh do not allow this call.' },
+  mesh_token_invalid: { status: 403, sentence: 'The token of the caller is not known to the mesh.' },
+  mesh_full: { status: 503, sentence: 'Too many different services are called at the same time.' },
+  loop_detected: { status: 508, sentence: 'The request has been here before, on its way to the same service.' },
   // What a filter refuses.
   unauthorized: { status: 401, sentence: 'The request carries no valid credentials.' },
   forbidden: { status: 403, sentence: 'Access is not allowed.' },

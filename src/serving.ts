@@ -2,17 +2,18 @@ import type { Address } from './address.ts'
 import type { Clock, Random } from './clock.ts'
 import type { ColdConfig } from './config/config.ts'
 import { leavingLoads, mergedLoads, type LeavingLoads } from './controlplane/draining/load.ts'
-import type { MeshDirectory } from './discovery/mesh-directory.ts'
+import type { MeshDirectory } from './discovery/mesh/mesh-directory.ts'
 import type { Reconciler } from './controlplane/reconciler.ts'
 import type { UpstreamTable } from './discovery/upstream-table.ts'
 import { reservedRouteNames, type Gateway } from './dataplane/gateway.ts'
 import { startListener, type Listener } from './dataplane/listener/listener.ts'
+import type { Mesh } from './dataplane/mesh/mesh.ts'
+import type { Exchange } from './dataplane/exchange.ts'
 import { TUNNELS_METRIC, upstreamMetricSources } from './dataplane/upstream/upstream-metrics.ts'
-import type { Upstream } from './dataplane/upstream/upstream.ts'
+import { Upstream } from './dataplane/upstream/upstream.ts'
 import { trafficIn, type Traffic } from './controlplane/trials/traffic.ts'
-import { GatewayError, messageOf } from './errors.ts'
 import type { Logger } from './logging.ts'
-import type { Found } from './workers/messages.ts'
+import type { Found, ServiceQuestion } from './workers/messages.ts'
 import { planeState, upstreamState } from './workers/plane-state.ts'
 import type { Workers } from './workers/workers.ts'
 
@@ -42,7 +43,7 @@ export interface ControlParts {
 }
 
 /** Serves in this process. Throws what listening throws. */
-export async function serveHere(deps: ServingDeps, gateway: Gateway, directory: MeshDirectory): Promise<Serving> {
+export async function serveHere(deps: ServingDeps, gateway: Gateway, mesh: Mesh): Promise<Serving> {
   const { cold, parts, clock, random, logger } = deps
   const listeners = new Map<string, Listener>()
   const close = async (drainMs: number): Promise<void> => {
@@ -50,11 +51,11 @@ export async function serveHere(deps: ServingDeps, gateway: Gateway, directory: 
     listeners.clear()
   }
   parts.defer(() => close(0))
-  const lookUp = (name: string) => directory.find(name)
   for (const { name, mode, bind, limits, trust, proxyStatus, debug } of cold.listeners) {
-    const serve: Parameters<typeof startListener>[0]['serve'] =
-      mode === 'front' ? gateway.serve : (exchange) => gateway.serveNamed(exchange, lookUp, 'mesh')
-    const options = { name: `listeners.${name}`, bind, limits, trust, proxyStatus, debug, clock, random, logger, serve }
+    const isProxy = mode === 'mesh'
+    const port = (): number => listeners.get(name)?.address.port ?? bind.port
+    const serve = isProxy ? (exchange: Exchange) => mesh.serve(exchange, port()) : gateway.serve
+    const options = { name: `listeners.${name}`, bind, limits, trust, proxyStatus, debug, isProxy, clock, random, logger, serve }
     listeners.set(name, await startListener(options))
   }
   return {
@@ -76,7 +77,8 @@ export async function serveByWorkers(
   parts.defer(() => workers.close(0))
   const addresses = await workers.start({
     state: () => planeState(reconciler.hot, reconciler.generation, upstreams),
-    lookUp: (name) => lookUp(name, directory, upstreams),
+    lookUp: (question) => lookUp(question, directory, upstreams),
+    onCalled: (names) => directory.noteCalls(names),
     onTrouble: (upstream, endpoint) => upstreams.find(upstream)?.upstream.onTrouble?.(endpoint),
     onEjected: (upstream, endpoint, forMs) => takeEjection(upstreams.find(upstream)?.upstream, endpoint, forMs),
   })
@@ -127,15 +129,16 @@ export function tellWorkers(workers: Workers, { reconciler, upstreams }: Control
   })
 }
 
-async function lookUp(name: string, directory: MeshDirectory, upstreams: UpstreamTable): Promise<Found> {
-  try {
-    const upstream = await directory.find(name)
-    const row = upstream && upstreams.find(upstream.name)
-    return { upstream: row && upstreamState(row) }
-  } catch (error) {
-    const code = error instanceof GatewayError ? error.code : 'internal'
-    return { failure: { code, message: messageOf(error) } }
-  }
+async function lookUp(
+  { service, datacenter }: ServiceQuestion,
+  directory: MeshDirectory,
+  upstreams: UpstreamTable,
+): Promise<Found> {
+  const found = await directory.find(service, datacenter)
+  if (!(found instanceof Upstream)) return { failure: found }
+  const row = upstreams.find(found.name)
+  const why = `"${service}" has been taken out of the config or the registry just now`
+  return row ? { upstream: upstreamState(row) } : { failure: { code: 'upstream_unknown', detail: why } }
 }
 
 /** What one worker has found out holds for all, and for the calls of tasks. */

@@ -45,6 +45,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'dataplane/upstream/sticky.ts',
     'dataplane/upstream/where.ts',
     'dataplane/upstream/mirror.ts',
+    'dataplane/mesh/mesh-rules.ts',
+    'dataplane/mesh/mesh-policy.ts',
     'dataplane/request-key.ts',
     'dataplane/split.ts',
     'dataplane/limits.ts',

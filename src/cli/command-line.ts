@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { createInterface } from 'node:readline/promises'
-import { closest } from '../config/did-you-mean.ts'
+import { closest } from '../did-you-mean.ts'
 import { GatewayError, messageOf } from '../errors.ts'
 import type { Command, CommandIo } from './command.ts'
 import { exitCode } from './exit-codes.ts'

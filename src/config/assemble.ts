@@ -1,9 +1,11 @@
 import { findTies, type Tie } from '../dataplane/router/ties.ts'
+import { builtIn } from './built-in.ts'
 import type { HotConfig, RouteConfig } from './config.ts'
 import type { ConfigEntry } from './entry.ts'
 import type { HotDocument } from './file.ts'
 import { overrideMessage } from './layers.ts'
 import { preferenceWarnings, whereWarnings } from './no-effect.ts'
+import { overlay } from './overlay.ts'
 import { formatPlace, type ConfigProblem } from './problem.ts'
 import { resolveUpstream } from './resolve-upstream.ts'
 import { splitProblems, splitsOf, withSplits } from './splits.ts'
@@ -75,6 +77,7 @@ function hotConfig(file: HotDocument, entries: readonly ConfigEntry[]): HotConfi
       resolveUpstream(name, settings, file.defaults),
     ),
     tasks: merged('task', file.tasks, entries).map(({ value }) => value),
+    mesh: overlay(builtIn.mesh, file.mesh),
     defaultUpstream: (name) => resolveUpstream(name, {}, file.defaults),
   }
 }

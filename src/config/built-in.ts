@@ -8,7 +8,7 @@ import type {
   UpstreamPolicy,
 } from '../dataplane/upstream/policy.ts'
 import type { HealthPolicy } from '../health/policy.ts'
-import type { BrakePolicy } from './config.ts'
+import type { BrakePolicy, MeshConfig } from './config.ts'
 
 /** What holds where the config says nothing. The reference page and the JSON Schema print these numbers. */
 export const builtIn: {
@@ -30,6 +30,7 @@ export const builtIn: {
   readonly shutdown: { readonly graceMs: number; readonly drainMs: number }
   readonly taskTimeoutMs: number
   readonly workers: number
+  readonly mesh: MeshConfig
 } = {
   upstream: {
     timeouts: { connectMs: 1_000, responseMs: 15_000, idleMs: 60_000, tryMs: 0, totalMs: 0 },
@@ -104,4 +105,14 @@ export const builtIn: {
   shutdown: { graceMs: 1_000, drainMs: 30_000 },
   taskTimeoutMs: 60_000,
   workers: 1,
+  mesh: {
+    default: 'allow',
+    rules: [],
+    callers: [],
+    tokenHeader: 'X-Mesh-Token',
+    byAddress: true,
+    domain: 'consul',
+    idleMs: 600_000,
+    maxServices: 1_000,
+  },
 }

@@ -1,5 +1,6 @@
 import type { Address } from '../address.ts'
 import type { FilterSpec } from '../dataplane/filters/filter.ts'
+import type { MeshSettings } from '../dataplane/mesh/mesh-policy.ts'
 import type { RouteMatch } from '../dataplane/router/route-match.ts'
 import type { SplitPolicy } from '../dataplane/split.ts'
 import type { MirrorPolicy } from '../dataplane/upstream/mirror.ts'
@@ -125,7 +126,8 @@ export interface UpstreamConfig {
   readonly name: string
   /** Where the instances come from. */
   readonly source:
-    | { readonly kind: 'service'; readonly service: string }
+    /** `datacenter` absent: the registry's own. */
+    | { readonly kind: 'service'; readonly service: string; readonly datacenter?: string }
     | { readonly kind: 'static'; readonly instances: readonly StaticInstance[] }
   readonly policy: UpstreamPolicy
   /** null: all are near. */
@@ -158,12 +160,26 @@ export interface TaskConfig {
   readonly options: unknown
 }
 
+/** How calls between services by name go. */
+export interface MeshConfig extends MeshSettings {
+  /** Whether services without token that rules name are known by their addresses. */
+  readonly byAddress: boolean
+  /** A service that nobody has called by name for so long is not followed any more, ms. */
+  readonly idleMs: number
+  /** Services that are followed only because they are called by name. */
+  readonly maxServices: number
+}
+
+/** What one source of config says of it. */
+export type MeshLayer = NonNullable<Layer<MeshConfig>>
+
 /** What can change while the gateway runs. */
 export interface HotConfig {
   readonly routes: readonly RouteConfig[]
   /** The declared ones. A route may also name a registry service that is not here: it gets `defaultUpstream(name)`. */
   readonly upstreams: readonly UpstreamConfig[]
   readonly tasks: readonly TaskConfig[]
+  readonly mesh: MeshConfig
   /** An upstream of that name with nothing but defaults. */
   defaultUpstream(name: string): UpstreamConfig
 }

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { findTies, type Tie } from '../dataplane/router/ties.ts'
-import type { ColdConfig } from './config.ts'
+import type { ColdConfig, MeshLayer } from './config.ts'
 import { parseAddress } from '../address.ts'
 import { bindProblems } from './bind-problems.ts'
 import { builtIn } from './built-in.ts'
@@ -9,6 +9,7 @@ import { ConfigError, type ConfigProblem } from './problem.ts'
 import { gateway, type WrittenGateway, type WrittenHot } from './schema/gateway.ts'
 import { defaultAdminBind } from './schema/process.ts'
 import { embeddedDefaults } from './registry-defaults.ts'
+import { overlay } from './overlay.ts'
 import type { UpstreamSettings } from './schema/upstream.ts'
 import { validate } from './validate.ts'
 import { routeOf, type Written, type WrittenByKind } from './written.ts'
@@ -26,6 +27,8 @@ export interface HotDocument {
   readonly routes: readonly Written<WrittenByKind['route']>[]
   readonly upstreams: readonly Written<WrittenByKind['upstream']>[]
   readonly tasks: readonly Written<WrittenByKind['task']>[]
+  /** What is said of calls by name; the rest is built in. */
+  readonly mesh: MeshLayer
   /** Which of the routes are pointless beside the others. */
   readonly ties: readonly Tie[]
   /** Which parts stand in place of others of the same name in a source below. */
@@ -46,7 +49,8 @@ export function parseFile(text: string, fileName: string, context: Interpolation
   const problems = bindProblems(cold, source)
   if (problems.length > 0) throw new ConfigError(problems)
   const hot = hotOf(written, source)
-  return { name: fileName, cold, ...hot, ties: findTies(hot.routes.map(({ value }) => value)), overrides: [] }
+  const mesh = overlay(domainOf(cold), hot.mesh)
+  return { name: fileName, cold, ...hot, mesh, ties: findTies(hot.routes.map(({ value }) => value)), overrides: [] }
 }
 
 /** The top-level sections that need a restart and differ between what runs and what the file says now. */
@@ -68,9 +72,14 @@ function coldOf({ listeners, admin, registry, kv, services, workers, shutdown, l
   }
 }
 
+/** Names of services end as the embedded registry's DNS has them. */
+function domainOf({ registry }: ColdConfig): MeshLayer {
+  return registry.kind === 'embedded' && registry.dns ? { domain: registry.dns.domain.toLowerCase() } : {}
+}
+
 /** The hot parts of a valid document, each with its place. */
-export function hotOf(written: WrittenHot, source: YamlSource): Pick<HotDocument, 'defaults' | 'routes' | 'upstreams' | 'tasks'> {
-  const { defaults, routes, upstreams, tasks } = written
+export function hotOf(written: WrittenHot, source: YamlSource): Omit<HotDocument, 'name' | 'ties' | 'overrides'> {
+  const { defaults, routes, upstreams, tasks, mesh } = written
   return {
     defaults: defaults ?? {},
     routes: (routes ?? []).map((route, at) => ({
@@ -82,5 +91,6 @@ export function hotOf(written: WrittenHot, source: YamlSource): Pick<HotDocument
       place: source.placeOf(['upstreams', name], 'key'),
     })),
     tasks: (tasks ?? []).map((value, at) => ({ value, place: source.placeOf(['tasks', at]) })),
+    mesh: mesh ?? {},
   }
 }

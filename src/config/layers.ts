@@ -15,6 +15,7 @@ export function layered(below: HotDocument, above: HotDocument): HotDocument {
     routes,
     upstreams: merged(below.upstreams, above.upstreams),
     tasks: merged(below.tasks, above.tasks),
+    mesh: overlay(below.mesh, above.mesh),
     ties: below.routes.length === 0 ? above.ties : findTies(routes.map(({ value }) => value)),
     overrides: [
       ...below.overrides,

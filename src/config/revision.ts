@@ -12,7 +12,15 @@ import { YamlSource } from './yaml-source.ts'
 /** Settings of a config file that a revision cannot hold. */
 const coldKeys = Object.keys(gateway.shape).filter((key) => !Object.hasOwn(revisionFile.shape, key))
 
-const nothing: Omit<HotDocument, 'name'> = { defaults: {}, routes: [], upstreams: [], tasks: [], ties: [], overrides: [] }
+const nothing: Omit<HotDocument, 'name'> = {
+  defaults: {},
+  routes: [],
+  upstreams: [],
+  tasks: [],
+  mesh: {},
+  ties: [],
+  overrides: [],
+}
 
 /** What a revision without files says. */
 export function emptyRevision(name: string): HotDocument {
@@ -39,7 +47,8 @@ export function joinRevisionFiles(name: string, files: readonly HotDocument[]): 
     ...repeated('route', files, ({ routes }) => routes),
     ...repeated('upstream', files, ({ upstreams }) => upstreams),
     ...repeated('task', files, ({ tasks }) => tasks),
-    ...repeatedDefaults(files),
+    ...repeatedSection('defaults', files),
+    ...repeatedSection('mesh', files),
   ]
   if (problems.length > 0) throw new ConfigError(problems)
   return { ...others.reduce(layered, first), name }
@@ -64,9 +73,9 @@ function repeated(
   })
 }
 
-function repeatedDefaults(files: readonly HotDocument[]): readonly ConfigProblem[] {
-  const [first, second] = files.filter(({ defaults }) => Object.keys(defaults).length > 0)
+function repeatedSection(section: 'defaults' | 'mesh', files: readonly HotDocument[]): readonly ConfigProblem[] {
+  const [first, second] = files.filter((file) => Object.keys(file[section]).length > 0)
   if (!first || !second) return []
-  const message = `${first.name} has defaults too: write them in one file of a revision`
-  return [{ file: second.name, line: 1, column: 1, path: 'defaults', message }]
+  const message = `${first.name} has ${section} too: write all of it in one file of a revision`
+  return [{ file: second.name, line: 1, column: 1, path: section, message }]
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { ConfigPath } from './config.ts'
-import { closest } from './did-you-mean.ts'
+import { closest } from '../did-you-mean.ts'
 import { keysAt, schemasAt } from './schema-walk.ts'
 
 const typeNames: Readonly<Record<string, string>> = {

@@ -1,10 +1,11 @@
 import { isDeepStrictEqual } from 'node:util'
 import { builtIn } from '../config/built-in.ts'
-import type { HotConfig, RouteConfig, RouteMirror } from '../config/config.ts'
+import type { HotConfig, MeshConfig, RouteConfig, RouteMirror } from '../config/config.ts'
 import { overlay, overlayOrOff } from '../config/overlay.ts'
 import { shareName } from '../config/share-name.ts'
 import { FilterChain } from '../dataplane/filters/filter-chain.ts'
 import type { Filter } from '../dataplane/filters/filter.ts'
+import { compileMesh, type MeshPolicy } from '../dataplane/mesh/mesh-policy.ts'
 import { compileRouter } from '../dataplane/router/router.ts'
 import type { Destination, Route, Snapshot } from '../dataplane/snapshot.ts'
 import { Split } from '../dataplane/split.ts'
@@ -35,13 +36,19 @@ interface CompiledRoute {
  */
 export class SnapshotCompiler {
   #compiled: ReadonlyMap<string, CompiledRoute> = new Map()
+  #mesh: { readonly config: MeshConfig; readonly policy: MeshPolicy } | null = null
 
   /** Touches nothing that runs. */
   compile(hot: HotConfig, generation: number, running: RunningParts): Snapshot {
     const compiled = hot.routes.map((config) => this.#compile(config, running))
     this.#compiled = new Map(compiled.map((route) => [route.config.name, route]))
     const routes = compiled.map(({ route }) => route)
-    return { generation, routes, router: compileRouter(routes) }
+    return { generation, routes, router: compileRouter(routes), mesh: this.#compileMesh(hot.mesh) }
+  }
+
+  #compileMesh(config: MeshConfig): MeshPolicy {
+    if (!this.#mesh || !isDeepStrictEqual(this.#mesh.config, config)) this.#mesh = { config, policy: compileMesh(config) }
+    return this.#mesh.policy
   }
 
   #compile(config: RouteConfig, running: RunningParts): CompiledRoute {

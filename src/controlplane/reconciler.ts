@@ -243,8 +243,8 @@ function sameConfig(left: HotConfig, right: HotConfig): boolean {
 }
 
 function contentOf(hot: HotConfig): object {
-  const { routes, upstreams, tasks } = hot
-  return { routes, upstreams, tasks, defaults: hot.defaultUpstream('any') }
+  const { routes, upstreams, tasks, mesh } = hot
+  return { routes, upstreams, tasks, mesh, defaults: hot.defaultUpstream('any') }
 }
 
 function sourceStatus(source: string, problems: readonly ConfigProblem[], hasGood: boolean): SourceStatus {

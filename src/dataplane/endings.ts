@@ -21,6 +21,18 @@ export interface Passage {
   readonly askedPath?: string
   /** Set if it has come through a gate: to be told its end. */
   readonly leave?: (outcome: Outcome) => void
+  /** Is told when all is over. */
+  readonly onEnd?: ((ended: Ended) => void) | undefined
+}
+
+/** How an exchange has ended. */
+export interface Ended {
+  /** Its name; null: it did not get that far. */
+  readonly upstream: string | null
+  /** Of the answer; 0 if none was begun. */
+  readonly status: number
+  readonly failure: Failure | null
+  readonly durationMs: number
 }
 
 export interface EndingsDeps {
@@ -100,12 +112,13 @@ export class Endings {
     downstream.onSettled = () => this.#account(passage, outcome)
   }
 
-  #account({ exchange, route, upstream, askedPath = exchange.request.path }: Passage, outcome: Outcome): void {
+  #account({ exchange, route, upstream, askedPath = exchange.request.path, onEnd }: Passage, outcome: Outcome): void {
     const { failure } = outcome
     const { request, downstream, since } = exchange
     const durationMs = this.#deps.clock.monotonic() - since
     this.#stats.inFlight--
     this.#stats.count(route ?? 'none', downstream.status, durationMs)
+    onEnd?.({ upstream: upstream?.name ?? null, status: downstream.status, failure, durationMs })
     if (failure) {
       this.#stats.countCode(failure.code)
       this.#deps.logger.debug({ event: 'exchange.failed', requestId: request.requestId, ...failure }, failure.detail)

@@ -83,6 +83,8 @@ export interface Failure {
   readonly code: ErrorCode
   /** For logs, never for a client. */
   readonly detail: string
+  /** One more sentence for the client: like the code's own it names no address and no internals. */
+  readonly hint?: string
   /** When it is worth to come again, ms, if that is known. */
   readonly retryAfterMs?: number
 }

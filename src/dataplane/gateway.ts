@@ -2,10 +2,11 @@ import type { Random } from '../clock.ts'
 import { messageOf } from '../errors.ts'
 import { chooseDestination } from './choose-destination.ts'
 import { Endings, type EndingsDeps, type Passage } from './endings.ts'
-import type { Exchange, HeaderList, LocalReply, ResponseHead } from './exchange.ts'
-import { filterFailure, noFilters, type Thought } from './filters/filter-chain.ts'
+import type { Exchange, Failure, HeaderList, LocalReply, ResponseHead } from './exchange.ts'
+import { filterFailure, noFilters, type FilterChain, type Thought } from './filters/filter-chain.ts'
 import { forwardingHeaders } from './http/forwarded.ts'
 import { withoutHopByHop } from './http/hop-by-hop.ts'
+import type { NamedTarget } from './mesh/named-targets.ts'
 import { errorReply, sendReply } from './reply.ts'
 import { RequestStats } from './request-stats.ts'
 import type { Destination, Route, Snapshot } from './snapshot.ts'
@@ -16,10 +17,17 @@ import { Forwarding } from './upstream/forwarding.ts'
 import type { Outcome } from './upstream/outcome.ts'
 import type { Sticky } from './upstream/sticky.ts'
 import { startTunnelling } from './upstream/tunnelling.ts'
-import type { Upstream } from './upstream/upstream.ts'
 
-/** Finds the upstream of a name that a service calls; null: there is none. May throw a GatewayError. */
-export type NameLookup = (name: string) => Upstream | null | Promise<Upstream | null>
+/** A call by a service's name, from the mesh or from a task. */
+export interface NamedCall {
+  /** It stands in logs and metrics as its route. */
+  readonly origin: 'mesh' | 'task'
+  /** Finds who is called, or why nobody is. Never rejects. */
+  readonly lookUp: () => NamedTarget | Failure | Promise<NamedTarget | Failure>
+  /** What they do on the answer's way is done. */
+  readonly filters?: FilterChain
+  readonly onEnd?: Passage['onEnd']
+}
 
 export interface GatewayDeps extends EndingsDeps {
   readonly random: Random
@@ -77,10 +85,18 @@ export class Gateway {
     this.#send(exchange, route)
   }
 
-  /** Serves a call by a service's name, from the mesh or from a task; it stands in logs and metrics under `origin`. */
-  serveNamed(exchange: Exchange, lookUp: NameLookup, origin: 'mesh' | 'task'): void {
+  /** Serves a call by a service's name. */
+  serveNamed(exchange: Exchange, { origin, lookUp, filters = noFilters, onEnd }: NamedCall): void {
     this.stats.inFlight++
-    this.#guard(exchange, this.#serveNamed({ exchange, route: origin, filters: noFilters, upstream: null }, lookUp))
+    exchange.trace?.begin(this.#snapshot.generation)
+    const passage = { exchange, route: origin, filters, upstream: null, onEnd }
+    const found = lookUp()
+    if (found instanceof Promise)
+      this.#guard(
+        exchange,
+        found.then((late) => this.#sendNamed(passage, late)),
+      )
+    else this.#sendNamed(passage, found)
   }
 
   /** A bug of ours costs one exchange, not the process with all the others. */
@@ -94,19 +110,10 @@ export class Gateway {
     sendReply(downstream, errorReply('internal', requestId), (head) => head)
   }
 
-  async #serveNamed(passage: Passage, lookUp: NameLookup): Promise<void> {
-    const { exchange } = passage
-    const { host } = exchange.request
-    let upstream: Upstream | null
-    try {
-      const found = lookUp(host)
-      upstream = found instanceof Promise ? await found : found
-    } catch (error) {
-      return this.#endings.fail(passage, { code: 'upstream_unknown', detail: messageOf(error) })
-    }
-    if (!upstream)
-      return this.#endings.fail(passage, { code: 'not_a_mesh_service', detail: `"${host}" is not a service of the registry` })
-    this.#forward({ ...passage, upstream }, { upstream, picker: upstream, policy: upstream.policy })
+  #sendNamed(passage: Passage, found: NamedTarget | Failure): void {
+    if ('code' in found) return this.#endings.fail(passage, found)
+    const { upstream, picker } = found
+    this.#forward({ ...passage, upstream }, { upstream, picker, policy: upstream.policy })
   }
 
   /** Within this turn, unless a filter waits for something: a promise per exchange costs more than most filters do. */

@@ -3,15 +3,16 @@ import type { Downstream, Exchange, Failure, HeaderList, LocalReply, RequestHead
 import { proxyStatus } from './proxy-status.ts'
 
 /** The answer that carries an error: its code, one safe sentence and the request's id, never an upstream's address. */
-export function errorReply(code: ErrorCode, requestId: string): LocalReply {
+export function errorReply(code: ErrorCode, requestId: string, hint?: string): LocalReply {
   const { status, sentence } = errorTable[code]
-  const body = `${JSON.stringify({ error: { code, message: sentence, requestId } })}\n`
+  const message = hint === undefined ? sentence : `${sentence} ${hint}`
+  const body = `${JSON.stringify({ error: { code, message, requestId } })}\n`
   return { status: status ?? 500, headers: ['content-type', 'application/json', 'x-request-id', requestId], body }
 }
 
 /** The answer to an exchange that failed, at the endpoint `nextHop` if it got there: the error, when to come again, and Proxy-Status. */
 export function failureReply(exchange: Exchange, failure: Failure, nextHop: string | null): LocalReply {
-  const reply = errorReply(failure.code, exchange.request.requestId)
+  const reply = errorReply(failure.code, exchange.request.requestId, failure.hint)
   const { retryAfterMs } = failure
   if (retryAfterMs !== undefined) reply.headers.push('retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1000))))
   return withProxyStatus(reply, exchange, failure, nextHop)

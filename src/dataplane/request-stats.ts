@@ -1,17 +1,14 @@
+import { DurationBuckets } from './duration-buckets.ts'
 import type { MetricSource, Sample } from '../metrics.ts'
 
 export const REQUESTS_METRIC = 'meshgate_requests_total'
 export const DURATIONS_METRIC = 'meshgate_request_duration_seconds_bucket'
 
-/** Upper bounds of the duration buckets, ms. */
-export const bucketBoundsMs = [1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000]
-
 /** What is counted of the exchanges of one route: plain numbers, so that counting costs no more than an addition. */
 class RouteStats {
   /** By the first digit of the status; 0: no answer was begun. */
   readonly byClass = [0, 0, 0, 0, 0, 0]
-  /** Not cumulative; the last one has no bound. */
-  readonly buckets = bucketBoundsMs.map(() => 0).concat(0)
+  readonly durations = new DurationBuckets()
 }
 
 /** Counts ended exchanges. Routes that left the config are dropped with {@link keepOnly}. */
@@ -25,9 +22,7 @@ export class RequestStats {
     if (!stats) this.#routes.set(route, (stats = new RouteStats()))
     const statusClass = Math.min(5, Math.floor(status / 100))
     stats.byClass[statusClass] = (stats.byClass[statusClass] ?? 0) + 1
-    let bucket = 0
-    while (bucket < bucketBoundsMs.length && durationMs > (bucketBoundsMs[bucket] ?? 0)) bucket++
-    stats.buckets[bucket] = (stats.buckets[bucket] ?? 0) + 1
+    stats.durations.count(durationMs)
   }
 
   /** Counts an exchange that went wrong, by error code. */
@@ -79,13 +74,8 @@ export class RequestStats {
   }
 
   *#durations(): Iterable<Sample> {
-    for (const [route, { buckets }] of this.#routes) {
-      let value = 0
-      for (const [at, count] of buckets.entries()) {
-        value += count
-        const boundMs = bucketBoundsMs[at]
-        yield { labels: { route, le: boundMs === undefined ? '+Inf' : String(boundMs / 1000) }, value }
-      }
+    for (const [route, { durations }] of this.#routes) {
+      for (const { le, value } of durations.cumulative()) yield { labels: { route, le }, value }
     }
   }
 }

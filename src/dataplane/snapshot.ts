@@ -1,4 +1,5 @@
 import type { FilterChain } from './filters/filter-chain.ts'
+import type { MeshPolicy } from './mesh/mesh-policy.ts'
 import type { RouteMatch } from './router/route-match.ts'
 import type { Router } from './router/router.ts'
 import type { Split } from './split.ts'
@@ -44,4 +45,6 @@ export interface Snapshot {
   readonly generation: number
   readonly router: Router<Route>
   readonly routes: readonly Route[]
+  /** Who may call whom by name; absent: everybody may. */
+  readonly mesh?: MeshPolicy
 }

@@ -20,6 +20,7 @@ import { tellPipeliningOff } from './pipelining-off.ts'
 import type { OwnNode } from './own-node.ts'
 import type { ServiceWatches } from './service-watches.ts'
 import { logEjection, tellBreaker } from './upstream-log.ts'
+import { Waiters } from './waiters.ts'
 
 /** Who is told of what happens to the members of all upstreams: the data planes in other processes have to follow. */
 export interface MembersFollower {
@@ -55,7 +56,8 @@ export class Discovery {
   #forgetNode: () => void = () => {}
   readonly #drained: DrainedInstances
   #published: readonly MemberUpdate[] | null = null
-  readonly #waiting = new Set<() => void>()
+  readonly #untilSettled = new Waiters()
+  readonly #untilCallable = new Waiters()
 
   constructor(upstream: Upstream, config: UpstreamConfig, deps: DiscoveryDeps) {
     this.#upstream = upstream
@@ -122,16 +124,12 @@ export class Discovery {
 
   /** Resolves when {@link isSettled} becomes true, at close, or when the caller no longer wants to wait. */
   whenSettled(enough: AbortSignal): Promise<void> {
-    if (this.isSettled || enough.aborted) return Promise.resolve()
-    return new Promise((resolve) => {
-      const done = (): void => {
-        this.#waiting.delete(done)
-        enough.removeEventListener('abort', done)
-        resolve()
-      }
-      this.#waiting.add(done)
-      enough.addEventListener('abort', done, { once: true })
-    })
+    return this.isSettled ? Promise.resolve() : this.#untilSettled.wait(enough)
+  }
+
+  /** Like {@link whenSettled}, or sooner: as soon as one instance may be called. */
+  whenCallable(enough: AbortSignal): Promise<void> {
+    return this.isSettled || this.#hasEligible ? Promise.resolve() : this.#untilCallable.wait(enough)
   }
 
   /** Takes what differs. */
@@ -246,6 +244,7 @@ export class Discovery {
       this.#deps.follower?.members(this.#upstream.name, next)
     }
     if (this.isSettled) this.#resolveSettled()
+    else if (this.#hasEligible) this.#untilCallable.release()
   }
 
   #exclusionOf(listed: Listed): Exclusion | null {
@@ -284,7 +283,12 @@ export class Discovery {
     return own === null || zoneOf(listed, this.#zone) === own
   }
 
+  get #hasEligible(): boolean {
+    return this.#upstream.members.eligible.length > 0
+  }
+
   #resolveSettled(): void {
-    for (const resolve of this.#waiting) resolve()
+    this.#untilSettled.release()
+    this.#untilCallable.release()
   }
 }

@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts'
 import type { BrakePolicy, UpstreamConfig } from '../config/config.ts'
 import type { GatewayError } from '../errors.ts'
 import type { Logger } from '../logging.ts'
-import type { Watch } from '../registry/registry.ts'
+import type { Instance, Watch, WatchListener } from '../registry/registry.ts'
 import { registeredInstance, staticInstance, type Listed } from './listed.ts'
 import { RemovalBrake, type OwnVerdict } from './outage/removal-brake.ts'
 import type { ServiceWatches } from './service-watches.ts'
@@ -41,18 +41,22 @@ export class InstanceList {
 
   start(): this {
     const { config, watches } = this.#options
-    if (config.source.kind === 'static') this.#take(config.source.instances.map(staticInstance), false)
-    else
-      this.#watch = watches.watch(config.source.service, {
-        onValue: (instances, isRemembered = false) => {
-          if (!isRemembered) this.#noteAnswer()
-          this.#take(instances.map(registeredInstance), isRemembered)
-        },
-        onError: (error) => {
-          this.#lastError = error
-          this.#failingSince ??= this.#options.clock.monotonic()
-        },
-      })
+    const { source } = config
+    if (source.kind === 'static') {
+      this.#take(source.instances.map(staticInstance), false)
+      return this
+    }
+    const listener: WatchListener<readonly Instance[]> = {
+      onValue: (instances, isRemembered = false) => {
+        if (!isRemembered) this.#noteAnswer()
+        this.#take(instances.map(registeredInstance), isRemembered)
+      },
+      onError: (error) => {
+        this.#lastError = error
+        this.#failingSince ??= this.#options.clock.monotonic()
+      },
+    }
+    this.#watch = watches.watch(source.service, listener, source.datacenter)
     return this
   }
 

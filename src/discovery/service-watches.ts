@@ -21,21 +21,23 @@ export class ServiceWatches {
     this.#registry = registry
   }
 
-  watch(service: string, listener: WatchListener<readonly Instance[]>): Watch {
-    const shared = this.#shared.get(service) ?? this.#open(service)
+  /** `datacenter` absent: the registry's own. */
+  watch(service: string, listener: WatchListener<readonly Instance[]>, datacenter?: string): Watch {
+    const key = datacenter === undefined ? service : `${service}@${datacenter}`
+    const shared = this.#shared.get(key) ?? this.#open(key, service, datacenter)
     shared.listeners.add(listener)
     if (shared.last) queueMicrotask(() => tellLast(shared, listener))
     return {
       get freshSince() {
         return shared.watch.freshSince
       },
-      close: () => this.#leave(service, shared, listener),
+      close: () => this.#leave(key, shared, listener),
     }
   }
 
-  #open(service: string): Shared {
+  #open(key: string, service: string, datacenter: string | undefined): Shared {
     const listeners = new Set<WatchListener<readonly Instance[]>>()
-    const watch = this.#registry.watchInstances(service, {
+    const all: WatchListener<readonly Instance[]> = {
       onValue: (value, isRemembered = false) => {
         shared.last = { value, isRemembered }
         for (const listener of listeners) listener.onValue(value, isRemembered)
@@ -43,16 +45,17 @@ export class ServiceWatches {
       onError: (error: GatewayError) => {
         for (const listener of listeners) listener.onError(error)
       },
-    })
+    }
+    const watch = this.#registry.watchInstances(service, all, datacenter)
     const shared: Shared = { watch, listeners, last: null }
-    this.#shared.set(service, shared)
+    this.#shared.set(key, shared)
     return shared
   }
 
-  #leave(service: string, shared: Shared, listener: WatchListener<readonly Instance[]>): void {
+  #leave(key: string, shared: Shared, listener: WatchListener<readonly Instance[]>): void {
     if (!shared.listeners.delete(listener) || shared.listeners.size > 0) return
     shared.watch.close()
-    if (this.#shared.get(service) === shared) this.#shared.delete(service)
+    if (this.#shared.get(key) === shared) this.#shared.delete(key)
   }
 }
 

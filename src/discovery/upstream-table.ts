@@ -57,7 +57,7 @@ export class UpstreamTable<Keeper extends MembersKeeper = Discovery> {
   reconcile(hot: HotConfig): { readonly find: (name: string) => Upstream; readonly retire: () => void } {
     const before = this.#rows
     const configured = configuredBy(hot)
-    const onDemand = [...this.#onDemand].filter((name) => !configured.has(name)).map((name) => hot.defaultUpstream(name))
+    const onDemand = [...this.#onDemand].filter((name) => !configured.has(name)).map((name) => this.#demanded(name, hot))
     const next = new Map([...configured.values(), ...onDemand].map((config) => [config.name, this.#rowFor(config)]))
     this.#rows = next
     this.#configured = new Set(configured.keys())
@@ -88,10 +88,6 @@ export class UpstreamTable<Keeper extends MembersKeeper = Discovery> {
     void this.#close(row)
   }
 
-  get onDemand(): readonly string[] {
-    return [...this.#onDemand]
-  }
-
   /** Ends discovery at once and gives requests under way the drain time. */
   async close(): Promise<void> {
     const rows = [...this.#rows.values()]
@@ -102,6 +98,12 @@ export class UpstreamTable<Keeper extends MembersKeeper = Discovery> {
   async #close(row: UpstreamRow<Keeper>): Promise<void> {
     row.discovery.close()
     await row.upstream.close(this.#drainMs)
+  }
+
+  /** By the defaults of another config; where its instances come from stays. */
+  #demanded(name: string, hot: HotConfig): UpstreamConfig {
+    const running = this.#rows.get(name)
+    return running ? { ...hot.defaultUpstream(name), source: running.config.source } : hot.defaultUpstream(name)
   }
 
   #rowFor(config: UpstreamConfig): UpstreamRow<Keeper> {

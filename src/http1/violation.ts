@@ -56,6 +56,7 @@ export const violations = {
   lengthAndCoding: new Violation('ambiguous_framing', 'RFC 9112 §6.1', 'both Content-Length and Transfer-Encoding'),
   codingInOldVersion: new Violation('ambiguous_framing', 'RFC 9112 §6.1', 'a Transfer-Encoding in HTTP/1.0'),
   bodyWhereNone: new Violation('ambiguous_framing', 'RFC 9110 §8.6', 'a body announced with a status that has none'),
+  bodyOfConnect: new Violation('ambiguous_framing', 'RFC 9110 §9.3.6', 'a body announced with CONNECT'),
   switching: new Violation('bad_request', 'RFC 9110 §7.8', 'a switch of protocols that nobody asked for'),
   interimClose: new Violation('bad_request', 'RFC 9112 §9.6', 'an interim answer that is the last one on its connection'),
   interims: new Violation('bad_request', 'RFC 9110 §15.2', 'too many interim answers'),

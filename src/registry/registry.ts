@@ -100,6 +100,12 @@ export interface Registration {
     | { readonly kind: 'tcp'; readonly address: Address; readonly everyMs: number; readonly timeoutMs: number }
 }
 
+/** Which datacenters the registry knows, and which of them is asked when none is named. */
+export interface Datacenters {
+  readonly own: string
+  readonly all: readonly string[]
+}
+
 /** How the registry does, for readiness and metrics. */
 export interface RegistryContact {
   /** Monotonic ms of the last answer that made sense; null before the first. */
@@ -111,9 +117,11 @@ export interface RegistryContact {
 /** The port through which everything else sees a registry. All promises reject with a GatewayError (`registry_…`). */
 export interface Registry {
   readonly contact: RegistryContact
-  watchInstances(service: string, listener: WatchListener<readonly Instance[]>): Watch
+  /** `datacenter` absent: the one that the registry is asked for otherwise, too. */
+  watchInstances(service: string, listener: WatchListener<readonly Instance[]>, datacenter?: string): Watch
   /** The names of all services. */
-  watchServices(listener: WatchListener<readonly string[]>): Watch
+  watchServices(listener: WatchListener<readonly string[]>, datacenter?: string): Watch
+  datacenters(): Promise<Datacenters>
   watchPrefix(prefix: string, listener: WatchListener<readonly KvEntry[]>): Watch
   readonly kv: Kv
   openSession(options: SessionOptions): Promise<Session>

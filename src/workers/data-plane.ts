@@ -44,6 +44,10 @@ class ToldMembers implements MembersKeeper {
   close(): void {}
 }
 
+function isBusy({ members }: Upstream): boolean {
+  return members.all.some(({ endpoint }) => endpoint.inFlight > 0)
+}
+
 /** The data plane of a worker: it serves by what the primary tells it. Closed by the caller. */
 export class DataPlane {
   /** 0: it has been told nothing yet. */
@@ -54,6 +58,8 @@ export class DataPlane {
   readonly #compiler = new SnapshotCompiler()
   readonly #filters: RunningFilters
   readonly #upstreams: UpstreamTable<ToldMembers>
+  /** As of the last time that somebody asked who is called. */
+  readonly #attempts = new WeakMap<Upstream, number>()
 
   constructor(
     gateway: Gateway,
@@ -85,6 +91,14 @@ export class DataPlane {
   /** What each upstream has to do, by its name. */
   loads(): Readonly<Record<string, UpstreamLoad>> {
     return Object.fromEntries([...this.#upstreams.rows].map(({ upstream }) => [upstream.name, upstreamLoad(upstream)]))
+  }
+
+  /** Upstreams that have been called since this was last asked, or have something under way. */
+  takeCalled(): readonly string[] {
+    const rows = [...this.#upstreams.rows]
+    const called = rows.filter(({ upstream }) => upstream.stats.attempts !== this.#attempts.get(upstream) || isBusy(upstream))
+    for (const { upstream } of rows) this.#attempts.set(upstream, upstream.stats.attempts)
+    return called.map(({ upstream }) => upstream.name)
   }
 
   /** What is under way at instances that leave. */
@@ -143,12 +157,13 @@ export class DataPlane {
     for (const [endpoint, forMs] of Object.entries(ejected)) this.eject(config.name, endpoint, forMs)
   }
 
-  #hotConfigOf({ routes, upstreams, onDemand }: PlaneState): HotConfig {
+  #hotConfigOf({ routes, upstreams, onDemand, mesh }: PlaneState): HotConfig {
     const demanded = new Map(onDemand.map(({ config }) => [config.name, config]))
     return {
       routes,
       upstreams: upstreams.map(({ config }) => this.#shared(config)),
       tasks: [],
+      mesh,
       defaultUpstream: (name) => {
         const config = demanded.get(name)
         const row = config ? null : this.#upstreams.find(name)

@@ -1,33 +1,42 @@
-import { GatewayError } from '../errors.ts'
-import type { Found, UpstreamState } from './messages.ts'
+import { overloaded } from '../dataplane/upstream/overloaded.ts'
+import type { Found, ServiceQuestion } from './messages.ts'
 
 type Answer = (found: Found) => void
 
+/** Calls that may wait for one answer of the primary. */
+const MOST_WAITING = 1_024
+
 /** Asks the primary for services by name; one question at a time per name, however many wait for it. */
 export class Lookups {
-  readonly #ask: (name: string) => void
+  readonly #ask: (question: ServiceQuestion) => void
   readonly #waiting = new Map<string, Answer[]>()
 
-  constructor(ask: (name: string) => void) {
+  constructor(ask: (question: ServiceQuestion) => void) {
     this.#ask = ask
   }
 
-  /** Null: there is no such service. Throws what the primary could not answer for. */
-  async find(name: string): Promise<UpstreamState | null> {
-    const found = await new Promise<Found>((resolve) => {
-      const waiting = this.#waiting.get(name) ?? []
+  find(question: ServiceQuestion): Promise<Found> {
+    const key = keyOf(question)
+    const waiting = this.#waiting.get(key) ?? []
+    if (waiting.length >= MOST_WAITING)
+      return Promise.resolve({ failure: overloaded(`${MOST_WAITING} calls wait for the lookup of "${question.service}"`) })
+    return new Promise((resolve) => {
       waiting.push(resolve)
       if (waiting.length > 1) return
-      this.#waiting.set(name, waiting)
-      this.#ask(name)
+      this.#waiting.set(key, waiting)
+      this.#ask(question)
     })
-    if ('failure' in found) throw new GatewayError(found.failure.code, found.failure.message)
-    return found.upstream
   }
 
-  answer(name: string, found: Found): void {
-    const waiting = this.#waiting.get(name) ?? []
-    this.#waiting.delete(name)
+  answer(question: ServiceQuestion, found: Found): void {
+    const key = keyOf(question)
+    const waiting = this.#waiting.get(key) ?? []
+    this.#waiting.delete(key)
     for (const resolve of waiting) resolve(found)
   }
+}
+
+/** What stands for a question: no host, and so nothing that a caller can ask for, has an `@`. */
+export function keyOf({ service, datacenter }: ServiceQuestion): string {
+  return datacenter === null ? service : `${service}@${datacenter}`
 }

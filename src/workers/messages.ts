@@ -1,7 +1,8 @@
-import type { ListenerConfig, RouteConfig, UpstreamConfig } from '../config/config.ts'
+import type { ListenerConfig, MeshConfig, RouteConfig, UpstreamConfig } from '../config/config.ts'
 import type { LeavingLoads } from '../controlplane/draining/load.ts'
 import type { MemberUpdate } from '../dataplane/upstream/members.ts'
 import type { UpstreamLoad } from '../dataplane/upstream/upstream-load.ts'
+import type { LookupFailure } from '../dataplane/mesh/mesh.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { LogOptions } from '../logging.ts'
 import type { Sample } from '../metrics.ts'
@@ -29,6 +30,7 @@ export interface PlaneState {
   readonly upstreams: readonly UpstreamState[]
   /** Those that the mesh has asked for. */
   readonly onDemand: readonly UpstreamState[]
+  readonly mesh: MeshConfig
 }
 
 /** What filters of one worker have counted since it told last, for the same filters of the others. */
@@ -49,11 +51,22 @@ export interface WorkerStart extends Part {
   readonly state: PlaneState
 }
 
-/** What a lookup by name has found; null: there is no such service. */
-export type Found =
-  | { readonly upstream: UpstreamState | null }
-  /** Why it could not be answered. */
-  | { readonly failure: { readonly code: ErrorCode; readonly message: string } }
+/** Which service a call wants. */
+export interface ServiceQuestion {
+  /** In lower case. */
+  readonly service: string
+  /** Null: ours. */
+  readonly datacenter: string | null
+}
+
+/** What a lookup by name has found, or why nothing. */
+export type Found = { readonly upstream: UpstreamState } | { readonly failure: LookupFailure }
+
+/** Which services are known by the addresses that calls come from. */
+export interface AddressesMessage {
+  readonly kind: 'addresses'
+  readonly addresses: readonly (readonly [ip: string, service: string])[]
+}
 
 /** For how long what is known of the instances has been old, if answers are to tell, ms; null: they are not. */
 export interface StaleMessage {
@@ -68,7 +81,8 @@ export type ToWorker =
   | { readonly kind: 'members'; readonly upstream: string; readonly members: readonly MemberUpdate[] }
   | { readonly kind: 'ejected'; readonly upstream: string; readonly endpoint: string; readonly forMs: number }
   | { readonly kind: 'forgotten'; readonly upstream: string }
-  | { readonly kind: 'found'; readonly name: string; readonly found: Found }
+  | { readonly kind: 'found'; readonly question: ServiceQuestion; readonly found: Found }
+  | AddressesMessage
   | StaleMessage
   | { readonly kind: 'counted'; readonly counted: Counted }
   | { readonly kind: 'report' }
@@ -86,6 +100,8 @@ export interface WorkerReport {
   readonly samples: SampleTable
   /** What each upstream has to do there, by its name. */
   readonly loads: Readonly<Record<string, UpstreamLoad>>
+  /** Upstreams made on demand that have been called since the last report, or have something under way. */
+  readonly called: readonly string[]
   readonly connections: number
   readonly inFlight: number
   readonly residentBytes: number
@@ -102,7 +118,7 @@ export type FromWorker =
   /** Endpoints that could not be reached or broke, by upstream: to be probed at once. */
   | { readonly kind: 'trouble'; readonly endpoints: readonly (readonly [upstream: string, endpoint: string])[] }
   | { readonly kind: 'ejected'; readonly upstream: string; readonly endpoint: string; readonly forMs: number }
-  | { readonly kind: 'lookUp'; readonly name: string }
+  | { readonly kind: 'lookUp'; readonly question: ServiceQuestion }
   | { readonly kind: 'report'; readonly report: WorkerReport }
   | { readonly kind: 'leaving'; readonly question: number; readonly loads: LeavingLoads }
   | { readonly kind: 'counted'; readonly counted: Counted }

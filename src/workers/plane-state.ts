@@ -12,6 +12,7 @@ export function planeState(hot: HotConfig, generation: number, upstreams: Upstre
     generation,
     routes: hot.routes,
     upstreams: rows.filter(isConfigured).map(upstreamState),
+    mesh: hot.mesh,
     onDemand: rows.filter((row) => !isConfigured(row)).map(upstreamState),
   }
 }

@@ -2,17 +2,19 @@ import { systemClock as clock, systemRandom as random } from '../clock.ts'
 import type { ListenerConfig } from '../config/config.ts'
 import { moduleFileOf } from '../dataplane/filters/module.ts'
 import { loadUserModule } from '../dataplane/filters/user-modules.ts'
-import { Gateway, type NameLookup } from '../dataplane/gateway.ts'
+import { Gateway } from '../dataplane/gateway.ts'
 import { startListener, type Listener } from '../dataplane/listener/listener.ts'
+import { Mesh, type LookupFailure, type ServiceLookup } from '../dataplane/mesh/mesh.ts'
 import type { Upstream } from '../dataplane/upstream/upstream.ts'
 import { messageOf } from '../errors.ts'
 import type { Logger } from '../logging.ts'
 import { DataPlane } from './data-plane.ts'
-import { Lookups } from './lookups.ts'
+import { keyOf, Lookups } from './lookups.ts'
 import {
   firstSocketFd,
   type FromWorker,
   type PlaneState,
+  type ServiceQuestion,
   type ToWorker,
   type WorkerReport,
   type WorkerStart,
@@ -27,6 +29,9 @@ export interface WorkerIo {
   readonly logger: Logger
 }
 
+/** Names that are remembered; of one that is not the primary is asked again. */
+const MOST_OWN_NAMES = 1_024
+
 type Message = Exclude<ToWorker, { kind: 'start' | 'close' }>
 
 /** A worker at work: a data plane with the listeners that share their ports with the other workers. */
@@ -34,10 +39,13 @@ export class WorkerSide {
   readonly #start: WorkerStart
   readonly #io: WorkerIo
   readonly #gateway: Gateway
+  readonly #mesh: Mesh
   readonly #plane: DataPlane
   readonly #lookups: Lookups
   readonly #tallies: Tallies
   readonly #listeners: Listener[] = []
+  /** Upstreams by the names that callers have for them with a datacenter. */
+  readonly #ownNames = new Map<string, string>()
   /** While modules of users are loaded, what comes waits; null: nothing has to. */
   #busy: Promise<void> | null = null
 
@@ -55,7 +63,8 @@ export class WorkerSide {
     this.#tallies = new Tallies(clock, (counted) => say({ kind: 'counted', counted }))
     const peers = { secret: start.secret }
     this.#plane = new DataPlane(this.#gateway, { ...deps, peers, part: start, drainMs: start.drainMs, verdicts })
-    this.#lookups = new Lookups((name) => say({ kind: 'lookUp', name }))
+    this.#lookups = new Lookups((question) => say({ kind: 'lookUp', question }))
+    this.#mesh = new Mesh({ gateway: this.#gateway, lookUp: this.#lookUp, secret: start.secret })
   }
 
   /** Serves the state that it was started with. Throws what listening throws. */
@@ -93,7 +102,10 @@ export class WorkerSide {
       case 'forgotten':
         return this.#plane.forget(message.upstream)
       case 'found':
-        return this.#lookups.answer(message.name, message.found)
+        return this.#lookups.answer(message.question, message.found)
+      case 'addresses':
+        this.#mesh.addresses = new Map(message.addresses)
+        return
       case 'counted':
         return this.#tallies.add(message.counted)
       case 'stale':
@@ -157,22 +169,34 @@ export class WorkerSide {
       clock,
       random,
       logger: this.#io.logger,
-      serve: mode === 'front' ? this.#gateway.serve : (exchange) => this.#gateway.serveNamed(exchange, this.#lookUp, 'mesh'),
+      isProxy: mode === 'mesh',
+      serve: mode === 'front' ? this.#gateway.serve : (exchange) => this.#mesh.serve(exchange, bind.port),
     })
   }
 
-  readonly #lookUp: NameLookup = (name) => this.#plane.findCallable(name) ?? this.#askFor(name)
+  readonly #lookUp: ServiceLookup = (service, datacenter) => {
+    const question = { service, datacenter }
+    return this.#plane.findCallable(this.#ownNames.get(keyOf(question)) ?? keyOf(question)) ?? this.#askFor(question)
+  }
 
-  async #askFor(name: string): Promise<Upstream | null> {
-    const state = await this.#lookups.find(name)
-    return state && this.#plane.demand(state)
+  async #askFor(question: ServiceQuestion): Promise<Upstream | LookupFailure> {
+    const found = await this.#lookups.find(question)
+    if ('failure' in found) return found.failure
+    const upstream = this.#plane.demand(found.upstream)
+    // Our own datacenter under its name: who is meant need not be asked again.
+    if (this.#ownNames.size >= MOST_OWN_NAMES) this.#ownNames.clear()
+    if (question.datacenter !== null) this.#ownNames.set(keyOf(question), upstream.name)
+    return upstream
   }
 
   #report(): void {
     const { user, system } = process.cpuUsage()
     const report: WorkerReport = {
-      samples: Object.fromEntries(this.#plane.metricSources().map(({ name, samples }) => [name, [...samples()]])),
       loads: this.#plane.loads(),
+      samples: Object.fromEntries(
+        [...this.#plane.metricSources(), ...this.#mesh.edges.metricSources()].map(({ name, samples }) => [name, [...samples()]]),
+      ),
+      called: this.#plane.takeCalled(),
       connections: this.#listeners.reduce((sum, { connections }) => sum + connections, 0),
       inFlight: this.#gateway.stats.inFlight,
       residentBytes: process.memoryUsage.rss(),

@@ -4,11 +4,21 @@ import type { ColdConfig, ListenerConfig } from '../config/config.ts'
 import type { MembersFollower } from '../discovery/discovery.ts'
 import { mergedLoads, type LeavingLoads } from '../controlplane/draining/load.ts'
 import type { UpstreamLoad } from '../dataplane/upstream/upstream-load.ts'
+import type { CallerAddresses } from '../dataplane/mesh/callers.ts'
 import { messageOf } from '../errors.ts'
 import type { Logger } from '../logging.ts'
 import type { MetricSource } from '../metrics.ts'
 import { MergedSamples } from './merged-samples.ts'
-import type { Found, FromWorker, PlaneState, StaleMessage, ToWorker, WorkerStart } from './messages.ts'
+import type {
+  AddressesMessage,
+  Found,
+  FromWorker,
+  PlaneState,
+  ServiceQuestion,
+  StaleMessage,
+  ToWorker,
+  WorkerStart,
+} from './messages.ts'
 import { Slot } from './slot.ts'
 import { claimAddresses } from './sockets.ts'
 import type { WorkerProcess } from './worker-process.ts'
@@ -22,7 +32,9 @@ const REPORT_WAIT_MS = 1_000
 /** What the workers need of the control plane. */
 export interface ControlPlane {
   readonly state: () => PlaneState
-  readonly lookUp: (name: string) => Promise<Found>
+  readonly lookUp: (question: ServiceQuestion) => Promise<Found>
+  /** Upstreams that a worker has called since it reported last. */
+  readonly onCalled: (upstreams: readonly string[]) => void
   /** An endpoint could not be reached or broke: probe it at once. */
   readonly onTrouble: (upstream: string, endpoint: string) => void
   /** A worker has taken an endpoint out; the others are to be told, by the follower. */
@@ -69,6 +81,7 @@ export class Workers {
   readonly #secret: readonly [number, number]
   #slots: readonly Slot[] = []
   #staleSince: number | null = null
+  #addresses: AddressesMessage = { kind: 'addresses', addresses: [] }
   #nextReport: Timer | null = null
   #isClosing = false
 
@@ -107,6 +120,12 @@ export class Workers {
   tellStale(since: number | null): void {
     this.#staleSince = since
     this.#tell(this.#staleMessage())
+  }
+
+  /** Tells which services are known by the addresses that calls come from. */
+  tellAddresses(addresses: CallerAddresses): void {
+    this.#addresses = { kind: 'addresses', addresses: [...addresses] }
+    this.#tell(this.#addresses)
   }
 
   /** How many do not serve. */
@@ -199,7 +218,7 @@ export class Workers {
     })
   }
 
-  #hear(message: FromWorker, from: WorkerProcess, { lookUp, onTrouble, onEjected }: ControlPlane): void {
+  #hear(message: FromWorker, from: WorkerProcess, { lookUp, onCalled, onTrouble, onEjected }: ControlPlane): void {
     switch (message.kind) {
       case 'trouble':
         for (const [upstream, endpoint] of message.endpoints) onTrouble(upstream, endpoint)
@@ -207,17 +226,19 @@ export class Workers {
       case 'ejected':
         return onEjected(message.upstream, message.endpoint, message.forMs)
       case 'lookUp':
-        return void lookUp(message.name).then((found) => from.send({ kind: 'found', name: message.name, found }))
+        return void lookUp(message.question).then((found) => from.send({ kind: 'found', question: message.question, found }))
       case 'counted':
         for (const process of this.#processes) if (process !== from) process.send(message)
         return
       case 'leave':
         return this.#replace(from)
       case 'serving':
+        from.send(this.#addresses)
         return from.send(this.#staleMessage())
+      case 'report':
+        return onCalled(message.report.called)
       case 'refused':
       case 'applied':
-      case 'report':
       case 'leaving':
       case 'ended':
     }

@@ -28,33 +28,44 @@ export interface HandRegistry extends Registry {
   readonly watched: readonly string[]
   /** Tells the instances of a service; `isRemembered`: as those of a former process. */
   list(service: string, instances: readonly Instance[], isRemembered?: boolean): void
-  listServices(names: readonly string[]): void
+  /** `datacenter` absent: of the registry's own. */
+  listServices(names: readonly string[], datacenter?: string): void
+  /** How often the datacenters have been asked for. */
+  readonly askedForDatacenters: number
   /** Tells a failure to every watch. */
   fail(error: Parameters<WatchListener<unknown>['onError']>[0]): void
 }
 
-export function handRegistry(): HandRegistry {
+export function handRegistry(datacenters: readonly string[] = ['dc1']): HandRegistry {
   const instances = new Map<WatchListener<readonly Instance[]>, string>()
-  const services = new Set<WatchListener<readonly string[]>>()
+  const services = new Map<WatchListener<readonly string[]>, string | undefined>()
+  let asked = 0
   const registry = memoryRegistry({
-    watchInstances: (service, listener) => {
-      instances.set(listener, service)
+    watchInstances: (service, listener, datacenter) => {
+      instances.set(listener, datacenter === undefined ? service : `${service}@${datacenter}`)
       return { freshSince: 0, close: () => void instances.delete(listener) }
     },
-    watchServices: (listener) => {
-      services.add(listener)
+    watchServices: (listener, datacenter) => {
+      services.set(listener, datacenter)
       return { freshSince: 0, close: () => void services.delete(listener) }
+    },
+    datacenters: async () => {
+      asked++
+      return { own: datacenters[0] ?? 'dc1', all: datacenters }
     },
   })
   return {
     ...registry,
+    get askedForDatacenters() {
+      return asked
+    },
     get watched() {
       return [...instances.values()]
     },
     list: (service, found, isRemembered) =>
       instances.forEach((name, listener) => name === service && listener.onValue(found, isRemembered)),
-    listServices: (names) => services.forEach((listener) => listener.onValue(names)),
-    fail: (error) => [...instances.keys(), ...services].forEach((listener) => listener.onError(error)),
+    listServices: (names, datacenter) => services.forEach((of, listener) => of === datacenter && listener.onValue(names)),
+    fail: (error) => [...instances.keys(), ...services.keys()].forEach((listener) => listener.onError(error)),
   }
 }
 

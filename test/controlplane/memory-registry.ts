@@ -27,6 +27,7 @@ export function memoryRegistry(changes: Partial<Registry> = {}): Registry {
     watchInstances: unused,
     watchServices: unused,
     watchPrefix: unused,
+    datacenters: unused,
     openSession: unused,
     register: unused,
     deregister: unused,

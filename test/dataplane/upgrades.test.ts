@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { createServer, type IncomingMessage } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import { describe, it } from 'node:test'
-import { WebSocket, WebSocketServer } from 'ws'
+import { WebSocket } from 'ws'
 import { dataPlaneFixture, errorCodeOf } from '../support/data-plane-fixture.ts'
+import { startEchoServer, type EchoServer } from '../support/echo-server.ts'
 import { freePorts } from '../support/meshgate-process.ts'
 import { until } from '../support/until.ts'
 
@@ -16,30 +17,10 @@ process.on('warning', (warning) => void warnings.push(String(warning)))
 const upgradeRequest =
   'GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n'
 
-interface EchoServer {
-  readonly port: number
-  readonly requests: readonly IncomingMessage[]
-  readonly sockets: ReadonlySet<WebSocket>
-}
-
-/** A WebSocket server that gives back what it gets. */
 async function echoServer(): Promise<EchoServer> {
-  const server = createServer()
-  const requests: IncomingMessage[] = []
-  const sockets = new WebSocketServer({ server })
-  sockets.on('connection', (socket, request) => {
-    requests.push(request)
-    socket.on('error', () => {})
-    socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary }))
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  cleanUp(() => {
-    for (const socket of sockets.clients) socket.terminate()
-    server.closeAllConnections()
-    server.close()
-  })
-  return { port: (server.address() as { port: number }).port, requests, sockets: sockets.clients }
+  const server = await startEchoServer()
+  cleanUp(() => server.close())
+  return server
 }
 
 async function connected(url: string): Promise<WebSocket> {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { afterEach, describe, it } from 'node:test'
+import { builtIn } from '../../src/config/built-in.ts'
 import { parseFile } from '../../src/config/file.ts'
 import { createLogger } from '../../src/logging.ts'
 import { Workers } from '../../src/workers/workers.ts'
@@ -9,8 +10,9 @@ import { until } from '../support/until.ts'
 const text = 'listeners: { web: { bind: "127.0.0.1:0" } }\nworkers: 2\n'
 
 const controlPlane = {
-  state: () => ({ generation: 1, routes: [], upstreams: [], onDemand: [] }),
-  lookUp: async () => ({ upstream: null }),
+  state: () => ({ generation: 1, routes: [], upstreams: [], onDemand: [], mesh: builtIn.mesh }),
+  lookUp: async () => ({ failure: { code: 'service_unknown', detail: 'nobody' } }),
+  onCalled: () => {},
   onTrouble: () => {},
   onEjected: () => {},
 }

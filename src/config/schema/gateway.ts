@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { listeners } from './listeners.ts'
+import { mesh } from './mesh.ts'
 import { admin, kv, log, shutdown, workers } from './process.ts'
 import { registry } from './registry.ts'
 import { route } from './route.ts'
@@ -33,6 +34,7 @@ const hot = {
     description: 'How services are called, by name. Only needed to change a default, or for fixed addresses.',
     example: { shop: { balance: 'least-requests' } },
   }).optional(),
+  mesh: mesh.optional(),
   tasks: z
     .array(task)
     .superRefine((all, context) =>

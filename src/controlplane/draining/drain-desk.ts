@@ -1,5 +1,5 @@
 import type { Clock } from '../../clock.ts'
-import { closest } from '../../config/did-you-mean.ts'
+import { closest } from '../../did-you-mean.ts'
 import { GatewayError } from '../../errors.ts'
 import type { KvEntry, Registry } from '../../registry/registry.ts'
 import { livingReplicas, type ReplicaReport } from '../replica-status.ts'

@@ -14,7 +14,7 @@ export interface FieldChange {
 
 /** One part of the config that differs in effect. */
 export interface ConfigChange {
-  readonly kind: 'route' | 'upstream' | 'task' | 'defaults'
+  readonly kind: 'route' | 'upstream' | 'task' | 'mesh' | 'defaults'
   readonly name: string
   readonly change: 'added' | 'removed' | 'changed'
   /** Only of changed ones, the first of them. */
@@ -29,7 +29,7 @@ const MOST_FIELDS = 12
 const MOST_CHARACTERS = 80
 
 /** Settings that may hold secrets, at any depth: it is told that they change, not to what. */
-const untold = /(?:^|\.)(?:filters|headers|headerFields|set|add|body|token|secrets?|keys?|password|users|ca|cert)\b/i
+const untold = /(?:^|\.)(?:filters|headers|headerFields|set|add|body|token|secrets?|keys?|callers|password|users|ca|cert)\b/i
 
 /** What differs in effect between two configs, a removed part before an added one. */
 export function configChanges(before: HotConfig, after: HotConfig): readonly ConfigChange[] {
@@ -37,6 +37,7 @@ export function configChanges(before: HotConfig, after: HotConfig): readonly Con
     ...partChanges('route', before.routes, after.routes),
     ...partChanges('upstream', [...configuredBy(before).values()], [...configuredBy(after).values()]),
     ...partChanges('task', before.tasks, after.tasks),
+    ...partChanges('mesh', [{ name: '', ...before.mesh }], [{ name: '', ...after.mesh }]),
     ...partChanges('defaults', [before.defaultUpstream('')], [after.defaultUpstream('')]),
   ]
 }

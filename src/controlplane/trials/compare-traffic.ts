@@ -1,4 +1,4 @@
-import { bucketBoundsMs } from '../../dataplane/request-stats.ts'
+import { bucketBoundsMs } from '../../dataplane/duration-buckets.ts'
 import { formatDurationMs } from '../../durations.ts'
 import { ALL_ROUTES, longerThan, p99AtMostMs, type RouteTraffic, type Traffic } from './traffic.ts'
 

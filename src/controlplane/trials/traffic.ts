@@ -1,4 +1,5 @@
-import { bucketBoundsMs, DURATIONS_METRIC, REQUESTS_METRIC } from '../../dataplane/request-stats.ts'
+import { bucketBoundsMs, bucketLabels } from '../../dataplane/duration-buckets.ts'
+import { DURATIONS_METRIC, REQUESTS_METRIC } from '../../dataplane/request-stats.ts'
 import type { MetricSource } from '../../metrics.ts'
 
 /** What has ended of one route. */
@@ -16,12 +17,9 @@ export type Traffic = ReadonlyMap<string, RouteTraffic>
 /** In place of a route: all of them together. */
 export const ALL_ROUTES = ''
 
-const none: RouteTraffic = { requests: 0, failures: 0, buckets: [...bucketBoundsMs.map(() => 0), 0] }
+const none: RouteTraffic = { requests: 0, failures: 0, buckets: bucketLabels.map(() => 0) }
 
-const bucketOf = new Map([
-  ...bucketBoundsMs.map((boundMs, at) => [String(boundMs / 1000), at] as const),
-  ['+Inf', bucketBoundsMs.length],
-])
+const bucketOf = new Map(bucketLabels.map((label, at) => [label, at]))
 
 /** What metrics tell of the routes since this gateway started. */
 export function trafficIn(sources: readonly MetricSource[]): Traffic {

@@ -36,9 +36,22 @@ export function isSameAuthority(one: string, other: string): boolean {
   return left !== null && right !== null && left.host === right.host && portOf(one) === portOf(other)
 }
 
-/** Of an authority that has been parsed. */
+/** Whether a Host names what CONNECT asks for; a Host without port says nothing of it: some clients leave it out. */
+export function isSameTunnel(target: string, host: string): boolean {
+  if (target === host) return true
+  const [left, right] = [parseAuthority(target), parseAuthority(host)]
+  if (left === null || right === null || left.host !== right.host) return false
+  return writtenPort(host) === null || writtenPort(host) === writtenPort(target)
+}
+
+/** The port of an authority that has been parsed; null: none is written. */
+export function writtenPort(authority: string): number | null {
+  const digits = /:(\d+)$/.exec(authority)?.[1]
+  return digits === undefined ? null : Number(digits)
+}
+
 function portOf(authority: string): number {
-  return Number(/:(\d+)$/.exec(authority)?.[1] ?? 80)
+  return writtenPort(authority) ?? 80
 }
 
 function parseBracketed(value: string): Authority | null {

@@ -1,4 +1,4 @@
-import { parseAuthority } from './authority.ts'
+import { parseAuthority, writtenPort } from './authority.ts'
 import { normalisePath } from './path-normal-form.ts'
 
 /** A request target, taken apart. */
@@ -27,6 +27,12 @@ export function parseTarget(rawTarget: string): Target | null {
   if (!parseAuthority(authority)) return null
   const rest = rawTarget.slice(end)
   return parseOrigin(rest.charCodeAt(0) === slash ? rest : `/${rest}`, authority)
+}
+
+/** Parses the target of CONNECT: host and port, both written (RFC 9112 §3.2.3). It has no path; what is matched and logged is `/`. */
+export function parseTunnelTarget(rawTarget: string): Target | null {
+  if (!parseAuthority(rawTarget) || writtenPort(rawTarget) === null) return null
+  return { path: '/', query: '', authority: rawTarget }
 }
 
 // One scan settles the usual target, whose path is in normal form already.

@@ -1,6 +1,6 @@
 import { formatAddress, type Address } from '../../address.ts'
-import { isSameAuthority } from '../http/authority.ts'
-import { parseTarget, type Target } from '../http/target-path.ts'
+import { isSameAuthority, isSameTunnel } from '../http/authority.ts'
+import { parseTarget, parseTunnelTarget, type Target } from '../http/target-path.ts'
 import { FieldSection, parseFields } from '../../http1/field-section.ts'
 import { methodOctets, targetOctets } from '../../http1/octets.ts'
 import { framingViolation, parseRequestLine, persists, type LineOctets, type RequestLine } from '../../http1/request-line.ts'
@@ -50,6 +50,11 @@ export class ParsedRequest {
     return saysUpgrade && this.method === 'GET' && !this.hasBody && !this.isHttp10 && this.isExpectationMet
   }
 
+  /** Whether it is the last one that is read from its connection: what follows is for who agrees to it. */
+  get asksForTunnel(): boolean {
+    return this.isWebSocket || this.method === 'CONNECT'
+  }
+
   /** Gives a request of HTTP/1.0 without Host the one of the address that it came to, for routing and for the service (RFC 9112 §3.2, §3.3). */
   assumeHost(address: Address): void {
     const { fields } = this
@@ -65,21 +70,28 @@ const wholeServer: Target = { path: '*', query: '', authority: null }
 const octets: LineOctets = { method: methodOctets, target: targetOctets }
 
 /** How a gateway understands requests: with targets in normal form, of which it serves all but CONNECT and TRACE. */
-export const requestHead: HeadParser<ParsedRequest> = {
-  firstLineViolation(text) {
-    const line = parseRequestLine(text, octets)
-    const target = line instanceof Violation ? line : targetOf(line)
-    return target instanceof Violation ? target : null
-  },
-  parse(text, end, mostFields) {
-    const line = parseRequestLine(text, octets)
-    if (line instanceof Violation) return line
-    const target = targetOf(line)
-    if (target instanceof Violation) return target
-    const fields = new FieldSection()
-    const violation = parseFields(text, [line.end, end], fields, mostFields) ?? headViolation(line, target, fields)
-    return violation ?? new ParsedRequest(line, target, fields)
-  },
+export const requestHead = headParser(targetOf)
+
+/** The same for a proxy, which serves CONNECT too. */
+export const proxyRequestHead = headParser((line) => (line.method === 'CONNECT' ? tunnelTargetOf(line) : targetOf(line)))
+
+function headParser(target: (line: RequestLine) => Target | Violation): HeadParser<ParsedRequest> {
+  return {
+    firstLineViolation(text) {
+      const line = parseRequestLine(text, octets)
+      const found = line instanceof Violation ? line : target(line)
+      return found instanceof Violation ? found : null
+    },
+    parse(text, end, mostFields) {
+      const line = parseRequestLine(text, octets)
+      if (line instanceof Violation) return line
+      const found = target(line)
+      if (found instanceof Violation) return found
+      const fields = new FieldSection()
+      const violation = parseFields(text, [line.end, end], fields, mostFields) ?? headViolation(line, found, fields)
+      return violation ?? new ParsedRequest(line, found, fields)
+    },
+  }
 }
 
 function targetOf({ method, rawTarget }: RequestLine): Target | Violation {
@@ -88,8 +100,15 @@ function targetOf({ method, rawTarget }: RequestLine): Target | Violation {
   return parseTarget(rawTarget) ?? violations.targetForm
 }
 
+function tunnelTargetOf({ rawTarget }: RequestLine): Target | Violation {
+  return parseTunnelTarget(rawTarget) ?? violations.targetForm
+}
+
 function headViolation(line: RequestLine, { authority }: Target, fields: FieldSection): Violation | null {
+  const isConnect = line.method === 'CONNECT'
+  if (isConnect && (fields.isChunked || fields.lengthBytes > 0)) return violations.bodyOfConnect
   const violation = framingViolation(line, fields)
   if (violation || authority === null || fields.hostCount === 0) return violation
-  return isSameAuthority(authority, fields.host) ? null : violations.hostContradicts
+  const agrees = isConnect ? isSameTunnel : isSameAuthority
+  return agrees(authority, fields.host) ? null : violations.hostContradicts
 }

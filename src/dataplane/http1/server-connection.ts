@@ -11,8 +11,8 @@ import { Backlog } from '../../http1/backlog.ts'
 import { endLingering } from '../../http1/lingering-close.ts'
 import { Outbox } from '../../http1/outbox.ts'
 import { ReceiveTimer } from '../../http1/receive-timer.ts'
-import { RequestReader, type RequestSink } from '../../http1/request-reader.ts'
-import { requestHead, type ParsedRequest } from './request-head.ts'
+import { RequestReader, type HeadParser, type RequestSink } from '../../http1/request-reader.ts'
+import type { ParsedRequest } from './request-head.ts'
 import { SharedReading } from '../../http1/shared-reading.ts'
 import { copyOfPiece } from './piece-memory.ts'
 import { ServerAnswer, type AnswerPort } from './server-answer.ts'
@@ -29,13 +29,14 @@ export interface Origin {
 export interface ConnectionHost {
   readonly clock: Clock
   readonly limits: ListenerLimits
+  readonly requestHead: HeadParser<ParsedRequest>
   /** Whether each connection ends with the answer that it is about to give. */
   readonly isDraining: boolean
   dateField(): string
   /** Gives the code with which to refuse it, or null: it is served. */
   onRequest(request: ParsedRequest, from: Origin): ErrorCode | null
   /** The connection is handed over; nobody reads from it. `head` is what has come behind the request. */
-  onUpgrade(request: ParsedRequest, socket: Socket, head: Buffer): void
+  onTunnel(request: ParsedRequest, socket: Socket, head: Buffer): void
   /** A request that cannot be understood, or did not come in time, is to be answered; the connection ends with the answer. */
   onRefused(code: ErrorCode, detail: string, downstream: Downstream): void
   onClosed(connection: ServerConnection): void
@@ -69,7 +70,7 @@ export class ServerConnection implements RequestSink<ParsedRequest>, AnswerPort 
     this.#backlog = new Backlog(socket)
     this.#host = host
     this.outbox = new Outbox(socket)
-    this.#reader = new RequestReader(host.limits, requestHead, this)
+    this.#reader = new RequestReader(host.limits, host.requestHead, this)
     this.#timer = new ReceiveTimer(socket, host.clock, host.limits)
     socket.on('end', this.#onEnd).on('close', this.#onClose)
     socket.on('error', ignore).on('timeout', this.#onTimeout).on('drain', this.#onDrain)
@@ -167,7 +168,7 @@ export class ServerConnection implements RequestSink<ParsedRequest>, AnswerPort 
       at = this.#reader.read(chunk, at, to)
       const request = this.#request
       this.#request = null
-      if (request?.isWebSocket) return this.#handOver(request, Buffer.from(chunk.subarray(at, to)))
+      if (request?.asksForTunnel) return this.#handOver(request, Buffer.from(chunk.subarray(at, to)))
       if (request) this.#serve(request)
     }
     this.#isReading = false
@@ -204,7 +205,7 @@ export class ServerConnection implements RequestSink<ParsedRequest>, AnswerPort 
     socket.setTimeout(0)
     this.outbox.flush()
     this.#host.onClosed(this)
-    this.#host.onUpgrade(request, socket, behind)
+    this.#host.onTunnel(request, socket, behind)
   }
 
   #afterBodyPiece(bytes: number): void {

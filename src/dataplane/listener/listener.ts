@@ -7,10 +7,11 @@ import type { Logger } from '../../logging.ts'
 import type { Downstream, Exchange, ProxyStatusLevel } from '../exchange.ts'
 import { compileTrust } from '../http/forwarded.ts'
 import { dateFields } from '../../http1/date-field.ts'
-import type { ParsedRequest } from '../http1/request-head.ts'
+import { proxyRequestHead, requestHead, type ParsedRequest } from '../http1/request-head.ts'
 import { ServerConnection, type ConnectionHost, type Origin } from '../http1/server-connection.ts'
 import type { ListenerLimits } from '../limits.ts'
 import { errorReply, sendReply, withProxyStatus } from '../reply.ts'
+import { ConnectTunnel } from './connect-tunnel.ts'
 import { DebugToken, type DebugOptions } from './debug-token.ts'
 import { takeIn, type IntakeOptions } from './incoming.ts'
 import { requestIds } from './request-ids.ts'
@@ -28,6 +29,8 @@ export interface ListenerOptions {
   readonly proxyStatus: ProxyStatusLevel
   /** Who may see how requests go; absent: nobody. */
   readonly debug?: DebugOptions | null
+  /** Whether it serves CONNECT too; absent: no. */
+  readonly isProxy?: boolean
   /** What the ids of its requests have in them if other processes serve the same address. */
   readonly origin?: string
   readonly clock: Clock
@@ -71,6 +74,7 @@ class RunningListener implements ConnectionHost {
   readonly server: Server
   readonly clock: Clock
   readonly limits: ListenerLimits
+  readonly requestHead: ConnectionHost['requestHead']
   readonly dateField: () => string
   isDraining = false
   readonly #options: ListenerOptions
@@ -84,6 +88,7 @@ class RunningListener implements ConnectionHost {
     this.#options = options
     this.clock = clock
     this.limits = limits
+    this.requestHead = options.isProxy ? proxyRequestHead : requestHead
     this.dateField = dateFields(clock)
     this.#intake = {
       clock,
@@ -127,11 +132,12 @@ class RunningListener implements ConnectionHost {
     return null
   }
 
-  onUpgrade(request: ParsedRequest, socket: Socket, head: Buffer): void {
+  onTunnel(request: ParsedRequest, socket: Socket, head: Buffer): void {
     this.#bare.add(socket)
     socket.once('close', () => this.#bare.delete(socket))
     const downstream = new SocketDownstream(socket, this.clock)
-    const tunnel = new UpgradeTunnel({ socket, head, downstream, clock: this.clock })
+    const offer = { socket, head, downstream, clock: this.clock }
+    const tunnel = request.method === 'CONNECT' ? new ConnectTunnel(offer) : new UpgradeTunnel(offer)
     const clientAddress = socket.remoteAddress ?? ''
     const taken = takeIn(request, { clientAddress, body: null, downstream, tunnel }, this.#intake)
     if (typeof taken === 'string') this.onRefused(taken, 'the head was not taken in', downstream)

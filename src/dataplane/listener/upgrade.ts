@@ -5,6 +5,7 @@ import type { Clock, Timer } from '../../clock.ts'
 import { messageOf, type ErrorCode } from '../../errors.ts'
 import type { HeaderList, Tunnel, TunnelOptions } from '../exchange.ts'
 import { withoutHopByHop } from '../http/hop-by-hop.ts'
+import { watchClient } from './client-watch.ts'
 import { joinSockets } from './join-sockets.ts'
 import type { SocketDownstream } from './socket-downstream.ts'
 import { withoutDeprecations } from './without-deprecations.ts'
@@ -67,6 +68,7 @@ class TunnelRun {
   #timer: Timer | null = null
   #sent = false
   #settled = false
+  #unwatchClient: () => void = () => {}
 
   constructor(request: ClientRequest, offer: Offer, options: TunnelOptions) {
     this.#request = request
@@ -77,7 +79,7 @@ class TunnelRun {
   start(): void {
     const { connectMs } = this.#options
     this.#arm(connectMs, 'upstream_connect_timeout', `no connection within ${connectMs} ms`)
-    this.#watchClient()
+    this.#unwatchClient = watchClient(this.#offer.socket, this.#onClientGone)
     this.#request
       .on('socket', (upstream) => upstream.once('connect', this.#onConnected))
       .on('error', (error) => this.#fail(this.#sent ? 'upstream_reset' : 'upstream_connect_failed', messageOf(error)))
@@ -113,23 +115,7 @@ class TunnelRun {
     this.#options.onFailure({ code, detail: `${host}:${port}: ${detail}` }, this.#sent)
   }
 
-  /** Nobody reads from the client yet, so its leaving shows only to who asks. */
-  #watchClient(): void {
-    const { socket } = this.#offer
-    socket.on('close', this.#onClientGone).on('end', this.#onClientGone).on('readable', this.#onClientReadable)
-  }
-
-  #unwatchClient(): void {
-    const { socket } = this.#offer
-    socket.off('close', this.#onClientGone).off('end', this.#onClientGone).off('readable', this.#onClientReadable)
-  }
-
   readonly #onClientGone = (): void => this.#fail('client_gone', 'the client closed its connection')
-
-  readonly #onClientReadable = (): void => {
-    const { socket } = this.#offer
-    if (socket.readableLength === 0) socket.read(0)
-  }
 
   #refused(response: IncomingMessage): void {
     if (!this.#settle()) return void response.destroy()

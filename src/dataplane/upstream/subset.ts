@@ -7,19 +7,21 @@ import { preferred } from './preference.ts'
 import type { Upstream } from './upstream.ts'
 import { fits, whereText, type Where } from './where.ts'
 
-/** The members of an upstream that have what `where` says, with a balancer of its own: turns of one subset are not those of another. */
+/** The members of an upstream that have what `where` says, and the port if one is given, with a balancer of its own: turns of one subset are not those of another. */
 export class Subset implements Picker {
   readonly #upstream: Upstream
   readonly #where: Where
+  readonly #port: number | null
   readonly #balancer: Balancer
   #source: Members | null = null
   #members: readonly Member[] = []
   #eligible: readonly Member[] = []
   #preferred: readonly Member[] = []
 
-  constructor(upstream: Upstream, where: Where) {
+  constructor(upstream: Upstream, where: Where, port: number | null = null) {
     this.#upstream = upstream
     this.#where = where
+    this.#port = port
     this.#balancer = upstream.createBalancer()
   }
 
@@ -40,7 +42,12 @@ export class Subset implements Picker {
 
   whyNone(): Failure {
     this.#follow()
-    return this.#upstream.whyNoneOf(this.#members, ` where { ${whereText(this.#where)} }`)
+    const port = this.#port === null ? {} : { port: String(this.#port) }
+    return this.#upstream.whyNoneOf(this.#members, ` where { ${whereText({ ...this.#where, ...port })} }`)
+  }
+
+  #has(member: Member): boolean {
+    return fits(member, this.#where) && (this.#port === null || member.endpoint.address.port === this.#port)
   }
 
   /** Members are replaced whole, so their identity tells whether the subset is still theirs. */
@@ -48,8 +55,8 @@ export class Subset implements Picker {
     const { members, policy } = this.#upstream
     if (members === this.#source) return
     this.#source = members
-    this.#members = members.all.filter((member) => fits(member, this.#where))
-    this.#eligible = members.eligible.filter((member) => fits(member, this.#where))
+    this.#members = members.all.filter((member) => this.#has(member))
+    this.#eligible = members.eligible.filter((member) => this.#has(member))
     this.#preferred = preferred({ ...members, all: this.#members, eligible: this.#eligible }, policy)
   }
 }

@@ -58,21 +58,28 @@ export function rememberingWatches(registry: RegistryWatches, lastGood: LastGood
     }
   }
   return {
-    watchInstances: (service, listener) =>
-      follow({ kind: 'instances', name: service, ...recordCodecs.instances }, listener, (inner) =>
-        registry.watchInstances(service, inner),
+    watchInstances: (service, listener, datacenter) =>
+      follow({ kind: 'instances', name: nameIn(service, datacenter), ...recordCodecs.instances }, listener, (inner) =>
+        registry.watchInstances(service, inner, datacenter),
       ),
-    watchServices: (listener) =>
-      follow({ kind: 'services', name: '', ...recordCodecs.services }, listener, (inner) =>
-        registry.watchServices({
-          onValue: (names) => {
-            lastGood.keepServices(names)
-            inner.onValue(names)
+    watchServices: (listener, datacenter) =>
+      follow({ kind: 'services', name: datacenter ?? '', ...recordCodecs.services }, listener, (inner) =>
+        registry.watchServices(
+          {
+            onValue: (names) => {
+              if (datacenter === undefined) lastGood.keepServices(names)
+              inner.onValue(names)
+            },
+            onError: (error) => inner.onError(error),
           },
-          onError: (error) => inner.onError(error),
-        }),
+          datacenter,
+        ),
       ),
     watchPrefix: (prefix, listener) =>
       follow({ kind: 'prefix', name: prefix, ...recordCodecs.prefix }, listener, (inner) => registry.watchPrefix(prefix, inner)),
   }
+}
+
+function nameIn(service: string, datacenter: string | undefined): string {
+  return datacenter === undefined ? service : `${service}@${datacenter}`
 }

@@ -174,7 +174,7 @@ export class ConsulClient {
 
   #wireRequest({ method, path, query, body }: ConsulRequest, signal: AbortSignal): Dispatcher.RequestOptions {
     const { token, datacenter } = this.#options
-    const search = new URLSearchParams({ ...query, ...(datacenter === null ? {} : { dc: datacenter }) }).toString()
+    const search = new URLSearchParams({ ...(datacenter === null ? {} : { dc: datacenter }), ...query }).toString()
     return {
       method,
       path: `${this.#base.pathname.replace(/\/$/, '')}${path}${search === '' ? '' : `?${search}`}`,

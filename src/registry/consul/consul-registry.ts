@@ -3,9 +3,16 @@ import { GatewayError } from '../../errors.ts'
 import type { Logger } from '../../logging.ts'
 import type { Registry, Session, SessionOptions, Watch, WatchListener } from '../registry.ts'
 import { BlockingQuery } from './blocking-query.ts'
-import { ChangeBell, type BellMember } from './change-bell.ts'
+import { ChangeBell, type BellMember, type ChangeBellOptions } from './change-bell.ts'
 import { ConsulClient, MAX_HELD_SERVICES, type ConsulReply } from './client.ts'
-import { decodeInstances, decodeServices, instancesPath, readCriticalInstances, readOwnNodeMeta } from './instances.ts'
+import {
+  decodeInstances,
+  decodeServices,
+  instancesPath,
+  readCriticalInstances,
+  readDatacenters,
+  readOwnNodeMeta,
+} from './instances.ts'
 import { ConsulKv, decodeEntries, kvPath, kvStatuses } from './kv.ts'
 import { deregister, register, removeInstance, reportHealth } from './registration.ts'
 import { openConsulSession } from './sessions.ts'
@@ -56,14 +63,18 @@ export function openConsulRegistry(options: ConsulRegistryOptions): Registry {
   }
 
   // The first services have a read held for each; the bell that tells the others when to read is opened with the first of these.
-  let bell: ChangeBell | null = null
+  const bells = new Map<string | undefined, ChangeBell>()
+  const bellOf = (datacenter: string | undefined): ChangeBell => {
+    const query = inDatacenter(datacenter)
+    const open: ChangeBellOptions['open'] = (path, decode, on) => watch({ path, query, decode, listener: on })
+    const bell = bells.get(datacenter) ?? new ChangeBell({ clock, random, open })
+    bells.set(datacenter, bell)
+    return bell
+  }
   let heldServices = 0
-  const watchInstances: Registry['watchInstances'] = (service, listener) => {
-    const read = { path: instancesPath(service), decode: decodeInstances, listener }
-    if (heldServices >= MAX_HELD_SERVICES) {
-      bell ??= new ChangeBell({ clock, random, open: (path, decode, on) => watch({ path, decode, listener: on }) })
-      return watch(read, bell.join(service))
-    }
+  const watchInstances: Registry['watchInstances'] = (service, listener, datacenter) => {
+    const read = { path: instancesPath(service), query: inDatacenter(datacenter), decode: decodeInstances, listener }
+    if (heldServices >= MAX_HELD_SERVICES) return watch(read, bellOf(datacenter).join(service))
     heldServices++
     const opened = watch(read)
     let isOpen = true
@@ -92,7 +103,9 @@ export function openConsulRegistry(options: ConsulRegistryOptions): Registry {
       return client.contact
     },
     watchInstances,
-    watchServices: (listener) => watch({ path: '/v1/catalog/services', decode: decodeServices, listener }),
+    watchServices: (listener, datacenter) =>
+      watch({ path: '/v1/catalog/services', query: inDatacenter(datacenter), decode: decodeServices, listener }),
+    datacenters: () => readDatacenters(client, options.datacenter),
     watchPrefix: (prefix, listener) =>
       watch({ path: kvPath(prefix), query: { recurse: '' }, expect: kvStatuses, decode: decodeEntries, listener }),
     kv: new ConsulKv(client),
@@ -105,10 +118,14 @@ export function openConsulRegistry(options: ConsulRegistryOptions): Registry {
     criticalInstances: () => readCriticalInstances(client),
     close: async () => {
       closed = true
-      bell?.close()
+      for (const bell of bells.values()) bell.close()
       for (const opened of watches) opened.close()
       await Promise.all([...sessions].map((session) => session.close()))
       await client.close()
     },
   }
+}
+
+function inDatacenter(datacenter: string | undefined): Readonly<Record<string, string>> {
+  return datacenter === undefined ? {} : { dc: datacenter }
 }

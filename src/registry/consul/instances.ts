@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Instance, RegistryStatus } from '../registry.ts'
+import type { Datacenters, Instance, RegistryStatus } from '../registry.ts'
 import type { ConsulClient, ConsulReply } from './client.ts'
 import { parseJson } from './json.ts'
 
@@ -23,6 +23,8 @@ const healthEntry = z.object({
 
 const healthEntries = z.array(healthEntry)
 const agentSelf = z.object({ Meta: z.record(z.string(), z.string()).nullish() })
+const agentConfig = z.object({ Config: z.object({ Datacenter: z.string() }) })
+const datacenters = z.array(z.string())
 const services = z.record(z.string(), z.unknown())
 const criticalChecks = z.array(z.object({ ServiceName: z.string().nullish() }))
 
@@ -45,6 +47,16 @@ export function decodeServices({ body }: ConsulReply): readonly string[] {
 /** The meta of the agent's own node. */
 export function readOwnNodeMeta(client: ConsulClient): Promise<Readonly<Record<string, string>>> {
   return client.send({ method: 'GET', path: '/v1/agent/self' }, ({ body }) => parseJson(body, agentSelf).Meta ?? {})
+}
+
+/** Which datacenters there are; `own` is the one that all is asked of, null: the agent's. */
+export async function readDatacenters(client: ConsulClient, own: string | null): Promise<Datacenters> {
+  const all = await client.send({ method: 'GET', path: '/v1/catalog/datacenters' }, ({ body }) => parseJson(body, datacenters))
+  return { all, own: own ?? (await client.send({ method: 'GET', path: '/v1/agent/self' }, datacenterOf)) }
+}
+
+function datacenterOf({ body }: ConsulReply): string {
+  return parseJson(body, agentConfig).Config.Datacenter
 }
 
 /** Every instance that is critical and not in maintenance. */

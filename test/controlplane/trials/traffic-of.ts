@@ -1,4 +1,4 @@
-import { bucketBoundsMs } from '../../../src/dataplane/request-stats.ts'
+import { bucketBoundsMs } from '../../../src/dataplane/duration-buckets.ts'
 import { ALL_ROUTES, together, type RouteTraffic, type Traffic } from '../../../src/controlplane/trials/traffic.ts'
 
 /** Requests of a route, so many of which failed and so many of which took `slowMs`; the others took 5 ms. */

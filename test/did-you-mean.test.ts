@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { closest } from '../../src/config/did-you-mean.ts'
+import { closest } from '../src/did-you-mean.ts'
 
 const keys = ['host', 'path', 'methods', 'headers', 'query', 'priority']
 

@@ -1,13 +1,21 @@
 /** The candidate that a person most likely meant by a mistyped word; null if none is close. */
 export function closest(word: string, candidates: readonly string[]): string | null {
+  return nearest(word, candidates, 1)[0] ?? null
+}
+
+/** The candidates that a person may have meant by a mistyped word, the closest first, `most` of them. */
+export function nearest(word: string, candidates: readonly string[], most: number): readonly string[] {
   // Longer words are not typing errors, and comparing them costs.
-  if (word.length > 60) return null
+  if (word.length > 60) return []
   const typed = word.toLowerCase()
-  const ranked = candidates
-    .map((candidate) => ({ candidate, distance: editDistance(typed, candidate.toLowerCase()) }))
-    .filter(({ candidate, distance }) => distance <= Math.max(1, Math.floor(Math.max(candidate.length, word.length) / 3)))
+  return candidates
+    .map((candidate) => ({ candidate, far: Math.max(1, Math.floor(Math.max(candidate.length, word.length) / 3)) }))
+    .filter(({ candidate, far }) => Math.abs(candidate.length - word.length) <= far)
+    .map(({ candidate, far }) => ({ candidate, far, distance: editDistance(typed, candidate.toLowerCase()) }))
+    .filter(({ distance, far }) => distance <= far)
     .toSorted((left, right) => left.distance - right.distance)
-  return ranked[0]?.candidate ?? null
+    .slice(0, most)
+    .map(({ candidate }) => candidate)
 }
 
 /** How many characters have to be put in, taken out, replaced or swapped with their neighbour (optimal string alignment). */
