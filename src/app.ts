@@ -15,7 +15,7 @@ import { answerVerdicts, type VerdictQuestion } from './controlplane/simulation/
 import type { Question } from './dataplane/question.ts'
 import { joinFleet } from './controlplane/fleet.ts'
 import { MeshDirectory } from './discovery/mesh/mesh-directory.ts'
-import { FollowedAddresses } from './controlplane/mesh/followed-addresses.ts'
+import { FollowedAddresses } from './discovery/mesh/followed-addresses.ts'
 import { OwnNode } from './discovery/own-node.ts'
 import { RegistryStanding } from './discovery/outage/registry-standing.ts'
 import { rememberRegistry } from './controlplane/outage/remember.ts'

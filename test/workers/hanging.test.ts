@@ -11,7 +11,7 @@ const text = 'listeners: { web: { bind: "127.0.0.1:0" } }\nworkers: 2\n'
 
 const controlPlane = {
   state: () => ({ generation: 1, routes: [], upstreams: [], onDemand: [], mesh: builtIn.mesh }),
-  lookUp: async () => ({ failure: { code: 'service_unknown', detail: 'nobody' } }),
+  lookUp: async () => ({ failure: { code: 'service_unknown' as const, detail: 'nobody' } }),
   onCalled: () => {},
   onTrouble: () => {},
   onEjected: () => {},

@@ -3,7 +3,7 @@ import { isLoopback } from '../../address.ts'
 import type { MeshConfig } from '../../config/config.ts'
 import type { CallerAddresses } from '../../dataplane/mesh/callers.ts'
 import { unmapped } from '../../dataplane/http/forwarded.ts'
-import type { ServiceWatches } from '../../discovery/service-watches.ts'
+import type { ServiceWatches } from '../service-watches.ts'
 import type { Instance, Watch } from '../../registry/registry.ts'
 
 interface Watched {
