@@ -11,6 +11,7 @@ import { DrainList } from './discovery/draining/drain-list.ts'
 import { DrainReport } from './controlplane/draining/drain-report.ts'
 import { frontTrust } from './controlplane/explain/config-layers.ts'
 import { explain } from './controlplane/explain/explain.ts'
+import type { SeenBy } from './controlplane/explain/instances.ts'
 import { answerVerdicts, type VerdictQuestion } from './controlplane/simulation/sides.ts'
 import type { Question } from './dataplane/question.ts'
 import { joinFleet } from './controlplane/fleet.ts'
@@ -26,7 +27,9 @@ import { RevisionDesk } from './controlplane/revisions/revision-desk.ts'
 import { REVISION_SECTION } from './controlplane/revisions/revision-report.ts'
 import { followRevisions } from './controlplane/revisions/follow-revisions.ts'
 import type { RevisionSource } from './controlplane/revisions/revision-source.ts'
+import { Pulse } from './discovery/pulse.ts'
 import { ServiceWatches } from './discovery/service-watches.ts'
+import { ProbeExchange } from './discovery/shared-probes/probe-exchange.ts'
 import { Trials } from './controlplane/trials/trials.ts'
 import { AsideParser } from './controlplane/sources/parse-aside.ts'
 import { watchConfigFile, type FileSource } from './controlplane/sources/file-source.ts'
@@ -102,11 +105,14 @@ async function startParts(base: Base): Promise<App> {
   const { prefix } = cold.kv
   const drains = new DrainList({ registry: followed, prefix, clock, logger }).start()
   parts.defer(() => drains.close())
+  const pulse = new Pulse({ registry, prefix, clock, random, logger })
+  const exchange = new ProbeExchange({ registry, pulse, prefix, clock, logger })
+  parts.defer(() => exchange.close())
   const count = countWorkers(cold.workers, logger)
   const workers = count === 1 ? null : new Workers({ count, cold, relay: base.relay, clock, random, logger })
   const follower = workers?.follower
   const upstreams = new UpstreamTable(
-    discovered({ watches, drains, ownNode, clock, random, logger, follower }),
+    discovered({ watches, drains, exchange, ownNode, clock, random, logger, follower }),
     cold.shutdown.drainMs,
   )
   parts.defer(() => upstreams.close())
@@ -152,7 +158,7 @@ async function startParts(base: Base): Promise<App> {
   const call = serviceCaller(clock, (exchange) => mesh.serveTask(exchange))
   const front = frontAddress(cold.listeners, serving.addresses)
   const { tasks, status, election, id } = parts.adopt(
-    joinFleet({ cold, registry, watches, readiness, front, call, clock, random, logger }),
+    joinFleet({ cold, registry, watches, readiness, front, pulse, call, clock, random, logger }),
     (membership) => membership.leave(),
   )
   reconciler.onApplied = (hot) => {
@@ -181,7 +187,8 @@ async function startParts(base: Base): Promise<App> {
   const configStatus = () => ({ ...reconciler.status(), revision: revisions.standing, trial: revisions.pointer?.trial ?? null })
   for (const source of gatewayMetricSources({ gateway, upstreams, readiness, workers, configStatus, trials })) metrics.add(source)
   const trust = frontTrust(cold.listeners)
-  const explained = () => ({ snapshot: gateway.snapshot, hot: reconciler.hot, layers: reconciler.layers, trust })
+  const seenBy: SeenBy = (upstream, address) => upstreams.find(upstream)?.discovery.seenBy(address) ?? []
+  const explained = () => ({ snapshot: gateway.snapshot, hot: reconciler.hot, layers: reconciler.layers, trust, seenBy })
   const subject = {
     gateway,
     upstreams,

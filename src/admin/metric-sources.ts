@@ -48,6 +48,28 @@ function memberSources(upstreams: UpstreamTable): readonly MetricSource[] {
       samples: () =>
         [...upstreams.rows].map(({ upstream, discovery }) => ({ labels: { upstream: upstream.name }, value: discovery.held })),
     },
+    {
+      name: 'meshgate_upstream_probes_total',
+      help: 'Probes that this replica has sent',
+      kind: 'counter',
+      labelNames: ['upstream'],
+      samples: () =>
+        [...upstreams.rows].map(({ upstream, discovery }) => ({
+          labels: { upstream: upstream.name },
+          value: discovery.probing.sent,
+        })),
+    },
+    {
+      name: 'meshgate_upstream_shared_verdicts',
+      help: 'Instances that are judged by what other replicas have probed',
+      kind: 'gauge',
+      labelNames: ['upstream'],
+      samples: () =>
+        [...upstreams.rows].map(({ upstream, discovery }) => ({
+          labels: { upstream: upstream.name },
+          value: discovery.probing.believed,
+        })),
+    },
   ]
 }
 

@@ -66,9 +66,14 @@ function destinationText(destination: ExplainedDestination): string {
   return `\n${head}\n${why}${rows}${tableText(['SETTING', 'VALUE', 'FROM', 'WRITTEN'], policy.map(policyRow))}`
 }
 
-function instanceRow({ id, address, share, inFlight, exclusion, detail, standby }: ExplainedInstance): readonly string[] {
+function instanceRow({ id, address, share, inFlight, exclusion, detail, seenBy, standby }: ExplainedInstance): readonly string[] {
+  const seen = seenBy.length === 0 ? '' : `, seen by ${seenBy.join(', ')}`
   const why =
-    exclusion === null ? (standby ? 'others are called first' : '-') : `${exclusion}${detail === null ? '' : `: ${detail}`}`
+    exclusion === null
+      ? standby
+        ? 'others are called first'
+        : '-'
+      : `${exclusion}${detail === null ? '' : `: ${detail}${seen}`}`
   return [id, address, percent(share), String(inFlight), why]
 }
 

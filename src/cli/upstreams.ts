@@ -85,7 +85,7 @@ function instanceRows({ name, known, registryError, instances }: UpstreamView): 
       registry,
       probe.state,
       formatDurationMs(probe.sinceMs),
-      ejectedFor ?? probe.detail,
+      ejectedFor ?? (probe.by.length > 0 ? `${probe.detail}, seen by ${probe.by.join(', ')}` : probe.detail),
     ]
   })
 }

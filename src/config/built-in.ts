@@ -89,6 +89,7 @@ export const builtIn: {
     timeoutMs: 1_000,
     healthy: 2,
     unhealthy: 3,
+    shared: 0,
   },
   brake: { aboveRatio: 0.5, holdMs: 60_000 },
   limits: {

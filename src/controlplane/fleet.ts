@@ -2,11 +2,13 @@ import type { Address } from '../address.ts'
 import { pause, type Clock, type Random } from '../clock.ts'
 import type { ColdConfig } from '../config/config.ts'
 import type { Logger } from '../logging.ts'
+import { HeldKeys } from '../registry/held-keys.ts'
 import type { Registry } from '../registry/registry.ts'
 import { startElection, type Election } from '../registry/election.ts'
 import type { Readiness } from './readiness.ts'
 import { ReplicaStatus } from './replica-status.ts'
 import { registerSelf } from './self-registration.ts'
+import type { Pulse } from '../discovery/pulse.ts'
 import type { ServiceWatches } from '../discovery/service-watches.ts'
 import type { TaskRequest } from './tasks/task-kind.ts'
 import { startTasks, type TaskScheduler } from './tasks/scheduler.ts'
@@ -24,6 +26,8 @@ export interface FleetOptions {
   readonly readiness: Readiness
   /** Under which address this gateway is known. */
   readonly front: Address
+  /** Becomes this replica's. */
+  readonly pulse: Pulse
   readonly call: (request: TaskRequest) => Promise<{ readonly status: number }>
   readonly clock: Clock
   readonly random: Random
@@ -44,14 +48,16 @@ export interface Membership {
 
 /** Registers this gateway, has it run for the lead and run tasks when it leads. Left by the caller. */
 export function joinFleet(options: FleetOptions): Membership {
-  const { cold, registry, watches, readiness, front, call, clock, random, logger } = options
+  const { cold, registry, watches, readiness, front, pulse, call, clock, random, logger } = options
   const unready = (): string | null => readiness.report().reasons[0] ?? null
   const self = registerSelf(front, cold.services, { registry, watches, clock, random, logger, unready })
   const shouldYield = (): boolean => cold.registry.kind === 'embedded' && self.hasPeers
   const common = { registry, prefix: cold.kv.prefix, name: self.id, clock, random, logger }
   const election = startElection({ ...common, key: `${cold.kv.prefix}/leader`, shouldYield })
   const tasks = startTasks({ ...common, election, call })
-  const status = new ReplicaStatus(common).start()
+  const keys = new HeldKeys(registry, `meshgate ${self.id}`)
+  const status = new ReplicaStatus({ ...common, keys }).start()
+  pulse.knowAs(self.id, keys)
   return {
     id: self.id,
     status,
@@ -67,7 +73,9 @@ export function joinFleet(options: FleetOptions): Membership {
       const steps = Promise.all([
         self.close().then(done('deregister')),
         yielding.then(done('give the lead back')),
-        status.close().then(done('take the status out')),
+        Promise.all([status.close(), pulse.close()])
+          .then(() => keys.close())
+          .then(done('take the status out')),
       ])
       const inTime = new AbortController()
       await Promise.race([steps.then(() => inTime.abort()), pause(clock, LEAVE_MS, inTime.signal)])

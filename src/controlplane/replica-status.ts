@@ -3,10 +3,11 @@ import { fullJitterMs } from '../backoff.ts'
 import { pause, type Clock, type Random } from '../clock.ts'
 import { messageOf } from '../errors.ts'
 import type { Logger } from '../logging.ts'
-import type { KvEntry, Registry, Session } from '../registry/registry.ts'
+import type { HeldKeys } from '../registry/held-keys.ts'
+import type { KvEntry, Registry } from '../registry/registry.ts'
 
-/** Consul's smallest TTL: a replica that was killed is gone after it, or after twice as long. */
-const SESSION_TTL_MS = 10_000
+/** How often it is looked whether what was written is still there, ms. */
+const LOOK_EVERY_MS = 10_000
 /** Changes that follow each other more closely are written together, ms. */
 const GATHER_MS = 50
 const ERROR_BACKOFF = { baseMs: 500, maxMs: 5_000 }
@@ -20,7 +21,7 @@ export interface ReplicaReport {
 }
 
 export interface ReplicaStatusDeps {
-  readonly registry: Pick<Registry, 'kv' | 'openSession'>
+  readonly keys: HeldKeys
   /** Of our keys in KV. */
   readonly prefix: string
   /** Of this replica among the others. */
@@ -63,7 +64,9 @@ export class ReplicaStatus {
   readonly #closing = new AbortController()
   #sections: Readonly<Record<string, unknown>> = {}
   #written: unknown = null
-  #session: Session | null = null
+  /** How often what was written was lost. */
+  #losses = 0
+  #unfollow: () => void = () => {}
   #wake = new AbortController()
   #running: Promise<void> = Promise.resolve()
   #failures = 0
@@ -74,6 +77,11 @@ export class ReplicaStatus {
   }
 
   start(): this {
+    this.#unfollow = this.#deps.keys.followLoss(() => {
+      this.#losses++
+      this.#written = null
+      this.#wake.abort()
+    })
     this.#running = this.#run()
     return this
   }
@@ -85,12 +93,12 @@ export class ReplicaStatus {
     this.#wake.abort()
   }
 
-  /** Takes the document out; never throws. */
+  /** Ends writing; the document goes with the keys that hold it. Never throws. */
   async close(): Promise<void> {
+    this.#unfollow()
     this.#closing.abort()
     this.#wake.abort()
     await this.#running
-    await this.#session?.close()
   }
 
   async #run(): Promise<void> {
@@ -106,10 +114,9 @@ export class ReplicaStatus {
   /** Tells after how many ms to look again, if nothing happens before. */
   async #write(): Promise<number> {
     try {
-      const session = await this.#liveSession()
-      if (!isDeepStrictEqual(this.#written, this.#sections)) await this.#put(session)
+      if (!isDeepStrictEqual(this.#written, this.#sections)) await this.#put()
       this.#failures = 0
-      return SESSION_TTL_MS
+      return LOOK_EVERY_MS
     } catch (error) {
       if (this.#failures++ === 0)
         this.#deps.logger.debug(
@@ -120,30 +127,11 @@ export class ReplicaStatus {
     }
   }
 
-  async #liveSession(): Promise<Session> {
-    if (this.#session && !this.#session.lost.aborted) return this.#session
-    this.#written = null
-    const { registry, name } = this.#deps
-    this.#session = await registry.openSession({
-      name: `status of ${name}`,
-      ttlMs: SESSION_TTL_MS,
-      lockDelayMs: 0,
-      behavior: 'delete',
-    })
-    this.#session.lost.addEventListener('abort', () => this.#wake.abort(), { once: true })
-    return this.#session
-  }
-
-  async #put({ id }: Session): Promise<void> {
-    const { registry, name, clock } = this.#deps
-    const sections = this.#sections
+  async #put(): Promise<void> {
+    const { keys, name, clock } = this.#deps
+    const [sections, losses] = [this.#sections, this.#losses]
     const report: ReplicaReport = { replica: name, at: new Date(clock.now()).toISOString(), sections }
-    const text = JSON.stringify(report)
-    if (!(await registry.kv.put(this.#key, text, { acquire: id }))) {
-      // The session of a former process of ours still holds it.
-      await registry.kv.delete(this.#key)
-      if (!(await registry.kv.put(this.#key, text, { acquire: id }))) throw new Error(`${this.#key} is held by another session`)
-    }
-    this.#written = sections
+    await keys.put(this.#key, JSON.stringify(report))
+    if (losses === this.#losses) this.#written = sections
   }
 }

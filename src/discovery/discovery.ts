@@ -1,23 +1,22 @@
 import { isDeepStrictEqual } from 'node:util'
-import { formatAddress, type Address } from '../address.ts'
+import { formatAddress } from '../address.ts'
 import type { Clock, Random } from '../clock.ts'
 import type { UpstreamConfig, ZoneConfig } from '../config/config.ts'
 import type { Exclusion, Member, MemberUpdate } from '../dataplane/upstream/members.ts'
 import type { Upstream } from '../dataplane/upstream/upstream.ts'
 import { formatDurationMs } from '../durations.ts'
 import type { GatewayError } from '../errors.ts'
-import { startChecker, type Checker } from '../health/checker.ts'
-import type { HealthPolicy } from '../health/policy.ts'
-import { createProbe, probeTitle } from '../health/table.ts'
 import type { Logger } from '../logging.ts'
 import { InstanceList } from './instance-list.ts'
 import { isCallable, zoneOf, type Listed } from './listed.ts'
 import type { Drains } from './draining/drain-list.ts'
 import { DrainedInstances } from './draining/drained-instances.ts'
+import { InstanceCheckers } from './instance-checkers.ts'
 import { InstanceHistory } from './instance-history.ts'
 import type { InstanceView } from './instance-view.ts'
 import { tellPipeliningOff } from './pipelining-off.ts'
 import type { OwnNode } from './own-node.ts'
+import type { ProbeExchange } from './shared-probes/probe-exchange.ts'
 import type { ServiceWatches } from './service-watches.ts'
 import { logEjection, tellBreaker } from './upstream-log.ts'
 import { Waiters } from './waiters.ts'
@@ -34,6 +33,8 @@ export interface DiscoveryDeps {
   readonly watches: ServiceWatches
   /** Who is to get no new requests; absent: nobody is ever drained. */
   readonly drains?: Drains
+  /** With whom probes are shared; absent: nobody. */
+  readonly exchange?: ProbeExchange
   readonly ownNode: Pick<OwnNode, 'metaOf' | 'whenKnown'>
   readonly clock: Clock
   readonly random: Random
@@ -49,8 +50,7 @@ export class Discovery {
   readonly #upstream: Upstream
   readonly #deps: DiscoveryDeps
   readonly #list: InstanceList
-  readonly #checkers = new Map<string, Checker>()
-  #health: HealthPolicy
+  readonly #checkers: InstanceCheckers
   #zone: ZoneConfig | null
   readonly #history: InstanceHistory
   #forgetNode: () => void = () => {}
@@ -62,14 +62,16 @@ export class Discovery {
   constructor(upstream: Upstream, config: UpstreamConfig, deps: DiscoveryDeps) {
     this.#upstream = upstream
     this.#deps = deps
-    this.#health = config.health
     this.#zone = config.zone
     this.#drained = new DrainedInstances(deps.drains, config, () => this.#follow())
     this.#history = new InstanceHistory(deps.clock)
-    const { watches, clock, logger } = deps
+    const { watches, exchange, clock, random, logger } = deps
+    const { name, health: policy } = config
+    const onChange = (): void => this.#followVerdict()
+    this.#checkers = new InstanceCheckers({ upstream: name, policy, exchange, clock, random, logger, onChange })
     const verdict = {
       isEligible: (instance: Listed) => isCallable(instance) && this.#exclusionOf(instance) === null,
-      isFailing: ({ address }: Listed) => this.#checkers.get(formatAddress(address))?.state === 'unhealthy',
+      isFailing: ({ address }: Listed) => this.#checkers.stateOf(address) === 'unhealthy',
     }
     this.#list = new InstanceList({ config, watches, clock, logger, verdict, onChange: () => this.#follow() })
   }
@@ -113,13 +115,19 @@ export class Discovery {
     return this.#list.held
   }
 
+  /** Probes that this replica has sent, and instances whose verdict is from other replicas' probes. */
+  get probing(): { readonly sent: number; readonly believed: number } {
+    return { sent: this.#checkers.probes, believed: this.#checkers.believed }
+  }
+
+  /** The other replicas whose probes decide on an address; none: this one's. */
+  seenBy(endpointKey: string): readonly string[] {
+    return this.#checkers.believedOf(endpointKey)
+  }
+
   /** True once the instances are known and each has had its first probe: before that a "no" means "not yet". */
   get isSettled(): boolean {
-    return (
-      this.#drained.isKnown &&
-      this.#list.instances !== null &&
-      [...this.#checkers.values()].every((checker) => checker.state !== 'unknown')
-    )
+    return this.#drained.isKnown && this.#list.instances !== null && this.#checkers.areSettled
   }
 
   /** Resolves when {@link isSettled} becomes true, at close, or when the caller no longer wants to wait. */
@@ -134,15 +142,9 @@ export class Discovery {
 
   /** Takes what differs. */
   setConfig({ health, zone, brake }: UpstreamConfig, before: UpstreamConfig): void {
-    if (!isDeepStrictEqual(before.health, health)) this.setHealth(health)
+    if (!isDeepStrictEqual(before.health, health)) this.#checkers.setPolicy(health)
     if (!isDeepStrictEqual(before.zone, zone)) this.setZone(zone)
     this.#list.setBrake(brake)
-  }
-
-  /** Probes keep their verdicts; a changed kind of probe starts anew. */
-  setHealth(policy: HealthPolicy): void {
-    this.#health = policy
-    for (const checker of this.#checkers.values()) checker.setPolicy(policy, createProbe(policy.probe))
   }
 
   /** Judges anew who is near. */
@@ -178,6 +180,7 @@ export class Discovery {
           state: checker?.state ?? 'unknown',
           detail: checker?.detail ?? '',
           sinceMs: Math.round(now - (checker?.since ?? now)),
+          by: this.seenBy(formatAddress(listed.address)),
         },
       }
     })
@@ -187,8 +190,7 @@ export class Discovery {
     this.#list.close()
     this.#forgetNode()
     this.#drained.close()
-    for (const checker of this.#checkers.values()) checker.close()
-    this.#checkers.clear()
+    this.#checkers.close()
     this.#deps.follower?.closed(this.#upstream.name)
     this.#resolveSettled()
   }
@@ -196,36 +198,18 @@ export class Discovery {
   /** Goes on with what is listed now. */
   #follow(): void {
     const listed = this.#list.instances ?? []
-    const wanted = new Map(listed.filter(isCallable).map(({ address }) => [formatAddress(address), address]))
     // What is known of those who come back is from before they were changed: they have to pass a probe anew.
     const returning = this.#drained.takeReturning(listed)
-    for (const [key, checker] of this.#checkers) {
-      if (wanted.has(key) && !returning.has(key)) continue
-      checker.close()
-      this.#checkers.delete(key)
-    }
-    for (const [key, address] of wanted) {
-      if (!this.#checkers.has(key)) this.#checkers.set(key, this.#startChecker(key, address))
-    }
+    this.#checkers.follow(
+      listed.filter(isCallable).map(({ address }) => address),
+      returning,
+    )
     this.#publish()
   }
 
-  #startChecker(key: string, target: Address): Checker {
-    const { clock, random, logger } = this.#deps
-    return startChecker({
-      target,
-      policy: this.#health,
-      probe: createProbe(this.#health.probe),
-      clock,
-      random,
-      onChange: (state, detail) => {
-        const event = { event: `endpoint.${state}`, upstream: this.#upstream.name, address: key, detail }
-        if (state === 'unhealthy') logger.warn(event, `endpoint unhealthy: ${detail}`)
-        else logger.info(event, `endpoint ${state}: ${detail}`)
-        this.#list.judge()
-        this.#publish()
-      },
-    })
+  #followVerdict(): void {
+    this.#list.judge()
+    this.#publish()
   }
 
   #publish(): void {
@@ -234,7 +218,7 @@ export class Discovery {
     const next = listedNow.filter(isCallable).map((listed) => {
       const { id, address, weight, tags, meta } = listed
       const exclusion = this.#exclusionOf(listed)
-      const detail = exclusion === 'probe_failing' ? this.#probeReason(address) : undefined
+      const detail = exclusion === 'probe_failing' ? this.#checkers.reasonOf(address) : undefined
       return { id, address, weight, tags, meta, isNear: this.#isNear(listed), exclusion, detail }
     })
     const isNew = !this.#published || !isDeepStrictEqual(this.#published, next)
@@ -253,7 +237,7 @@ export class Discovery {
     if (this.#drained.has(listed)) return 'draining'
     if (!this.#drained.isKnown) return 'unprobed'
     if (status === 'critical') return 'registry_critical'
-    const state = this.#checkers.get(formatAddress(address))?.state ?? 'unknown'
+    const state = this.#checkers.stateOf(address)
     if (state === 'unknown') return 'unprobed'
     if (state === 'unhealthy') return 'probe_failing'
     return weight > 0 ? null : 'weight_zero'
@@ -263,11 +247,6 @@ export class Discovery {
     const forMs = exclusion === 'ejected' ? this.#upstream.ejectedForMs(endpoint.key) : null
     if (forMs !== null) return `failed too many requests: out for ${formatDurationMs(Math.round(forMs))}`
     return this.#checkers.get(endpoint.key)?.detail ?? ''
-  }
-
-  #probeReason(address: Address): string {
-    const checker = this.#checkers.get(formatAddress(address))
-    return `${probeTitle(this.#health.probe)} (${checker?.detail ?? ''})`
   }
 
   /** The registry's node may be what says in which zone we are. */

@@ -25,5 +25,11 @@ export interface InstanceView {
   readonly held: boolean
   /** When it began and ceased to get traffic, the latest first. */
   readonly history: readonly Transition[]
-  readonly probe: { readonly state: string; readonly detail: string; readonly sinceMs: number }
+  readonly probe: {
+    readonly state: string
+    readonly detail: string
+    readonly sinceMs: number
+    /** The other replicas whose probes say so; none: this one's. */
+    readonly by: readonly string[]
+  }
 }

@@ -6,7 +6,7 @@ import { messageOf } from '../errors.ts'
 import type { HealthPolicy } from './policy.ts'
 import type { Probe, ProbeResult } from './probe.ts'
 import { Rise } from './rise.ts'
-import { nextState, unprobed, type Verdict } from './state.ts'
+import { nextState, unprobed, type HealthState, type Verdict } from './state.ts'
 
 /** Probes of one endpoint start at least this far apart, ms, however often trouble is reported. */
 const MIN_GAP_MS = 100
@@ -23,8 +23,12 @@ export interface CheckerOptions {
   readonly probe: Probe
   readonly clock: Clock
   readonly random: Random
+  /** What is known of the endpoint already; then the first probe goes out at some time within the interval. Absent: nothing. */
+  readonly known?: { readonly verdict: Verdict; readonly detail: string } | undefined
   /** Called when the verdict changes; never from inside `startChecker`, never after `close`. */
   onChange(state: Verdict, detail: string): void
+  /** Called after each probe, whatever it found. */
+  onProbed?(): void
 }
 
 export interface Checker {
@@ -33,8 +37,14 @@ export interface Checker {
   readonly detail: string
   /** Monotonic ms of the last change of state. */
   readonly since: number
+  /** Whether the last probe speaks against the verdict. */
+  readonly wavers: boolean
   /** Probes soon, outside the schedule: after the probe under way, and not sooner than 100 ms after the start of the last one. */
   probeNow(): void
+  /** The same in place of the next one on schedule, so that no more are sent. */
+  probeInstead(): void
+  /** Takes over somebody else's verdict, of which the last probe speaks. */
+  adopt(verdict: Verdict): void
   /** Keeps the verdict. If the kind of probe or its options differ, the counts start anew and the first such probe goes out at once. */
   setPolicy(policy: HealthPolicy, probe: Probe): void
   close(): void
@@ -44,8 +54,9 @@ export interface Checker {
 export function startChecker(options: CheckerOptions): Checker {
   const { target, clock, random } = options
   let { policy, probe } = options
-  let health = unprobed
-  let detail = ''
+  const isKnown = options.known !== undefined && options.known.verdict !== 'unknown'
+  let health: HealthState = isKnown ? { verdict: options.known.verdict, against: 0, hasPassed: true } : unprobed
+  let detail = options.known?.detail ?? ''
   let since = clock.monotonic()
   let startedAt = -Infinity
   let plannedAt = since
@@ -56,6 +67,7 @@ export function startChecker(options: CheckerOptions): Checker {
   const rise = new Rise()
   let running: AbortController | null = null
   let again = false
+  let skipsNext = false
   let closed = false
 
   const settle = (result: ProbeResult): void => {
@@ -65,7 +77,10 @@ export function startChecker(options: CheckerOptions): Checker {
     if (!health.hasPassed) probeAsNew()
     const riseInMs = rise.nextInMs(health, policy)
     if (riseInMs !== null) probeIn(riseInMs)
-    if (health.verdict === before) return
+    if (health.verdict !== before) turnFrom(before)
+  }
+
+  const turnFrom = (before: Verdict): void => {
     since = clock.monotonic()
     if (before !== 'unknown') rise.note(health.verdict, since, policy)
     if (policy.everyUnhealthyMs !== null || health.verdict === 'unhealthy') reschedule()
@@ -82,6 +97,7 @@ export function startChecker(options: CheckerOptions): Checker {
     if (running !== own) return
     running = null
     settle(result)
+    options.onProbed?.()
     if (again) probeNow()
   }
 
@@ -132,13 +148,14 @@ export function startChecker(options: CheckerOptions): Checker {
     const startAt = health.verdict === 'unhealthy' ? plannedAt : plannedAt - everyMs * jitterRatio + shiftMs
     scheduled = clock.after(Math.max(0, startAt - now), () => {
       schedule()
-      probeNow()
+      if (!skipsNext) probeNow()
+      skipsNext = false
     })
   }
 
-  void start()
+  if (!isKnown) void start()
   // Endpoints that appear together are looked at together once; from then on each has a place of its own in the interval.
-  if (policy.jitterRatio > 0) plannedAt -= random() * policy.everyMs
+  if (isKnown || policy.jitterRatio > 0) plannedAt -= random() * policy.everyMs
   schedule(0)
 
   return {
@@ -151,7 +168,20 @@ export function startChecker(options: CheckerOptions): Checker {
     get since() {
       return since
     },
+    get wavers() {
+      return health.against > 0
+    },
     probeNow,
+    probeInstead: () => {
+      skipsNext = true
+      probeNow()
+    },
+    adopt: (verdict) => {
+      const before = health.verdict
+      if (closed || verdict === before) return
+      health = { verdict, against: 0, hasPassed: true }
+      turnFrom(before)
+    },
     setPolicy: (nextPolicy, nextProbe) => {
       if (closed) return
       const [sameProbe, before] = [isDeepStrictEqual(policy.probe, nextPolicy.probe), intervalMs()]

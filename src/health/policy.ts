@@ -14,4 +14,6 @@ export interface HealthPolicy {
   readonly healthy: number
   /** Failures in a row that make a healthy endpoint unhealthy; a new one needs a single failure. */
   readonly unhealthy: number
+  /** So many of the living replicas probe each endpoint, and tell the others; 0: each replica probes all. */
+  readonly shared: number
 }

@@ -98,6 +98,7 @@ describe('the smallest file', () => {
         timeoutMs: 1_000,
         healthy: 2,
         unhealthy: 3,
+        shared: 0,
       },
       brake: { aboveRatio: 0.5, holdMs: 60_000 },
     })
@@ -131,6 +132,7 @@ routes:
       timeoutMs: 1_000,
       healthy: 2,
       unhealthy: 3,
+      shared: 0,
     })
   })
 

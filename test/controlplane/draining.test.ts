@@ -3,6 +3,7 @@ import { describe, it } from 'node:test'
 import * as fc from 'fast-check'
 import { drainedBy, drainKey, parseInstanceText } from '../../src/discovery/draining/drain-key.ts'
 import { DrainList } from '../../src/discovery/draining/drain-list.ts'
+import { HeldKeys } from '../../src/registry/held-keys.ts'
 import { readReplicaReport, ReplicaStatus } from '../../src/controlplane/replica-status.ts'
 import { GatewayError } from '../../src/errors.ts'
 import type { KvEntry, Session, WatchListener } from '../../src/registry/registry.ts'
@@ -122,7 +123,14 @@ function startStatus() {
     },
   })
   const { logger } = keptLog()
-  const status = new ReplicaStatus({ registry, prefix: 'gateway', name: 'gw-1', clock, random: () => 0.5, logger }).start()
+  const status = new ReplicaStatus({
+    keys: new HeldKeys(registry, 'gw-1'),
+    prefix: 'gateway',
+    name: 'gw-1',
+    clock,
+    random: () => 0.5,
+    logger,
+  }).start()
   return { clock, status, puts, lose: () => lost.abort(), setAway: (next: boolean) => void (away = next) }
 }
 async function settle(clock: ManualClock): Promise<void> {

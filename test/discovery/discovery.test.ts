@@ -172,7 +172,7 @@ describe('probes', () => {
     const { list, eligible, discovery, clock } = start()
     list(instance('shop', target.port))
     await until('it is eligible', () => eligible().length === 1)
-    discovery.setHealth({ ...service.health, everyMs: 200, unhealthy: 2 })
+    discovery.setConfig({ ...service, health: { ...service.health, everyMs: 200, unhealthy: 2 } }, service)
     assert.equal(eligible().length, 1)
     await target.close()
     await clock.advance(200)

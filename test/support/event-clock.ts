@@ -39,6 +39,20 @@ export class EventClock implements Clock {
     this.#at = endMs
   }
 
+  /** The same for what goes on in promises: after each event they have a turn of the event loop. */
+  async advance(byMs: number): Promise<void> {
+    const endMs = this.#at + byMs
+    await turn()
+    for (let next = this.#heap[0]; next && next.at <= endMs; next = this.#heap[0]) {
+      this.#takeTop()
+      this.#at = next.at
+      if (!next.run) continue
+      next.run()
+      await turn()
+    }
+    this.#at = endMs
+  }
+
   #takeTop(): void {
     const last = this.#heap.pop()
     if (!last || this.#heap.length === 0) return
@@ -76,4 +90,8 @@ export class EventClock implements Clock {
     this.#heap[left] = b
     this.#heap[right] = a
   }
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve))
 }

@@ -9,6 +9,7 @@ const base: HealthPolicy = {
   timeoutMs: 500,
   healthy: 2,
   unhealthy: 3,
+  shared: 0,
 }
 
 /** Each second, give or take a fifth; two passes bring back, three failures take out. */

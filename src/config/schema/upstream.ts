@@ -57,9 +57,18 @@ const health = z
       min: 1,
       max: 100,
     }).optional(),
+    shared: count({
+      description:
+        'So many of the replicas of this gateway probe each instance and tell the others, instead of all of them: at least 2, so that the network of none decides for all. 0: each replica probes all. See docs/traffic.md.',
+      default: fallback.shared,
+      min: 0,
+      max: 16,
+    })
+      .refine((replicas) => replicas !== 1, 'one replica would decide for all: write 2 or more, or 0 for each its own')
+      .optional(),
   })
   .superRefine((set, context) => void oneOf(probeTable, set, context))
-  .transform(({ every, everyUnhealthy, everyRising, jitter, timeout, healthy, unhealthy, ...kinds }) => ({
+  .transform(({ every, everyUnhealthy, everyRising, jitter, timeout, healthy, unhealthy, shared, ...kinds }) => ({
     probe: oneOf(probeTable, kinds, null),
     everyMs: every,
     everyUnhealthyMs: everyUnhealthy,
@@ -68,6 +77,7 @@ const health = z
     timeoutMs: timeout,
     healthy,
     unhealthy,
+    shared,
   }))
   .meta(
     about({

@@ -11,7 +11,7 @@ import type { Upstream } from '../../dataplane/upstream/upstream.ts'
 import { declarationOf, defaultsOf, placeOfRoute } from './config-layers.ts'
 import type { ExplainedDestination, Explanation, Pick, PolicyValue, TriedRoute } from './explanation.ts'
 import { tryFilters } from './filter-trial.ts'
-import { explainInstances } from './instances.ts'
+import { explainInstances, type SeenBy } from './instances.ts'
 import { provenanceOf } from './provenance.ts'
 import { askerOf, type Question } from '../../dataplane/question.ts'
 
@@ -27,7 +27,11 @@ export interface Explained {
   readonly layers: ConfigLayers
   /** Peers whose forwarding fields are believed, as of the first front listener. */
   readonly trust: readonly string[]
+  /** Absent: nothing runs. */
+  readonly seenBy?: SeenBy
 }
+
+const nobody: SeenBy = () => []
 
 /**
  * Says why a request goes where it goes: with the router, the merge of policies, the split and the balancer that serve. It changes nothing
@@ -122,7 +126,7 @@ function explainDestination(destination: Destination, share: number, course: Cou
     share,
     balance: upstream.policy.balance.kind,
     policy: policyOf(destination, course),
-    instances: explainInstances(destination, course.asker, TRIES),
+    instances: explainInstances(destination, course.asker, { tries: TRIES, seenBy: course.explained.seenBy ?? nobody }),
     refusal: why && { code: why.code, reason: why.detail },
   }
 }

@@ -38,6 +38,8 @@ export interface ExplainedInstance {
   readonly exclusion: Exclusion | null
   /** More of the reason, for people. */
   readonly detail: string | null
+  /** The other replicas whose probes decide; none: this one's, or nobody's. */
+  readonly seenBy: readonly string[]
   /** It may, but others are called first. */
   readonly standby: boolean
   readonly inFlight: number

@@ -1,0 +1,134 @@
+import type { Clock } from '../../src/clock.ts'
+import { GatewayError } from '../../src/errors.ts'
+import type { KvEntry, Registry, Session, SessionOptions, WatchListener } from '../../src/registry/registry.ts'
+import { memoryRegistry } from '../controlplane/memory-registry.ts'
+
+/** How long the way to the registry and back takes, ms. */
+const LATENCY_MS = 4
+
+type Line = { isCut: boolean; readonly listeners: Map<WatchListener<readonly KvEntry[]>, string> }
+
+/** KV, sessions and watches of one registry in memory, for several replicas on one clock of a simulation. */
+export class FleetRegistry {
+  readonly #clock: Clock
+  readonly #entries = new Map<string, KvEntry>()
+  readonly #lines = new Set<Line>()
+  #index = 0n
+  #sessions = 0
+  /** How often it was asked. */
+  requests = 0
+  isAway = false
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  /** The registry as one replica sees it; `cut` takes its connection away, and gives it back. */
+  open(): { readonly registry: Registry; readonly cut: (isCut: boolean) => void } {
+    const line: Line = { isCut: false, listeners: new Map() }
+    this.#lines.add(line)
+    const ask = <T>(work: () => T): Promise<T> => this.#ask(line, work)
+    const registry = memoryRegistry({
+      kv: {
+        get: (key) => ask(() => this.#entries.get(key) ?? null),
+        list: (prefix) => ask(() => this.#below(prefix)),
+        keys: (prefix) => ask(() => this.#below(prefix).map(({ key }) => key)),
+        put: (key, value, options = {}) => ask(() => this.#put(key, Buffer.from(value as string), options)),
+        delete: (key) => ask(() => this.#delete([key])),
+      },
+      openSession: (options) => ask(() => this.#openSession(options, line)),
+      watchPrefix: (prefix, listener) => {
+        line.listeners.set(listener, prefix)
+        this.#tell(line, listener)
+        return { freshSince: 0, close: () => void line.listeners.delete(listener) }
+      },
+    })
+    const cut = (isCut: boolean): void => {
+      line.isCut = isCut
+      if (!isCut) for (const listener of line.listeners.keys()) this.#tell(line, listener)
+    }
+    return { registry, cut }
+  }
+
+  /** Forgets everything, as one that lost its data. */
+  wipe(): void {
+    this.#delete([...this.#entries.keys()])
+  }
+
+  /** What stands below a folder, as text. */
+  texts(prefix: string): ReadonlyMap<string, string> {
+    return new Map(this.#below(prefix).map(({ key, value }) => [key, value.toString('utf8')]))
+  }
+
+  #ask<T>(line: Line, work: () => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#clock.after(LATENCY_MS, () => {
+        if (line.isCut || this.isAway) return reject(new GatewayError('registry_unavailable', 'cut off'))
+        this.requests++
+        resolve(work())
+      })
+    })
+  }
+
+  #below(prefix: string): readonly KvEntry[] {
+    return [...this.#entries.values()].filter(({ key }) => key.startsWith(prefix))
+  }
+
+  #put(key: string, value: Buffer, { acquire = null, cas }: { acquire?: string | null; cas?: bigint }): boolean {
+    const before = this.#entries.get(key)
+    if (acquire !== null && before?.session && before.session !== acquire) return false
+    if (cas !== undefined && cas !== (before?.modifyIndex ?? 0n)) return false
+    this.#index++
+    const [createIndex, session] = [before?.createIndex ?? this.#index, acquire ?? before?.session ?? null]
+    this.#entries.set(key, { key, value, flags: 0n, session, lockIndex: 1n, createIndex, modifyIndex: this.#index })
+    this.#tellBelow([key])
+    return true
+  }
+
+  #delete(keys: readonly string[]): boolean {
+    for (const key of keys) this.#entries.delete(key)
+    this.#tellBelow(keys)
+    return true
+  }
+
+  #openSession({ ttlMs }: SessionOptions, line: Line): Session {
+    const id = `s${++this.#sessions}`
+    const lost = new AbortController()
+    let aliveUntil = this.#clock.monotonic() + ttlMs
+    let isOpen = true
+    const end = (): void => {
+      isOpen = false
+      this.#delete([...this.#entries.values()].filter(({ session }) => session === id).map(({ key }) => key))
+    }
+    const renew = (): void => {
+      if (!isOpen) return
+      if (!line.isCut && !this.isAway) aliveUntil = this.#clock.monotonic() + ttlMs
+      if (this.#clock.monotonic() >= aliveUntil) {
+        end()
+        return lost.abort()
+      }
+      this.#clock.after(ttlMs / 3, renew)
+    }
+    this.#clock.after(ttlMs / 3, renew)
+    return {
+      id,
+      get aliveUntil() {
+        return aliveUntil
+      },
+      lost: lost.signal,
+      close: async () => void (isOpen && end()),
+    }
+  }
+
+  #tellBelow(keys: readonly string[]): void {
+    for (const line of this.#lines)
+      for (const [listener, prefix] of line.listeners) if (keys.some((key) => key.startsWith(prefix))) this.#tell(line, listener)
+  }
+
+  #tell(line: Line, listener: WatchListener<readonly KvEntry[]>): void {
+    this.#clock.after(LATENCY_MS, () => {
+      const prefix = line.listeners.get(listener)
+      if (prefix !== undefined && !line.isCut && !this.isAway) listener.onValue(this.#below(prefix))
+    })
+  }
+}
