@@ -7,7 +7,7 @@ export interface Setup {
   readonly routes: number
   /** Processes or threads that carry traffic. */
   readonly workers: number
-  /** Further settings that only meshgate has, as YAML. */
+  /** Further settings, most of them as YAML, which only meshgate has. */
   readonly extra: Extra
   /** A folder for its files, there already. */
   readonly folder: string
@@ -22,6 +22,8 @@ export interface Extra {
   readonly upstream?: string
   /** Whether each exchange writes a line. */
   readonly access?: boolean
+  /** Whether nginx gives each request an id, as meshgate always does. */
+  readonly requestId?: boolean
 }
 
 /** A gateway that is measured: one file in `peers/` and a line of `peers/table.ts`. */

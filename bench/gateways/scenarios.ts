@@ -8,6 +8,9 @@ const all: readonly Contestant[] = (
 ).map((peer) => ({ label: peer, peer }))
 const compiled = all.slice(0, 4)
 
+/** nginx when it does all that meshgate always does. */
+const nginxWithIds: Contestant = { label: 'nginx, request ids', peer: 'nginx', setup: { extra: { requestId: true } } }
+
 const requests = 'requests per CPU second'
 const toNginx = (atLeast: number): Bar => ({ of: 'meshgate', to: 'nginx', atLeast })
 
@@ -42,7 +45,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   'small-get': {
     title: 'Small GET: answers of 36 bytes, 64 keep-alive connections',
     unit: requests,
-    contestants: all,
+    contestants: [...all, nginxWithIds],
     base: 'nginx',
     bars: [toNginx(0.65), { of: 'meshgate', to: 'http-proxy', atLeast: 3.5 }, { of: 'meshgate', to: 'caddy', atLeast: 2.5 }],
     measure: perCpuSecond({}),
@@ -116,6 +119,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
       { label: 'meshgate, pipelining', peer: 'meshgate', setup: { extra: { upstream: 'pipelining: 16' } } },
       { label: 'nginx', peer: 'nginx' },
       { label: 'haproxy', peer: 'haproxy' },
+      nginxWithIds,
     ],
     base: 'nginx',
     bars: [{ of: 'meshgate, pipelining', to: 'nginx', atLeast: 0.9 }],

@@ -26,7 +26,7 @@ ${http}
 `
 }
 
-function configOf({ port, services, routes, workers, folder }: Setup): string {
+function configOf({ port, services, routes, workers, extra, folder }: Setup): string {
   const paths = routes === 1 ? ['/'] : Array.from({ length: routes }, (_, i) => `/route-${i}/`)
   return nginxFrame(
     folder,
@@ -37,6 +37,7 @@ function configOf({ port, services, routes, workers, folder }: Setup): string {
   proxy_http_version 1.1;
   proxy_set_header Host $host; proxy_set_header Connection $connection_field; proxy_set_header Upgrade $http_upgrade;
   proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for; proxy_set_header X-Forwarded-Proto $scheme; proxy_set_header X-Forwarded-Host $host;
+  ${extra.requestId ? 'proxy_set_header X-Request-Id $request_id;' : ''}
   server {
     listen 127.0.0.1:${port} reuseport backlog=4096;
 ${paths.map((path) => `    location ${path} { proxy_pass http://bench; }`).join('\n')}
