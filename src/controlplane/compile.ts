@@ -3,7 +3,7 @@ import { builtIn } from '../config/built-in.ts'
 import type { HotConfig, MeshConfig, RouteConfig, RouteMirror } from '../config/config.ts'
 import { overlay, overlayOrOff } from '../config/overlay.ts'
 import { shareName } from '../config/share-name.ts'
-import { FilterChain } from '../dataplane/filters/filter-chain.ts'
+import { FilterChain, noFilters } from '../dataplane/filters/filter-chain.ts'
 import type { Filter } from '../dataplane/filters/filter.ts'
 import { compileMesh, type MeshPolicy } from '../dataplane/mesh/mesh-policy.ts'
 import { compileRouter } from '../dataplane/router/router.ts'
@@ -86,10 +86,11 @@ function compileRoute(route: RouteConfig, { upstreamOf, filtersOf }: RunningPart
       policy: effectivePolicy(route, upstream.policy),
     }
   })
+  const filters = filtersOf(route.name)
   return {
     name: route.name,
     match: route.match,
-    filters: new FilterChain(filtersOf(route.name)),
+    filters: filters.length === 0 ? noFilters : new FilterChain(filters),
     to,
     split: new Split(to, route.split),
     mirror: route.mirror && compileMirror(route.mirror, upstreamOf),
@@ -106,8 +107,20 @@ function pickerOf(upstream: Upstream, where: Where | undefined): Picker {
   return where ? new Subset(upstream, where) : upstream
 }
 
+/** Upstreams' policies as routes have them that say nothing else: one for thousands of routes stays in the cache, as requests need it. */
+const plainPolicies = new WeakMap<AttemptPolicy, AttemptPolicy>()
+
 /** Route over upstream. */
-export function effectivePolicy({ timeouts, retry, deadline, hedge }: RouteConfig, base: AttemptPolicy): AttemptPolicy {
+export function effectivePolicy(route: RouteConfig, base: AttemptPolicy): AttemptPolicy {
+  if (route.timeouts || route.retry || route.deadline || route.hedge) return overlaid(route, base)
+  const known = plainPolicies.get(base)
+  if (known) return known
+  const plain = overlaid(route, base)
+  plainPolicies.set(base, plain)
+  return plain
+}
+
+function overlaid({ timeouts, retry, deadline, hedge }: RouteConfig, base: AttemptPolicy): AttemptPolicy {
   return {
     timeouts: overlay(base.timeouts, timeouts),
     retry: overlay(base.retry, retry),

@@ -19,13 +19,11 @@ export function parsePredicates({ methods, headers, query }: RouteMatch): Predic
   const parameters = Object.entries(query ?? {})
   const methodSet = methods && methods.length > 0 ? new Set(methods) : null
   if (methodSet?.has('GET')) methodSet.add('HEAD')
-  return {
-    count: (methodSet ? 1 : 0) + fields.length + parameters.length,
-    methods: methodSet,
-    headers: fields,
-    query: parameters,
-  }
+  const count = (methodSet ? 1 : 0) + fields.length + parameters.length
+  return count === 0 ? nothingAsked : { count, methods: methodSet, headers: fields, query: parameters }
 }
+
+const nothingAsked: Predicates = { count: 0, methods: null, headers: [], query: [] }
 
 /** Whether a request has all that a route asks for. */
 export function holds(predicates: Predicates, request: RequestHead): boolean {

@@ -38,7 +38,8 @@ export function compileRouter<R extends { readonly name: string; readonly match:
 function findIn<R>(tiers: readonly Tier<R>[], request: RequestHead): R | null {
   const { host } = request
   for (const { exactHosts, wildcardHosts, anyHost } of tiers) {
-    const found = exactHosts.get(host)?.find(request) ?? findWildcard(wildcardHosts, request) ?? anyHost.find(request)
+    const exact = exactHosts.size > 0 ? exactHosts.get(host) : undefined
+    const found = exact?.find(request) ?? findWildcard(wildcardHosts, request) ?? anyHost.find(request)
     if (found !== null) return found
   }
   return null
