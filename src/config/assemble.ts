@@ -55,8 +55,8 @@ export function assemble(file: HotDocument, entries: readonly ConfigEntry[]): As
     accepted = accepted.filter(({ source }) => !refused.has(source))
     all = ranked(file, accepted)
   }
-  const hot = hotConfig(file, accepted)
   const { routes } = all
+  const hot = hotConfig(file, accepted, routes)
   const warnings = [
     ...file.overrides,
     ...overrideWarnings(file, accepted),
@@ -67,10 +67,10 @@ export function assemble(file: HotDocument, entries: readonly ConfigEntry[]): As
   return { hot, layers: { file, entries: accepted }, fileProblems, entryProblems, warnings }
 }
 
-function hotConfig(file: HotDocument, entries: readonly ConfigEntry[]): HotConfig {
+function hotConfig(file: HotDocument, entries: readonly ConfigEntry[], routes: readonly Placed[]): HotConfig {
   return {
     routes: withSplits(
-      merged('route', file.routes, entries).map(({ value }) => value),
+      routes.map(({ value }) => value),
       splitsOf(entries),
     ),
     upstreams: merged('upstream', file.upstreams, entries).map(({ value: { name, settings } }) =>
@@ -91,7 +91,10 @@ function merged<K extends EntryKind>(
     readonly source: string
   })[]
   const taken = new Set(own.map(({ value }) => value.name))
-  return [...written.filter(({ value }) => !taken.has(value.name)).map((part) => ({ ...part, source: null })), ...own]
+  return [
+    ...written.filter(({ value }) => !taken.has(value.name)).map(({ value, place }) => ({ value, place, source: null })),
+    ...own,
+  ]
 }
 
 /** Routes, and which of them are pointless. */

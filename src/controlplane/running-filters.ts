@@ -26,7 +26,8 @@ export class RunningFilters {
     readonly retire: () => void
   } {
     const before = this.#byRoute
-    const next = new Map(hot.routes.map((route) => [route.name, this.#filtersFor(route)]))
+    const filtered = hot.routes.filter(({ filters }) => filters.length > 0)
+    const next = new Map(filtered.map((route) => [route.name, this.#filtersFor(route)]))
     this.#byRoute = next
     const kept = new Set(filtersOf(next))
     const retire = (): void => {
