@@ -158,7 +158,7 @@ async function startParts(base: Base): Promise<App> {
   const call = serviceCaller(clock, (exchange) => mesh.serveTask(exchange))
   const front = frontAddress(cold.listeners, serving.addresses)
   const { tasks, status, election, id } = parts.adopt(
-    joinFleet({ cold, registry, watches, readiness, front, pulse, call, clock, random, logger }),
+    joinFleet({ cold, registry, watches, readiness, front, configFile: base.fileName, pulse, call, clock, random, logger }),
     (membership) => membership.leave(),
   )
   reconciler.onApplied = (hot) => {
@@ -195,7 +195,7 @@ async function startParts(base: Base): Promise<App> {
     readiness,
     metrics,
     configStatus,
-    tasks: () => tasks.view(),
+    tasks,
     workers,
     explain: (question: Question) => explain(explained(), question, random),
     verdicts: (question: VerdictQuestion) => answerVerdicts(explained(), question),

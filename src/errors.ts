@@ -65,6 +65,7 @@ export const errorTable = {
   session_lost: { status: null, sentence: 'The session of this gateway has ended.' },
   // Tasks.
   task_failed: { status: null, sentence: 'The task failed.' },
+  no_leader: { status: null, sentence: 'No gateway leads the fleet at the moment.' },
   task_timeout: { status: null, sentence: 'The task did not end in time.' },
   // The command line.
   not_found: { status: null, sentence: 'There is no such thing.' },

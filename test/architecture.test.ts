@@ -36,7 +36,6 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     'dataplane/router',
     'dataplane/http/forwarded.ts',
     'dataplane/filters/filter.ts',
-    'dataplane/filters/user-modules.ts',
     'dataplane/balancer/balancer.ts',
     'dataplane/upstream/policy.ts',
     'dataplane/upstream/members.ts',

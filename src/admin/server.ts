@@ -71,6 +71,8 @@ const statusOf: Partial<Record<ErrorCode, number>> = {
   usage: 400,
   not_found: 404,
   revision_conflict: 409,
+  no_leader: 503,
+  task_failed: 422,
   body_too_large: 413,
   config_invalid: 422,
   registry_refused: 502,

@@ -9,21 +9,23 @@ import type { Readiness } from '../controlplane/readiness.ts'
 import type { UpstreamTable } from '../discovery/upstream-table.ts'
 import type { Gateway } from '../dataplane/gateway.ts'
 import { GatewayError, messageOf } from '../errors.ts'
+import type { TaskDesk } from '../controlplane/tasks/task-desk.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Workers, WorkerView } from '../workers/workers.ts'
+import { askForRun, outcomeOfRun, planRun, withdrawRun } from './task-orders.ts'
 import { VERDICT_BODY_BYTES, verdictQuestionIn } from './verdicts.ts'
 import { applyRevision, previewRevision, REVISION_BODY_BYTES } from './revisions.ts'
 import { routesView } from './routes-view.ts'
 import { upstreamsView } from './upstreams-view.ts'
 
-/** What the admin API tells about; it only reads, but for `reload`, `drains` and `revisions`. */
+/** What the admin API tells about; it only reads, but for `reload`, `drains`, `revisions` and `tasks`. */
 export interface AdminSubject {
   readonly gateway: Gateway
   readonly upstreams: UpstreamTable
   readonly readiness: Readiness
   readonly metrics: Metrics
   readonly configStatus: () => ConfigStatus
-  readonly tasks: () => unknown
+  readonly tasks: { view(): unknown; readonly desk: Pick<TaskDesk, 'ask' | 'run' | 'withdraw' | 'plan'> }
   /** Null: this process serves alone. */
   readonly workers: Workers | null
   /** Why a request goes where it goes. Throws `usage`. */
@@ -88,7 +90,31 @@ export const adminTable: readonly AdminEndpoint[] = [
     method: 'GET',
     path: '/tasks',
     tells: 'who leads, each task with its next fire and last run',
-    answer: ({ tasks }) => ok(tasks()),
+    answer: ({ tasks }) => ok(tasks.view()),
+  },
+  {
+    method: 'GET',
+    path: '/tasks/plan',
+    tells: 'what a run of ?task=NAME would do now, and its next fires',
+    answer: async ({ tasks }, query) => ok(await planRun(tasks.desk, query)),
+  },
+  {
+    method: 'POST',
+    path: '/tasks/run',
+    tells: 'has the leader run ?task=NAME now; tells the planned time by which the run is known',
+    answer: async ({ tasks }, query) => ok(await askForRun(tasks.desk, query)),
+  },
+  {
+    method: 'GET',
+    path: '/tasks/outcome',
+    tells: 'how a run does: ?task=NAME&fire=2026-11-23T03:00:00Z',
+    answer: async ({ tasks }, query) => ok(await outcomeOfRun(tasks.desk, query)),
+  },
+  {
+    method: 'POST',
+    path: '/tasks/withdraw',
+    tells: 'takes an order back that no leader has taken yet: ?task=NAME&fire=2026-11-23T03:00:00Z',
+    answer: async ({ tasks }, query) => ok(await withdrawRun(tasks.desk, query)),
   },
   {
     method: 'GET',

@@ -69,6 +69,8 @@ const refusals: readonly ErrorCode[] = [
   'usage',
   'config_invalid',
   'revision_conflict',
+  'no_leader',
+  'task_failed',
   'body_too_large',
   'registry_unavailable',
   'registry_timeout',

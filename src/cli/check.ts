@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import { assemble } from '../config/assemble.ts'
-import { loadFilterModules } from '../config/filter-modules.ts'
+import { loadNamedModules } from '../config/named-modules.ts'
 import { parseFile } from '../config/file.ts'
 import { ConfigError, formatProblem, type ConfigProblem } from '../config/problem.ts'
 import { tryReadConfigText } from '../controlplane/sources/file-source.ts'
@@ -60,7 +60,7 @@ function parsed(args: readonly string[]) {
 async function check(file: string, env: CommandIo['env']): Promise<Verdict> {
   try {
     const text = await readText(file)
-    await loadFilterModules(text, file, { env })
+    await loadNamedModules(text, file, { env })
     const document = parseFile(text, file, { env })
     const { hot, fileProblems, warnings } = assemble(document, [])
     if (fileProblems.length > 0) throw new ConfigError(fileProblems)

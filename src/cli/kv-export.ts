@@ -1,4 +1,5 @@
 import { GatewayError } from '../errors.ts'
+import { exportText } from '../registry/export-text.ts'
 
 /** One entry of KV as it goes into a file. */
 export interface KvEntry {
@@ -11,11 +12,7 @@ export interface KvEntry {
 /** Writes an answer of `/v1/kv/…?recurse` as `consul kv export` prints it. */
 export function formatExport(answer: string): string {
   const rows = parseExact(answer) as { readonly Key: string; readonly Flags: bigint; readonly Value: string | null }[]
-  const entries = rows.map(({ Key, Flags, Value }) => {
-    const fields = [`"key": ${JSON.stringify(Key)}`, `"flags": ${Flags}`, `"value": ${JSON.stringify(Value ?? '')}`]
-    return `\t{\n\t\t${fields.join(',\n\t\t')}\n\t}`
-  })
-  return entries.length === 0 ? '[]\n' : `[\n${entries.join(',\n')}\n]\n`
+  return exportText(rows.map(({ Key, Flags, Value }) => ({ key: Key, flags: Flags, value: Buffer.from(Value ?? '', 'base64') })))
 }
 
 /** Reads a file of `consul kv export`. Throws `file_unusable` saying which entry is wrong. */

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { startApp, type App } from '../app.ts'
 import { systemClock, systemRandom } from '../clock.ts'
-import { loadFilterModules } from '../config/filter-modules.ts'
+import { loadNamedModules } from '../config/named-modules.ts'
 import { parseFile, type FileDocument } from '../config/file.ts'
 import { readConfigText } from '../controlplane/sources/file-source.ts'
 import { GatewayError, messageOf } from '../errors.ts'
@@ -36,7 +36,7 @@ example:
       throw new GatewayError('usage', `run takes no "${positionals.join(' ')}": write --config ${positionals[0]}`)
     const fileName = values.config ?? defaultFile()
     const text = await readConfigText(fileName)
-    await loadFilterModules(text, fileName, { env: io.env })
+    await loadNamedModules(text, fileName, { env: io.env })
     const file = parseFile(text, fileName, { env: io.env })
     const log = openLogger(file.cold.log)
     const app = await startLogged({ fileName, text, file }, io, log)

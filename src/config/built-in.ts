@@ -8,7 +8,7 @@ import type {
   UpstreamPolicy,
 } from '../dataplane/upstream/policy.ts'
 import type { HealthPolicy } from '../health/policy.ts'
-import type { BrakePolicy, MeshConfig } from './config.ts'
+import type { BrakePolicy, MachineConfig, MeshConfig, TaskConfig } from './config.ts'
 
 /** What holds where the config says nothing. The reference page and the JSON Schema print these numbers. */
 export const builtIn: {
@@ -28,7 +28,8 @@ export const builtIn: {
   readonly limits: ListenerLimits
   readonly check: { readonly everyMs: number; readonly timeoutMs: number }
   readonly shutdown: { readonly graceMs: number; readonly drainMs: number }
-  readonly taskTimeoutMs: number
+  readonly task: Omit<TaskConfig, 'name' | 'cron' | 'kind' | 'options'>
+  readonly machine: MachineConfig
   readonly workers: number
   readonly mesh: MeshConfig
 } = {
@@ -104,7 +105,16 @@ export const builtIn: {
   },
   check: { everyMs: 10_000, timeoutMs: 2_000 },
   shutdown: { graceMs: 1_000, drainMs: 30_000 },
-  taskTimeoutMs: 60_000,
+  task: {
+    timezone: 'UTC',
+    timeoutMs: 60_000,
+    jitterMs: 0,
+    overlap: 'skip',
+    catchUp: 'off',
+    startWithinMs: 3_600_000,
+    retry: { attempts: 1, backoffMs: 1_000, maxBackoffMs: 60_000 },
+  },
+  machine: { exec: [], backups: './backups' },
   workers: 1,
   mesh: {
     default: 'allow',

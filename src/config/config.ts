@@ -155,9 +155,35 @@ export interface TaskConfig {
   readonly cron: string
   /** IANA name; the default is UTC. */
   readonly timezone: string
+  /** Of one attempt. */
   readonly timeoutMs: number
+  /** A fire begins up to so much after its planned time. */
+  readonly jitterMs: number
+  /** What becomes of a fire while the run before it lasts. */
+  readonly overlap: 'skip' | 'queue'
+  /** What becomes of fires that were missed, or that a gateway died with. */
+  readonly catchUp: 'off' | 'once' | 'each'
+  /** No attempt begins later than so long after the planned time. */
+  readonly startWithinMs: number
+  readonly retry: TaskRetry
   readonly kind: string
   readonly options: unknown
+}
+
+export interface TaskRetry {
+  /** In all; 1 is no retry. */
+  readonly attempts: number
+  /** Before the second attempt; doubles with each one. */
+  readonly backoffMs: number
+  readonly maxBackoffMs: number
+}
+
+/** What tasks may do on the machine of this gateway. */
+export interface MachineConfig {
+  /** Programs, by their whole path. */
+  readonly exec: readonly string[]
+  /** A folder. */
+  readonly backups: string
 }
 
 /** How calls between services by name go. */
@@ -191,6 +217,7 @@ export interface ColdConfig {
   readonly registry: RegistryConfig
   readonly kv: { readonly prefix: string }
   readonly services: readonly ServiceConfig[]
+  readonly machine: MachineConfig
   /** Processes that serve; `auto`: as many as there are cores. */
   readonly workers: number | 'auto'
   readonly shutdown: { readonly graceMs: number; readonly drainMs: number }

@@ -3,6 +3,7 @@ import { findTies, type Tie } from '../dataplane/router/ties.ts'
 import type { ColdConfig, MeshLayer } from './config.ts'
 import { parseAddress } from '../address.ts'
 import { bindProblems } from './bind-problems.ts'
+import { execProblems } from './exec-problems.ts'
 import { builtIn } from './built-in.ts'
 import type { InterpolationContext } from './interpolate.ts'
 import { ConfigError, type ConfigProblem } from './problem.ts'
@@ -46,9 +47,9 @@ export function parseFile(text: string, fileName: string, context: Interpolation
   const source = new YamlSource(text, { name: fileName, maxBytes: MAX_FILE_BYTES, whenEmpty, context })
   const written = validate(gateway, source)
   const cold = coldOf(written)
-  const problems = bindProblems(cold, source)
-  if (problems.length > 0) throw new ConfigError(problems)
   const hot = hotOf(written, source)
+  const problems = [...bindProblems(cold, source), ...execProblems(cold, hot.tasks)]
+  if (problems.length > 0) throw new ConfigError(problems)
   const mesh = overlay(domainOf(cold), hot.mesh)
   return { name: fileName, cold, ...hot, mesh, ties: findTies(hot.routes.map(({ value }) => value)), overrides: [] }
 }
@@ -59,13 +60,14 @@ export function changedCold(running: FileDocument, next: FileDocument): readonly
   return sections.filter((section) => !isDeepStrictEqual(running.cold[section], next.cold[section]))
 }
 
-function coldOf({ listeners, admin, registry, kv, services, workers, shutdown, log }: WrittenGateway): ColdConfig {
+function coldOf({ listeners, admin, registry, kv, services, machine, workers, shutdown, log }: WrittenGateway): ColdConfig {
   return {
     listeners,
     admin: admin ?? { bind: parseAddress(defaultAdminBind) ?? { host: '127.0.0.1', port: 8081 } },
     registry: registry ?? embeddedDefaults,
     kv: kv ?? { prefix: 'gateway' },
     services: services ?? [],
+    machine: machine ?? builtIn.machine,
     workers: workers ?? builtIn.workers,
     shutdown: shutdown ?? builtIn.shutdown,
     log: log ?? { level: 'info', format: 'auto', access: false },

@@ -26,6 +26,7 @@ export interface FleetOptions {
   readonly readiness: Readiness
   /** Under which address this gateway is known. */
   readonly front: Address
+  readonly configFile: string
   /** Becomes this replica's. */
   readonly pulse: Pulse
   readonly call: (request: TaskRequest) => Promise<{ readonly status: number }>
@@ -48,13 +49,13 @@ export interface Membership {
 
 /** Registers this gateway, has it run for the lead and run tasks when it leads. Left by the caller. */
 export function joinFleet(options: FleetOptions): Membership {
-  const { cold, registry, watches, readiness, front, pulse, call, clock, random, logger } = options
+  const { cold, registry, watches, readiness, front, configFile, pulse, call, clock, random, logger } = options
   const unready = (): string | null => readiness.report().reasons[0] ?? null
   const self = registerSelf(front, cold.services, { registry, watches, clock, random, logger, unready })
   const shouldYield = (): boolean => cold.registry.kind === 'embedded' && self.hasPeers
   const common = { registry, prefix: cold.kv.prefix, name: self.id, clock, random, logger }
   const election = startElection({ ...common, key: `${cold.kv.prefix}/leader`, shouldYield })
-  const tasks = startTasks({ ...common, election, call })
+  const tasks = startTasks({ ...common, machine: cold.machine, configFile, election, call })
   const keys = new HeldKeys(registry, `meshgate ${self.id}`)
   const status = new ReplicaStatus({ ...common, keys }).start()
   pulse.knowAs(self.id, keys)

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import type { Address } from '../address.ts'
 import type { GatewayError } from '../errors.ts'
 
@@ -135,6 +136,8 @@ export interface Registry {
   ownNodeMeta(): Promise<Readonly<Record<string, string>>>
   /** Every instance of every service that is critical (not in maintenance) now; since when, the caller keeps. */
   criticalInstances(): Promise<readonly Instance[]>
+  /** All that the registry knows, as `meshgate registry restore` takes it (Consul: `/v1/snapshot`). A cut one ends with an error. */
+  snapshot(signal: AbortSignal): Promise<Readable>
   /** Ends watches, sessions and connections. */
   close(): Promise<void>
 }

@@ -1,7 +1,7 @@
 import { systemClock as clock, systemRandom as random } from '../clock.ts'
 import type { ListenerConfig } from '../config/config.ts'
 import { moduleFileOf } from '../dataplane/filters/module.ts'
-import { loadUserModule } from '../dataplane/filters/user-modules.ts'
+import { loadUserModule } from '../user-modules.ts'
 import { Gateway } from '../dataplane/gateway.ts'
 import { startListener, type Listener } from '../dataplane/listener/listener.ts'
 import { Mesh, type LookupFailure, type ServiceLookup } from '../dataplane/mesh/mesh.ts'

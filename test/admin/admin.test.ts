@@ -10,7 +10,7 @@ import { fileText, instance, kvTexts } from '../controlplane/control-plane.ts'
 import { startInstance } from '../support/instance.ts'
 import { openRaw, sendRaw } from '../support/raw-socket.ts'
 import { until } from '../support/until.ts'
-import { startAdminUnderTest } from './subject.ts'
+import { idleDesk, startAdminUnderTest } from './subject.ts'
 
 type Admin = Awaited<ReturnType<typeof startAdminUnderTest>>
 
@@ -168,7 +168,7 @@ describe('a request that is not understood', () => {
   })
 
   it('by a fault of ours is answered 500 and logged, and the next one is answered', async () => {
-    const faults = [() => assert.fail('a bug'), () => ({ count: 1n })]
+    const faults = [() => assert.fail('a bug'), () => ({ count: 1n })].map((view) => ({ view, desk: idleDesk }))
     for (const tasks of faults) {
       const admin = await start('', { tasks })
       const answer = await call(admin, 'GET', '/tasks')

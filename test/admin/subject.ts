@@ -21,7 +21,27 @@ const revisions: AdminSubject['revisions'] = {
   apply: async () => ({ revision: null, number: 0, isNew: false, trial: null }),
   view: async () => ({ revision: null, number: 0, trial: null, isDamaged: false, moves: [], replicas: [] }),
 }
-const tasks = () => ({ leader: null, isLeader: false, tasks: [] })
+const leader = { name: 'a', pid: 1, term: '1' }
+const run = {
+  fireTime: '',
+  by: 'a',
+  term: '1',
+  ok: true,
+  detail: '',
+  durationMs: 1,
+  cause: 'request',
+  since: null,
+  attempts: [],
+} as const
+
+/** Does whatever it is told, which is nothing. */
+export const idleDesk: AdminSubject['tasks']['desk'] = {
+  ask: async (task) => ({ task, fireTime: '', leader }),
+  run: async () => run,
+  withdraw: async () => run,
+  plan: async (task) => ({ task, kind: 'call', would: 'do nothing', next: [], leader }),
+}
+const tasks = { view: () => ({ leader: null, isLeader: false, tasks: [] }), desk: idleDesk }
 
 /** An admin API over a control plane whose sources a test plays. The caller closes it. */
 export async function startAdminUnderTest(file: string, changes: Partial<AdminSubject> = {}) {

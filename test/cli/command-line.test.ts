@@ -78,7 +78,9 @@ describe('a wrong command line', () => {
     ['routes', '--admin', '127.0.0.1:99999'],
     ['registry', '--http', '8500'],
     ['run', '--config'],
-    ['tasks', 'extra'],
+    ['tasks', 'nightly', 'extra'],
+    ['tasks', 'run', 'nightly', 'extra'],
+    ['tasks', 'run', 'nightly', '--deadline', '5'],
     ['upstreams', '--json=yes'],
   ]) {
     it(`${args.join(' ')} ends with exit code 2 and says why`, async () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
-import type { TasksView } from '../../src/controlplane/tasks/scheduler.ts'
-import { startAdminUnderTest } from '../admin/subject.ts'
+import type { TasksView } from '../../src/controlplane/tasks/task-view.ts'
+import { idleDesk, startAdminUnderTest } from '../admin/subject.ts'
 import { instance } from '../controlplane/control-plane.ts'
 import { startInstance, type TestInstance } from '../support/instance.ts'
 import { freePorts, runMeshgate } from '../support/meshgate-process.ts'
@@ -36,7 +36,7 @@ describe('commands that ask a running gateway', () => {
   let at: string
   before(async () => {
     target = await startInstance('hello')
-    admin = await startAdminUnderTest(routes, { tasks: () => tasks })
+    admin = await startAdminUnderTest(routes, { tasks: { view: () => tasks, desk: idleDesk } })
     at = `127.0.0.1:${admin.port}`
     admin.registry.list('hello', [
       instance('hello', target.port, { id: 'good' }),

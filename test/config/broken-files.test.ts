@@ -23,7 +23,24 @@ const expected: Readonly<Record<string, readonly string[]>> = {
   'bad-cron.yaml': [
     '3:27 tasks[0].cron: "99 * * * *" is not a cron expression: 99 is a invalid expression for minute; write "0 3 * * *" for every day at three',
     '4:49 tasks[1].timezone: "Mars/Olympus" is not a timezone: expected an IANA name such as "Europe/Berlin" or "UTC"',
-    '5:5 tasks[2]: names nothing to do: write one of call, prune',
+    '5:5 tasks[2]: names nothing to do: write one of call, prune, backup, exec, module',
+  ],
+  'bad-tasks.yaml': [
+    '2:19 machine.exec[0]: is no program: write its whole path, as in /usr/local/bin/report',
+    '4:65 tasks[0].catchUp: expected one of off, once, each',
+    '4:81 tasks[0].overlap: expected one of skip, queue',
+    '4:95 tasks[0].jitter: a duration needs a unit: write 30s, or 0 for none',
+    '4:112 tasks[0].startWithin: "0s" is out of range: write 1s to 24h',
+    '5:64 tasks[1].jitter: is longer than the 1m between two fires: write at most that',
+    '6:75 tasks[2].retry.attempts: must be at least 1',
+    '6:78 tasks[2].retry.backof: unknown key, did you mean "backoff"?',
+    '7:53 tasks[3].exec.command[0]: write the whole path of the program, as in /usr/local/bin/report',
+    '8:51 tasks[4].module.file: ./nowhere.ts has not been loaded: modules are named in the config file only',
+    '9:51 tasks[5].backup.keep: must be at least 1',
+    '9:54 tasks[5].backup.folder: unknown key: there are keep',
+  ],
+  'exec-not-allowed.yaml': [
+    '3:5 tasks[0]: may not run /usr/local/bin/report: write machine: { exec: [/usr/local/bin/report] }, or take the task out',
   ],
   'bad-health.yaml': [
     '4:21 upstreams.shop.health.http: a path starts with "/" and has no blanks: write /healthz',

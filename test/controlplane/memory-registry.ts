@@ -26,7 +26,8 @@ export function memoryRegistry(changes: Partial<Registry> = {}): Registry {
     },
     watchInstances: unused,
     watchServices: unused,
-    watchPrefix: unused,
+    // Nobody is told of changes.
+    watchPrefix: () => ({ freshSince: 0, close: () => {} }),
     datacenters: unused,
     openSession: unused,
     register: unused,
@@ -35,6 +36,7 @@ export function memoryRegistry(changes: Partial<Registry> = {}): Registry {
     reportHealth: unused,
     ownNodeMeta: unused,
     criticalInstances: unused,
+    snapshot: unused,
     close: async () => {},
     ...changes,
   }

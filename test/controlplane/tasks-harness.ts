@@ -1,8 +1,9 @@
+import { builtIn } from '../../src/config/built-in.ts'
 import type { TaskConfig } from '../../src/config/config.ts'
 import type { Clock } from '../../src/clock.ts'
 import { systemClock, systemRandom } from '../../src/clock.ts'
 import type { Election, Leadership } from '../../src/registry/election.ts'
-import type { StartTicker } from '../../src/controlplane/tasks/schedule.ts'
+import type { StartTicker } from '../../src/controlplane/tasks/ticker.ts'
 import { startTasks, type TaskScheduler } from '../../src/controlplane/tasks/scheduler.ts'
 import type { TaskRequest } from '../../src/controlplane/tasks/task-kind.ts'
 import type { RunView } from '../../src/controlplane/tasks/task-view.ts'
@@ -75,6 +76,8 @@ export function startGateway({ registry, prefix, name = 'a', clock = systemClock
     clock,
     random: systemRandom,
     logger: silentLogger,
+    machine: builtIn.machine,
+    configFile: 'gateway.yaml',
     startTicker,
     call: (request) => {
       calls.push(request)
@@ -101,10 +104,11 @@ export function startGateway({ registry, prefix, name = 'a', clock = systemClock
 /** A task that calls a service; the options are what its kind's schema makes of the config. */
 export function callTaskConfig(changes: Partial<TaskConfig> = {}): TaskConfig {
   return {
+    ...builtIn.task,
+    // Fires by hand are planned for any time.
+    startWithinMs: Number.MAX_SAFE_INTEGER,
     name: 'nightly',
     cron: '0 3 * * *',
-    timezone: 'UTC',
-    timeoutMs: 60_000,
     kind: 'call',
     options: { method: 'POST', service: 'reports', path: '/run' },
     ...changes,

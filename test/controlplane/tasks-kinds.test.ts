@@ -1,13 +1,22 @@
 import assert from 'node:assert/strict'
-import { describe, it } from 'node:test'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { before, describe, it } from 'node:test'
+import { builtIn } from '../../src/config/built-in.ts'
 import { callTask } from '../../src/controlplane/tasks/call.ts'
 import { pruneTask } from '../../src/controlplane/tasks/prune.ts'
 import { taskKinds } from '../../src/controlplane/tasks/table.ts'
 import type { TaskContext } from '../../src/controlplane/tasks/task-kind.ts'
 import { GatewayError } from '../../src/errors.ts'
+import { silentLogger } from '../../src/logging.ts'
 import type { Instance, Registry } from '../../src/registry/registry.ts'
+import { loadUserModule } from '../../src/user-modules.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { memoryRegistry } from './memory-registry.ts'
+
+const exampleTask = fileURLToPath(new URL('../../examples/tasks/purge.ts', import.meta.url))
 
 /** What each kind takes and refuses; a new kind adds its line here. */
 const samples: Readonly<Record<string, { readonly good: unknown; readonly bad: readonly unknown[] }>> = {
@@ -22,6 +31,15 @@ const samples: Readonly<Record<string, { readonly good: unknown; readonly bad: r
       'FETCH http://reports/',
       7,
     ],
+  },
+  backup: { good: { keep: 3 }, bad: [{ keep: 0 }, { keep: '3' }, { folder: '/etc' }, 'daily'] },
+  exec: {
+    good: { command: ['/bin/true', '-x'], env: { A: 'b' } },
+    bad: [{}, { command: [] }, { command: ['true'] }, { command: '/bin/true' }, { command: ['/bin/true'], env: { 'A=B': '1' } }],
+  },
+  module: {
+    good: { file: exampleTask, options: { service: 'images', olderThan: '30d' } },
+    bad: [{}, { file: './nowhere.ts' }, { file: 'task' }, { file: exampleTask, options: {} }],
   },
   prune: {
     good: { after: '1h' },
@@ -39,12 +57,17 @@ function context(registry: Registry, clock = new ManualClock()): TaskContext {
     call: () => Promise.resolve({ status: 200 }),
     registry,
     prefix: 'gateway',
+    machine: builtIn.machine,
+    configFile: 'gateway.yaml',
     clock,
+    logger: silentLogger,
   }
 }
 
 describe('every kind of task', () => {
-  it('has samples here', () => assert.deepEqual(Object.keys(samples), Object.keys(taskKinds)))
+  before(() => loadUserModule(exampleTask))
+
+  it('has samples here', () => assert.deepEqual(Object.keys(samples).toSorted(), Object.keys(taskKinds).toSorted()))
 
   for (const [name, kind] of Object.entries(taskKinds)) {
     const { good, bad = [] } = samples[name] ?? {}
@@ -58,11 +81,24 @@ describe('every kind of task', () => {
       })
     }
 
-    it(`"${name}" passes a failure of what it depends on to its run`, async () => {
-      const down = new GatewayError('registry_unavailable', 'down')
-      const registry = memoryRegistry({ criticalInstances: () => Promise.reject(down) })
-      const failing = { ...context(registry), call: () => Promise.reject(down) }
-      await assert.rejects(kind.run(kind.options.parse(good), failing), { code: 'registry_unavailable' })
+    it(
+      `"${name}" passes a failure of what it depends on to its run`,
+      { skip: name === 'exec' && 'it depends on nothing' },
+      async () => {
+        const down = new GatewayError('registry_unavailable', 'down')
+        const refuse = (): Promise<never> => Promise.reject(down)
+        const registry = memoryRegistry({ criticalInstances: refuse, snapshot: refuse })
+        const machine = { exec: ['/bin/true'], backups: await mkdtemp(join(tmpdir(), 'meshgate-kinds-')) }
+        const failing = { ...context(registry), machine, call: refuse }
+        await assert.rejects(kind.run(kind.options.parse(good), failing), { code: 'registry_unavailable' })
+        await rm(machine.backups, { recursive: true })
+      },
+    )
+
+    it(`"${name}" tells what it would do, and does nothing`, async () => {
+      const machine = { exec: ['/bin/true'], backups: '/nowhere' }
+      const planned = { ...context(memoryRegistry({ criticalInstances: async () => [] })), machine }
+      assert.match(await kind.plan(kind.options.parse(good), planned), /^(sends|deregisters|writes|runs|has) /)
     })
   }
 })

@@ -46,7 +46,7 @@ describe('a run of a task', () => {
     gateway.fire(three)
     await settle()
     gateway.election.lose()
-    assert.equal((await gateway.outcome(three)).detail, 'the lock is gone')
+    assert.equal((await gateway.outcome(three)).detail, 'interrupted: the lock is gone; no attempt is left')
     assert.equal(gateway.calls[0]?.signal.aborted, true)
   })
 

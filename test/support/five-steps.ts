@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { get } from 'node:http'
 import { after, before, describe, it } from 'node:test'
-import type { TasksView } from '../../src/controlplane/tasks/scheduler.ts'
+import type { TasksView } from '../../src/controlplane/tasks/task-view.ts'
 import type { ConfigStatus } from '../../src/controlplane/config-status.ts'
 import { startGatewayProcess, type GatewayProcess } from './gateway-process.ts'
 import { startInstance, type TestInstance } from './instance.ts'

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { listeners } from './listeners.ts'
+import { machine } from './machine.ts'
 import { mesh } from './mesh.ts'
 import { admin, kv, log, shutdown, workers } from './process.ts'
 import { registry } from './registry.ts'
@@ -63,6 +64,7 @@ export const gateway = z
     kv: kv.optional(),
     ...hot,
     services: services.optional(),
+    machine: machine.optional(),
     workers: workers.optional(),
     shutdown: shutdown.optional(),
     log: log.optional(),

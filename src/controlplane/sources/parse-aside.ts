@@ -1,5 +1,5 @@
 import type { Clock } from '../../clock.ts'
-import { loadFilterModules } from '../../config/filter-modules.ts'
+import { loadNamedModules } from '../../config/named-modules.ts'
 import type { FileDocument, HotDocument } from '../../config/file.ts'
 import type { InterpolationContext } from '../../config/interpolate.ts'
 import { problemsOr, type Parsed } from '../../config/problem.ts'
@@ -24,7 +24,7 @@ export class AsideParser {
   }
 
   async file(text: string, request: ParseRequest): Promise<Parsed<FileDocument>> {
-    await loadFilterModules(text, request.fileName, request)
+    await loadNamedModules(text, request.fileName, request)
     return this.#parse<FileDocument>('file', text, request)
   }
 

@@ -29,8 +29,13 @@ export const callTask: TaskKind<ServiceCall> = {
   options: callText,
   run: async (request, { call }) => {
     const { status } = await call(request)
-    const what = `${request.method} http://${request.service}${request.path} answered ${status}`
+    const what = `${textOf(request)} answered ${status}`
     if (status < 200 || status > 299) throw new GatewayError('task_failed', `${what}, expected 2xx`)
     return what
   },
+  plan: async (request) => `sends ${textOf(request)} with Idempotency-Key and X-Fencing-Token`,
+}
+
+function textOf({ method, service, path }: ServiceCall): string {
+  return `${method} http://${service}${path}`
 }

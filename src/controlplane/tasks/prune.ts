@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { formatDurationMs, parseDurationMs } from '../../durations.ts'
 import type { Instance } from '../../registry/registry.ts'
-import type { TaskContext, TaskKind } from './task-kind.ts'
+import type { PlanContext, TaskContext, TaskKind } from './task-kind.ts'
 
 export interface PruneOptions {
   readonly afterMs: number
@@ -35,21 +35,28 @@ const sinceRecord = z.record(z.string(), z.number())
 export const pruneTask: TaskKind<PruneOptions> = {
   options,
   run: async ({ afterMs }, context) => {
-    const key = `${context.prefix}/critical/${context.task}`
-    const entry = await context.registry.kv.get(key)
-    const before = entry ? readSince(entry.value.toString('utf8')) : {}
-    const now = context.clock.now()
-    const critical = await context.registry.criticalInstances()
-    const since = new Map(
-      critical.map((instance) => [instanceKey(instance), Math.min(before[instanceKey(instance)] ?? now, now)]),
-    )
-    const due = critical.filter((instance) => now - (since.get(instanceKey(instance)) ?? now) >= afterMs)
+    const { key, entry, since, due } = await lookForDue(afterMs, context)
     const removed = await remove(due, context)
     for (const instance of removed) since.delete(instanceKey(instance))
     // By compare-and-set: a leader of yesterday must not write over what the present one found.
     await context.registry.kv.put(key, JSON.stringify(Object.fromEntries(since)), { cas: entry?.modifyIndex ?? 0n })
-    return report(removed, since.size, afterMs)
+    return `deregistered ${report(removed, since.size, afterMs)}`
   },
+  plan: async ({ afterMs }, context) => {
+    const { since, due } = await lookForDue(afterMs, context)
+    return `deregisters ${report(due, since.size - due.length, afterMs)}`
+  },
+}
+
+async function lookForDue(afterMs: number, { prefix, task, registry, clock }: PlanContext) {
+  const key = `${prefix}/critical/${task}`
+  const entry = await registry.kv.get(key)
+  const before = entry ? readSince(entry.value.toString('utf8')) : {}
+  const now = clock.now()
+  const critical = await registry.criticalInstances()
+  const since = new Map(critical.map((instance) => [instanceKey(instance), Math.min(before[instanceKey(instance)] ?? now, now)]))
+  const due = critical.filter((instance) => now - (since.get(instanceKey(instance)) ?? now) >= afterMs)
+  return { key, entry, since, due }
 }
 
 async function remove(due: readonly Instance[], { registry, signal }: TaskContext): Promise<readonly Instance[]> {
@@ -63,8 +70,7 @@ async function remove(due: readonly Instance[], { registry, signal }: TaskContex
 function report(removed: readonly Instance[], waiting: number, afterMs: number): string {
   const names = removed.slice(0, 10).map(({ service, id }) => `${service}/${id}`)
   const more = removed.length > names.length ? ` and ${removed.length - names.length} more` : ''
-  const did = removed.length === 0 ? 'deregistered nothing' : `deregistered ${names.join(', ')}${more}`
-  return `${did}; ${waiting} critical for less than ${formatDurationMs(afterMs)}`
+  return `${names.join(', ') || 'nothing'}${more}; ${waiting} critical for less than ${formatDurationMs(afterMs)}`
 }
 
 function instanceKey({ node, id }: Instance): string {

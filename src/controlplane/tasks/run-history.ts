@@ -1,7 +1,9 @@
 import { pause, type Clock, type Random } from '../../clock.ts'
 import { messageOf } from '../../errors.ts'
 import type { Logger } from '../../logging.ts'
-import { KEEP_RECORDS, tooOldProblem, type RunRecord, type RunRecords } from './run-record.ts'
+import type { Registry, Watch } from '../../registry/registry.ts'
+import { latestFirst, type RunRecord } from './run-record.ts'
+import { tooOldProblem, type RunRecords } from './run-records.ts'
 
 /** How old a view of what other gateways ran may be. */
 const READ_EVERY_MS = 5_000
@@ -9,16 +11,21 @@ const PRUNE_EVERY_MS = 60_000
 
 export interface RunHistoryOptions {
   readonly records: RunRecords
+  readonly registry: Pick<Registry, 'kv' | 'watchPrefix'>
+  /** Of our keys in KV. */
+  readonly prefix: string
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
   /** The leader deletes old records. */
   readonly isLeader: () => boolean
+  /** Called after each reading; may throw `registry_…`. */
+  readonly onRead: () => Promise<void>
 }
 
 /**
  * The last runs of each task in the fleet. Read every few seconds instead of watched: a watch would bring all records of all tasks at each
- * fire. Closed by the caller.
+ * fire. Who writes something that the leader must see soon rings: `<prefix>/runs-bell` is watched. Closed by the caller.
  */
 export class RunHistory {
   readonly #options: RunHistoryOptions
@@ -27,6 +34,8 @@ export class RunHistory {
   #loadedFor: bigint | null = null
   #prunedSince: number
   #isFailing = false
+  #bell: Watch | null = null
+  #wake = new AbortController()
 
   constructor(options: RunHistoryOptions) {
     this.#options = options
@@ -34,12 +43,24 @@ export class RunHistory {
   }
 
   start(): this {
+    this.#bell = this.#options.registry.watchPrefix(this.#bellKey, {
+      onValue: () => this.#wake.abort(),
+      // Without it the next reading is that of the loop.
+      onError: () => {},
+    })
     void this.#loop()
     return this
   }
 
   close(): void {
     this.#closing.abort()
+    this.#bell?.close()
+    this.#wake.abort()
+  }
+
+  /** Has every gateway read the records now. Throws `registry_…`. */
+  async ring(): Promise<void> {
+    await this.#options.registry.kv.put(this.#bellKey, new Date(this.#options.clock.now()).toISOString())
   }
 
   /** The latest planned first. */
@@ -47,11 +68,14 @@ export class RunHistory {
     return this.#runs.get(task) ?? []
   }
 
+  all(): readonly RunRecord[] {
+    return [...this.#runs.values()].flat()
+  }
+
   /** Puts a run in that this gateway knows to have ended. */
   add(record: RunRecord): void {
     const others = this.of(record.task).filter(({ fireTime }) => fireTime !== record.fireTime)
-    const runs = [...others, record].toSorted((a, b) => (a.fireTime < b.fireTime ? 1 : -1))
-    this.#runs = new Map([...this.#runs, [record.task, runs.slice(0, KEEP_RECORDS)]])
+    this.#runs = new Map([...this.#runs, [record.task, [...others, record].toSorted(latestFirst)]])
   }
 
   /** Reads what earlier leaders left, once a term: from then on only we delete records. Throws `registry_…`. */
@@ -69,29 +93,33 @@ export class RunHistory {
   async #loop(): Promise<void> {
     const { clock, random, logger } = this.#options
     while (!this.#closing.signal.aborted) {
+      this.#wake = new AbortController()
       try {
-        const all = await this.#read()
-        await this.#pruneIfDue(all)
+        await this.#read()
+        await this.#options.onRead()
+        await this.#pruneIfDue()
         this.#isFailing = false
       } catch (error) {
         if (!this.#isFailing)
           logger.warn({ event: 'task.history_unread', error: messageOf(error) }, 'cannot read the runs of tasks now')
         this.#isFailing = true
       }
-      await pause(clock, READ_EVERY_MS * (0.8 + 0.4 * random()), this.#closing.signal)
+      if (!this.#closing.signal.aborted) await pause(clock, READ_EVERY_MS * (0.8 + 0.4 * random()), this.#wake.signal)
     }
   }
 
-  async #read(): Promise<ReadonlyMap<string, readonly RunRecord[]>> {
-    const all = await this.#options.records.list()
-    this.#runs = new Map([...all].map(([task, records]) => [task, records.slice(0, KEEP_RECORDS)]))
-    return all
+  get #bellKey(): string {
+    return `${this.#options.prefix}/runs-bell`
   }
 
-  async #pruneIfDue(all: ReadonlyMap<string, readonly RunRecord[]>): Promise<void> {
+  async #read(): Promise<void> {
+    this.#runs = await this.#options.records.list()
+  }
+
+  async #pruneIfDue(): Promise<void> {
     const { clock, records, isLeader } = this.#options
     if (!isLeader() || clock.monotonic() - this.#prunedSince < PRUNE_EVERY_MS) return
     this.#prunedSince = clock.monotonic()
-    for (const ofTask of all.values()) await records.prune(ofTask, clock.now())
+    for (const ofTask of this.#runs.values()) await records.prune(ofTask)
   }
 }

@@ -1,116 +1,91 @@
 import { z } from 'zod'
-import type { KvEntry, Registry } from '../../registry/registry.ts'
 
-/** So many records of each task are kept … */
-export const KEEP_RECORDS = 20
-/** … and all that are younger, by their planned time: a replica whose clock is behind must find them. */
-const KEEP_FOR_MS = 600_000
-const CLAIM_TRIES = 3
-
-const schema = z.object({
+const outcome = {
   by: z.string(),
-  pid: z.number(),
+  /** Of the leader that it belongs to. */
   term: z.string(),
   startedAt: z.string(),
   endedAt: z.string().nullable(),
+  /** Null: it has not come to an outcome. */
   ok: z.boolean().nullable(),
   detail: z.string(),
+}
+
+const attempt = z.object(outcome)
+
+/** One try of a run. One without an outcome is under way, or was interrupted: its gateway died, stopped, or lost the lead. */
+export type Attempt = Readonly<z.infer<typeof attempt>>
+
+const record = z.object({
+  ...outcome,
+  pid: z.number(),
+  /** Why it runs: its time has come, it makes up for fires that were missed, or somebody asked for it. */
+  cause: z.enum(['schedule', 'catchUp', 'request']).default('schedule'),
+  /** Of a run that makes up for several fires: the planned time of the first one. */
+  since: z.string().optional(),
+  attempts: z.array(attempt).default([]),
 })
 
-/** One run of one task: written before it starts, so that no fire runs twice, and again when it has ended. */
-export interface RunRecord extends z.infer<typeof schema> {
+/** One run of one task: written before it starts, so that no fire runs twice, and after each attempt. It is open until `ok` is set. */
+export interface RunRecord extends Readonly<z.infer<typeof record>> {
   readonly task: string
   /** The planned time, ISO 8601 in UTC. */
   readonly fireTime: string
 }
 
-/** Writes and reads the run records below `<prefix>/runs/`. */
-export class RunRecords {
-  readonly #registry: Registry
-  readonly #root: string
-
-  constructor(registry: Registry, prefix: string) {
-    this.#registry = registry
-    this.#root = `${prefix}/runs/`
-  }
-
-  /**
-   * Writes the record if there is none for this fire, and tells whether it did: only then may the fire run. Throws (`registry_…`) when the
-   * registry cannot tell.
-   */
-  async claim(record: RunRecord): Promise<boolean> {
-    const [key, text] = [this.#key(record), textOf(record)]
-    for (let tries = 1; ; tries++) {
-      try {
-        return await this.#registry.kv.put(key, text, { cas: 0n })
-      } catch (error) {
-        if (tries === CLAIM_TRIES) throw error
-        // The answer was lost, not necessarily the write: what stands there now decides.
-        const entry = await this.#registry.kv.get(key)
-        if (entry) return entry.value.toString('utf8') === text
-      }
-    }
-  }
-
-  /** Writes how the run ended. */
-  async finish(record: RunRecord): Promise<void> {
-    await this.#registry.kv.put(this.#key(record), textOf(record))
-  }
-
-  /** All records, of each task the latest planned first. */
-  async list(): Promise<ReadonlyMap<string, readonly RunRecord[]>> {
-    const found = await this.#registry.kv.list(this.#root)
-    const byTask = new Map<string, RunRecord[]>()
-    for (const record of found.flatMap((entry) => readRecord(this.#root, entry))) {
-      const records = byTask.get(record.task)
-      if (records) records.push(record)
-      else byTask.set(record.task, [record])
-    }
-    for (const records of byTask.values()) records.sort((a, b) => (a.fireTime < b.fireTime ? 1 : -1))
-    return byTask
-  }
-
-  /** Deletes those of one task that are past keeping; `records` as {@link list} gives them. */
-  async prune(records: readonly RunRecord[], now: number): Promise<void> {
-    const past = records.slice(KEEP_RECORDS).filter(({ fireTime }) => now - Date.parse(fireTime) > KEEP_FOR_MS)
-    for (const record of past) await this.#registry.kv.delete(this.#key(record))
-  }
-
-  #key({ task, fireTime }: RunRecord): string {
-    return `${this.#root}${task}/${fireTimeName(new Date(fireTime))}`
-  }
+/** The gateway that has a run in hand. */
+export interface Holder {
+  readonly by: string
+  readonly pid: number
+  readonly term: string
 }
 
-/** A planned time as part of a key: `20261123T163000Z`. */
+/** The term of a run that somebody has asked for and no leader has taken yet: smaller than all. */
+export const NO_TERM = '0'
+
+/** A planned time as part of a key: `20261123T163000Z`; that of a run which was asked for has its ms. */
 export function fireTimeName(fireTime: Date): string {
   return fireTime
     .toISOString()
-    .replace(/\.\d+Z$/, 'Z')
+    .replace(/\.000Z$/, 'Z')
     .replace(/[-:]/g, '')
 }
 
-/** Says why a fire may not be claimed although it has no record: its record may have been deleted long ago. */
-export function tooOldProblem(fireTime: Date, records: readonly RunRecord[]): string | null {
-  const oldestKept = records[KEEP_RECORDS - 1]
-  if (!oldestKept || fireTime.getTime() >= Date.parse(oldestKept.fireTime)) return null
-  return `planned for ${fireTime.toISOString()}, before the oldest run that is still recorded (${oldestKept.fireTime}): is the clock behind?`
+/** The text of a record; its task and its planned time are its key. */
+export function recordText(written: RunRecord): string {
+  return JSON.stringify({ ...written, task: undefined, fireTime: undefined })
 }
 
-function textOf({ by, pid, term, startedAt, endedAt, ok, detail }: RunRecord): string {
-  return JSON.stringify({ by, pid, term, startedAt, endedAt, ok, detail })
-}
-
-function readRecord(root: string, { key, value }: KvEntry): readonly RunRecord[] {
-  const found = /^(.+)\/(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(key.slice(root.length))
-  if (!found) return []
-  const [, task = '', year, month, day, hour, minute, second] = found
-  const fireTime = `${year}-${month}-${day}T${hour}:${minute}:${second}.000Z`
+/** Reads `<task>/<planned time>` and the text that stands there; null: no key of ours. */
+export function readRecord(name: string, text: string): RunRecord | null {
+  const found = /^(.+)\/(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)(\.\d{3})?Z$/.exec(name)
+  if (!found) return null
+  const [, task = '', year, month, day, hour, minute, second, ms = '.000'] = found
+  const fireTime = `${year}-${month}-${day}T${hour}:${minute}:${second}${ms}Z`
   try {
-    return [{ ...schema.parse(JSON.parse(value.toString('utf8'))), task, fireTime }]
+    return { ...record.parse(JSON.parse(text)), task, fireTime }
   } catch {
     // Not written by a gateway. It still counts: the fire must not run again.
-    return [
-      { task, fireTime, by: '?', pid: 0, term: '?', startedAt: fireTime, endedAt: null, ok: null, detail: 'unreadable record' },
-    ]
+    return { ...unreadable, attempts: [], task, fireTime, startedAt: fireTime }
   }
+}
+
+const unreadable = {
+  by: '?',
+  pid: 0,
+  term: '?',
+  endedAt: null,
+  ok: false,
+  detail: 'unreadable record',
+  cause: 'schedule',
+} as const
+
+/** The latest planned first. */
+export function latestFirst(left: RunRecord, right: RunRecord): number {
+  return left.fireTime < right.fireTime ? 1 : -1
+}
+
+/** Whether a leader of this term has to see to a run: nobody else does any more. */
+export function isLeftTo(term: bigint, { ok, term: ofRun }: RunRecord): boolean {
+  return ok === null && /^\d+$/.test(ofRun) && BigInt(ofRun) <= term
 }

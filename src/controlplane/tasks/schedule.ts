@@ -1,25 +1,18 @@
 import { createTask, validateDetailed, type ScheduledTask } from 'node-cron'
+import { formatDurationMs } from '../../durations.ts'
 import { messageOf } from '../../errors.ts'
+import { ZoneOffsets } from './zone-offsets.ts'
 
-/** A replica that was busy fires up to so late; the planned time stays the fire's name. */
-const LATE_BY_AT_MOST_MS = 30_000
-
-/** Something that calls at planned times until it is stopped. */
-export interface Ticker {
-  /** The next planned time; null: stopped. */
-  readonly next: Date | null
-  stop(): void
+/** When a task fires. */
+export interface Schedule {
+  /** The first planned time after `from`, in whole seconds. */
+  readonly next: (from: Date) => Date
 }
 
-export interface TickerOptions {
-  readonly cron: string
-  /** IANA name. */
-  readonly timezone: string
-  /** Gets the planned time, whole seconds, however late the call is. */
-  readonly onFire: (fireTime: Date) => void
+/** What node-cron works with; its types do not tell it, the tests of this file hold it. */
+interface Matcher {
+  getNextMatch(from: Date): Date
 }
-
-export type StartTicker = (options: TickerOptions) => Ticker
 
 /**
  * Says why a cron expression (5 fields, or 6 with seconds first) or a timezone cannot be scheduled; null: it can. Day of month and day of
@@ -32,25 +25,58 @@ export function cronProblem(expression: string, timezone: string): string | null
   return neverProblem(expression, timezone)
 }
 
-/** Ticks with node-cron, in real time; the caller stops it. The expression must have no {@link cronProblem}. */
-export const startCronTicker: StartTicker = ({ cron, timezone, onFire }) => {
-  const task = createTask(cron, ({ date }) => onFire(date), {
-    timezone,
-    missedExecutionTolerance: LATE_BY_AT_MOST_MS,
-    suppressMissedWarning: true,
-    unref: true,
-  })
-  void task.start()
-  let isStopped = false
+/** Says why a jitter does not go with a cron expression that has no {@link cronProblem}; null: it does. */
+export function jitterProblem(cron: string, timezone: string, jitterMs: number): string | null {
+  if (jitterMs === 0) return null
+  const { next } = scheduleOf(cron, timezone)
+  const first = next(new Date(0))
+  const gapMs = next(first).getTime() - first.getTime()
+  if (jitterMs <= gapMs) return null
+  return `is longer than the ${formatDurationMs(gapMs)} between two fires: write at most that`
+}
+
+/**
+ * Reads a cron expression that has no {@link cronProblem}. When the clocks change, what fires in every hour (`*` as the hour) goes on by
+ * the time that passes; what fires at an hour of the day fires once in an hour that is there twice, and not in one that is missing.
+ */
+export function scheduleOf(cron: string, timezone: string): Schedule {
+  if (!firesEveryHour(cron)) return { next: nextBy(matcherOf(cron, timezone)) }
+  const offsets = new ZoneOffsets(timezone)
+  const byOffset = new Map<string, Matcher>()
+  const matcherAt = (offset: string): Matcher => {
+    const known = byOffset.get(offset) ?? matcherOf(cron, offset)
+    byOffset.set(offset, known)
+    return known
+  }
   return {
-    get next() {
-      return isStopped ? null : task.getNextRun()
-    },
-    stop: () => {
-      isStopped = true
-      void task.destroy()
+    next: (from) => {
+      // node-cron looks for the next local time, and so leaves out an hour that is there twice.
+      let [at, offset] = [from, offsets.at(from)]
+      for (let found = nextBy(matcherAt(offset))(at); ; found = nextBy(matcherAt(offset))(at)) {
+        if (offsets.at(found) === offset) return found
+        const change = offsets.changeBetween(at, found)
+        at = new Date(change.getTime() - 1)
+        offset = offsets.at(change)
+      }
     },
   }
+}
+
+function nextBy(matcher: Matcher): (from: Date) => Date {
+  return (from) => matcher.getNextMatch(from)
+}
+
+function matcherOf(cron: string, timezone: string): Matcher {
+  const task = createTask(cron, () => undefined, { timezone }) as ScheduledTask & { readonly timeMatcher: Matcher }
+  const { timeMatcher } = task
+  void task.destroy()
+  return timeMatcher
+}
+
+/** As in Vixie cron, by how the hour is written. */
+function firesEveryHour(cron: string): boolean {
+  const fields = cron.trim().split(/\s+/)
+  return cron.trim().toLowerCase() === '@hourly' || (fields.at(-4) ?? '').startsWith('*')
 }
 
 /** An expression that is well-formed but has no two fires in the next years would end the ticker with an error of its own. */

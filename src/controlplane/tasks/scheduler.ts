@@ -1,33 +1,34 @@
 import { isDeepStrictEqual } from 'node:util'
 import { pause, type Clock, type Random } from '../../clock.ts'
-import type { TaskConfig } from '../../config/config.ts'
-import { GatewayError, messageOf } from '../../errors.ts'
+import type { MachineConfig, TaskConfig } from '../../config/config.ts'
+import { GatewayError } from '../../errors.ts'
 import type { Logger } from '../../logging.ts'
 import type { Registry } from '../../registry/registry.ts'
-import type { Election, Leadership } from '../../registry/election.ts'
-import type { LeaderView } from '../../registry/leader-record.ts'
+import type { Election } from '../../registry/election.ts'
+import { jitterMs } from './fire.ts'
+import { LeftOver } from './left-over.ts'
 import { RunHistory } from './run-history.ts'
-import { RunRecords, type RunRecord } from './run-record.ts'
-import { startCronTicker, type StartTicker, type Ticker } from './schedule.ts'
+import { NO_TERM, type RunRecord } from './run-record.ts'
+import { RunRecords } from './run-records.ts'
+import { ScheduleMarks } from './schedule-marks.ts'
+import { TaskDesk } from './task-desk.ts'
 import type { TaskRequest } from './task-kind.ts'
-import { runFire, skipFire, startRecord, type Fire, type TaskRunDeps } from './task-run.ts'
-import { taskView, type TaskView } from './task-view.ts'
+import { TaskLine } from './task-line.ts'
+import { TaskRunner } from './task-runner.ts'
+import { taskView, type TasksView } from './task-view.ts'
+import { startTicker, type StartTicker, type Ticker } from './ticker.ts'
 
 /** At close, running work may end by itself for so long, and has as long again to notice its abort. */
 const CLOSE_GRACE_MS = 5_000
 
 export interface TaskScheduler {
+  /** For who asks for a run or wants to know what one would do. */
+  readonly desk: TaskDesk
   /** Replaces the tasks; those that did not change go on undisturbed, and what runs is not interrupted. */
   setTasks(tasks: readonly TaskConfig[]): void
   view(): TasksView
   /** Stops firing, waits for running work and aborts what does not end; never throws. */
   close(): Promise<void>
-}
-
-export interface TasksView {
-  readonly leader: LeaderView | null
-  readonly isLeader: boolean
-  readonly tasks: readonly TaskView[]
 }
 
 export interface TaskSchedulerOptions {
@@ -37,18 +38,21 @@ export interface TaskSchedulerOptions {
   readonly prefix: string
   /** Of this gateway. */
   readonly name: string
+  readonly machine: MachineConfig
+  /** The config file of this gateway. */
+  readonly configFile: string
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
   /** Sends a request to a service through the gateway's own upstream policy. */
   readonly call: (request: TaskRequest) => Promise<{ readonly status: number }>
-  /** Default: node-cron, in real time. */
+  /** Default: by the clock. */
   readonly startTicker?: StartTicker
 }
 
 /**
- * Starts to run tasks: every gateway ticks, the leader runs. A fire is claimed in KV by its planned time before it runs, so that it runs at
- * most once in the fleet; one that nobody led at is not made up for. Closed by the caller.
+ * Starts to run tasks: every gateway ticks, the leader runs. A fire is claimed in KV by its planned time before it runs, so that it runs
+ * once in the fleet; what a former leader left open or missed is seen to as the task says. Closed by the caller.
  */
 export function startTasks(options: TaskSchedulerOptions): TaskScheduler {
   return new Scheduler(options)
@@ -57,25 +61,45 @@ export function startTasks(options: TaskSchedulerOptions): TaskScheduler {
 interface Scheduled {
   readonly config: TaskConfig
   readonly ticker: Ticker
+  readonly line: TaskLine
 }
 
 class Scheduler implements TaskScheduler {
+  readonly desk: TaskDesk
   readonly #options: TaskSchedulerOptions
-  readonly #deps: TaskRunDeps
+  readonly #runner: TaskRunner
   readonly #history: RunHistory
+  readonly #marks: ScheduleMarks
+  readonly #leftOver: LeftOver
   readonly #stopping = new AbortController()
-  /** Planned times of what runs now, by task. */
-  readonly #running = new Map<string, Date>()
   readonly #work = new Set<Promise<void>>()
   #scheduled: ReadonlyMap<string, Scheduled> = new Map()
   #isClosed = false
 
   constructor(options: TaskSchedulerOptions) {
-    const { registry, prefix, name, clock, random, logger, call, election } = options
+    const { election, startTicker: _, ...surroundings } = options
+    const { registry, prefix, clock, random, logger } = options
     const records = new RunRecords(registry, prefix)
+    const isLeader = (): boolean => this.#isLeader
+    const onRead = (): Promise<void> => this.#seeToLeftOver()
     this.#options = options
-    this.#deps = { registry, records, prefix, name, clock, call }
-    this.#history = new RunHistory({ records, clock, random, logger, isLeader: () => election.current !== null }).start()
+    this.#marks = new ScheduleMarks(registry, prefix)
+    this.#history = new RunHistory({ records, registry, prefix, clock, random, logger, isLeader, onRead })
+    this.#runner = new TaskRunner({ ...surroundings, records, stopping: this.#stopping.signal, election, history: this.#history })
+    this.#leftOver = new LeftOver({ marks: this.#marks, recordsOf: (task) => this.#history.of(task) })
+    this.desk = new TaskDesk({
+      ...surroundings,
+      records,
+      election,
+      ring: () => this.#history.ring(),
+      taskOf: (name) => this.#scheduled.get(name)?.config,
+      names: () => [...this.#scheduled.keys()],
+    })
+    this.#history.start()
+  }
+
+  get #isLeader(): boolean {
+    return this.#options.election.current !== null
   }
 
   setTasks(tasks: readonly TaskConfig[]): void {
@@ -83,7 +107,9 @@ class Scheduler implements TaskScheduler {
     const before = this.#scheduled
     this.#scheduled = new Map(tasks.map((config) => [config.name, this.#schedule(config, before.get(config.name))]))
     for (const [name, { ticker }] of before) {
-      if (this.#scheduled.get(name)?.ticker !== ticker) ticker.stop()
+      const now = this.#scheduled.get(name)
+      if (now?.ticker !== ticker) ticker.stop()
+      if (!now) this.#forget(name)
     }
   }
 
@@ -91,11 +117,12 @@ class Scheduler implements TaskScheduler {
     const { election } = this.#options
     return {
       leader: election.leader,
-      isLeader: election.current !== null,
-      tasks: [...this.#scheduled.values()].map(({ config, ticker }) =>
+      isLeader: this.#isLeader,
+      tasks: [...this.#scheduled.values()].map(({ config, ticker, line }) =>
         taskView(config, {
           next: ticker.next,
-          running: this.#running.get(config.name) ?? null,
+          running: line.running?.fireTime ?? null,
+          waiting: line.waiting?.fireTime ?? null,
           runs: this.#history.of(config.name),
         }),
       ),
@@ -120,59 +147,63 @@ class Scheduler implements TaskScheduler {
 
   #schedule(config: TaskConfig, before: Scheduled | undefined): Scheduled {
     if (before && isDeepStrictEqual(before.config, config)) return before
-    const { startTicker = startCronTicker } = this.#options
-    const { cron, timezone } = config
-    return { config, ticker: startTicker({ cron, timezone, onFire: (fireTime) => this.#fire(config, fireTime) }) }
+    const { startTicker: start = startTicker, clock } = this.#options
+    const { name, cron, timezone } = config
+    const ticker = start({ cron, timezone, clock, onFire: (fireTime) => void this.#tick(config, fireTime) })
+    return { config, ticker, line: before?.line ?? this.#lineOf(name) }
   }
 
-  #fire(task: TaskConfig, fireTime: Date): void {
+  #lineOf(name: string): TaskLine {
+    return new TaskLine({
+      run: (fire) => this.#track(this.#runner.run(fire)),
+      refuse: (fire, why) => this.#track(this.#runner.refuse(fire, why)),
+      spare: () => (this.#isLeader && !this.#isClosed ? this.#leftOver.take(name) : undefined),
+    })
+  }
+
+  #forget(name: string): void {
+    this.#leftOver.forget(name)
+    if (!this.#isLeader) return
+    // Should this fail, the task is made up for when it comes back: it is not worth more.
+    void this.#marks.forget(name).catch(() => {})
+  }
+
+  /** On every gateway: whoever leads when the fire is due runs it. */
+  async #tick(task: TaskConfig, fireTime: Date): Promise<void> {
+    const { clock } = this.#options
+    const jitter = jitterMs(task, fireTime)
+    const dueInMs = Math.min(jitter, fireTime.getTime() + jitter - clock.now())
+    if (dueInMs > 0) await pause(clock, dueInMs, this.#stopping.signal)
+    const scheduled = this.#scheduled.get(task.name)
+    if (!scheduled || !this.#isLeader || this.#isClosed) return
+    scheduled.line.enter({ task, fireTime, cause: 'schedule' })
+  }
+
+  /** After each reading of the records, when we lead. Throws `registry_…`. */
+  async #seeToLeftOver(): Promise<void> {
     const leadership = this.#options.election.current
     if (!leadership || this.#isClosed) return
-    const fire: Fire = { task, fireTime, leadership, stopping: this.#stopping.signal }
-    const work: Promise<void> = this.#carryOut(fire).finally(() => this.#work.delete(work))
-    this.#work.add(work)
+    const now = this.#options.clock.now()
+    for (const { config, line } of this.#scheduled.values()) {
+      await this.#leftOver.look(config, { term: leadership.term, now })
+      line.nudge()
+    }
+    await this.#refuseUnknown()
   }
 
-  async #carryOut(fire: Fire): Promise<void> {
-    const { task } = fire
-    const earlier = this.#running.get(task.name)
-    if (!earlier) this.#running.set(task.name, fire.fireTime)
-    try {
-      const record = earlier ? await this.#skip(fire, `the run of ${earlier.toISOString()} has not ended`) : await this.#run(fire)
-      if (record) this.#tell(record)
-    } catch (error) {
-      const detail = `did not run, since its record could not be written: ${messageOf(error)}`
-      this.#tell({ ...startRecord(fire, this.#deps), endedAt: new Date(this.#deps.clock.now()).toISOString(), ok: false, detail })
-    } finally {
-      if (!earlier) this.#running.delete(task.name)
+  /** Runs that somebody has asked for, of tasks that this gateway does not have. */
+  async #refuseUnknown(): Promise<void> {
+    const isUnknown = ({ ok, term, task }: RunRecord): boolean => ok === null && term === NO_TERM && !this.#scheduled.has(task)
+    for (const found of this.#history.all().filter(isUnknown)) {
+      const { task, fireTime, cause } = found
+      const why = `refused: ${this.#options.name}, which leads, has no task "${task}"`
+      await this.#runner.refuse({ task: { name: task }, fireTime: new Date(fireTime), cause, found }, why)
     }
   }
 
-  async #run(fire: Fire): Promise<RunRecord | null> {
-    const { task, fireTime, leadership } = fire
-    await this.#history.loadFor(leadership.term)
-    const tooOld = this.#history.tooOldProblem(task.name, fireTime)
-    if (tooOld !== null) return this.#refuse(fire, leadership, tooOld)
-    return runFire(fire, this.#deps)
-  }
-
-  #refuse({ task }: Fire, { term }: Leadership, why: string): null {
-    this.#options.logger.error(
-      { event: 'task.too_old', task: task.name, term: String(term) },
-      `task "${task.name}" did not run: ${why}`,
-    )
-    return null
-  }
-
-  #skip(fire: Fire, why: string): Promise<RunRecord | null> {
-    return skipFire(fire, why, this.#deps)
-  }
-
-  #tell(record: RunRecord): void {
-    this.#history.add(record)
-    const { task, fireTime, ok, detail } = record
-    const event = { event: ok ? 'task.done' : 'task.failed', task, fireTime, detail }
-    if (ok) this.#options.logger.info(event, `task "${task}" done: ${detail}`)
-    else this.#options.logger.warn(event, `task "${task}" failed: ${detail}`)
+  #track(work: Promise<void>): Promise<void> {
+    const tracked = work.finally(() => this.#work.delete(tracked))
+    this.#work.add(tracked)
+    return tracked
   }
 }

@@ -1,4 +1,7 @@
+import { backupTask } from './backup.ts'
 import { callTask } from './call.ts'
+import { execTask } from './exec.ts'
+import { moduleTask } from './module.ts'
 import { pruneTask } from './prune.ts'
 import type { TaskKind } from './task-kind.ts'
 
@@ -6,4 +9,7 @@ import type { TaskKind } from './task-kind.ts'
 export const taskKinds: Readonly<Record<string, TaskKind<unknown>>> = {
   call: callTask,
   prune: pruneTask,
+  backup: backupTask,
+  exec: execTask,
+  module: moduleTask,
 }

@@ -1,5 +1,7 @@
 import type { z } from 'zod'
 import type { Clock } from '../../clock.ts'
+import type { MachineConfig } from '../../config/config.ts'
+import type { Logger } from '../../logging.ts'
 import type { Registry } from '../../registry/registry.ts'
 
 /** An HTTP request to a service by its name. */
@@ -16,8 +18,21 @@ export interface TaskRequest extends ServiceCall {
   readonly signal: AbortSignal
 }
 
-/** What one run of a task is given. */
-export interface TaskContext {
+/** What a kind of task works with on this gateway. */
+export interface TaskSurroundings {
+  readonly registry: Registry
+  /** Of our keys in KV. */
+  readonly prefix: string
+  /** What tasks may do on this machine. */
+  readonly machine: MachineConfig
+  /** The config file of this gateway. */
+  readonly configFile: string
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+/** What one attempt of a run is given. */
+export interface TaskContext extends TaskSurroundings {
   /** The name of the task. */
   readonly task: string
   /** Aborts on timeout, on loss of leadership and at shutdown; the reason is the error. */
@@ -26,19 +41,22 @@ export interface TaskContext {
   readonly term: bigint
   /** When the run was planned, not when it began. */
   readonly fireTime: Date
-  /** The same for every try of this run: `<task>/<fireTime>`. */
+  /** The same for every attempt of this run: `<task>/<fireTime>`. */
   readonly key: string
   /** Calls a service through the gateway's own upstream policy, with `X-Fencing-Token` and `Idempotency-Key`. */
   readonly call: (request: ServiceCall) => Promise<{ readonly status: number }>
-  readonly registry: Registry
-  /** Of our keys in KV. */
-  readonly prefix: string
-  readonly clock: Clock
 }
 
-/** What one line of the task table holds: the schema of the value of the kind's key in YAML, and what a run does. */
+/** What a dry run is given. */
+export interface PlanContext extends TaskSurroundings {
+  readonly task: string
+}
+
+/** What one line of the task table holds: the schema of the value of the kind's key in YAML, what a run does, and what it would do. */
 export interface TaskKind<Options> {
   readonly options: z.ZodType<Options>
-  /** Does the work and says for people what was done. What it throws (`task_failed`, `registry_…`) is the outcome of the run. */
+  /** Does the work and says for people what was done. What it throws (`task_failed`, `registry_…`) is the outcome of the attempt. */
   run(options: Options, context: TaskContext): Promise<string>
+  /** Says for people what a run would do now, and does nothing. Throws like `run`. */
+  plan(options: Options, context: PlanContext): Promise<string>
 }

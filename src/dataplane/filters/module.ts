@@ -1,40 +1,22 @@
 import { z } from 'zod'
-import { messageOf } from '../../errors.ts'
+import { exportOf, userModuleOf } from '../../user-modules.ts'
 import type { FilterKind, FilterSpec } from './filter.ts'
 import { guarded } from './guarded-filter.ts'
 import { durationMsOf, durationText } from './scalar-options.ts'
 import type { UserFilterKind } from './user-filter.ts'
-import { userModuleOf } from './user-modules.ts'
+import { checkModule, moduleFile, ownOptions } from './module-options.ts'
+
+const wanted = { name: 'filter', method: 'create', example: 'export const filter = defineFilter({ create: … })' }
 
 const options = z
   .strictObject({
-    file: z
-      .string()
-      .regex(/\.[cm]?[jt]s$/, 'is no module: write a file that ends with .ts, .js, .mts or .mjs')
-      .meta({
-        description: 'The module: a .ts or .js file that exports `filter`. A relative path is taken from the working directory.',
-        examples: ['./filters/tenant.ts'],
-      }),
-    options: z
-      .unknown()
-      .optional()
-      .meta({ description: 'What the module itself takes and checks. Default: nothing.', examples: [{ header: 'x-tenant' }] }),
+    file: moduleFile('filter', './filters/tenant.ts'),
+    options: ownOptions({ header: 'x-tenant' }),
     timeout: durationText({ maxMs: 60_000 })
       .default('1s')
       .describe('For one request; then the answer is 504 filter_timeout. Default: 1s.'),
   })
-  .superRefine(({ file, options: own }, context) => {
-    const found = userModuleOf(file)
-    if (!found)
-      return context.addIssue({
-        code: 'custom',
-        path: ['file'],
-        message: `${file} has not been loaded: modules are named in the config file only`,
-      })
-    if (!found.ok) return context.addIssue({ code: 'custom', path: ['file'], message: `${file} ${found.why}` })
-    const problem = problemOf(found.kind, own)
-    if (problem !== null) context.addIssue({ code: 'custom', path: ['options'], message: `${file} refuses them: ${problem}` })
-  })
+  .superRefine(({ file, options: own }, context) => checkModule(kindIn(file), { file, own }, context))
   .describe('Runs a filter of your own, with the same interface as those here (docs/filters.md).')
 
 /** `module: { file: ./filters/tenant.ts, options: { header: x-tenant } }` */
@@ -45,26 +27,20 @@ export const userModule: FilterKind<z.infer<typeof options>> = {
     return typeof file === 'string' ? (userModuleOf(file)?.version ?? null) : null
   },
   create: ({ file, options: own, timeout }, deps) => {
-    const found = userModuleOf(file)
+    const kind = kindIn(file)
     // The schema has looked at it before.
-    if (!found?.ok) throw new Error(`${file} is not loaded`)
-    const { kind } = found
+    if (typeof kind === 'string') throw new Error(kind)
     const filter = kind.create(kind.options ? kind.options.parse(own) : own, deps)
     return guarded(filter, { name: file, timeoutMs: durationMsOf(timeout), clock: deps.clock })
   },
+}
+
+function kindIn(file: string): UserFilterKind | string {
+  return exportOf(file, wanted) as UserFilterKind | string
 }
 
 /** The file that a filter of a config names; empty: it names none. */
 export function moduleFileOf({ kind, options: written }: FilterSpec): readonly string[] {
   const { file } = (written ?? {}) as { readonly file?: unknown }
   return kind === 'module' && typeof file === 'string' ? [file] : []
-}
-
-function problemOf({ options: schema }: UserFilterKind, own: unknown): string | null {
-  try {
-    schema?.parse(own)
-    return null
-  } catch (error) {
-    return error instanceof z.ZodError ? z.prettifyError(error) : messageOf(error)
-  }
 }

@@ -1,6 +1,6 @@
 import { messageOf } from '../../errors.ts'
 import type { Logger } from '../../logging.ts'
-import { isOfUserModule } from './user-modules.ts'
+import { isOfUserModule } from '../../user-modules.ts'
 
 /**
  * What becomes of an error that nobody caught. One of a module of the user's is told; a bug of ours is told and ends the process by `end`:

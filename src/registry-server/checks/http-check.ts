@@ -1,7 +1,7 @@
 import type { IncomingMessage, RequestOptions } from 'node:http'
 import { nodeHttp } from '../../node-http.ts'
 import type { CheckDefinition } from '../store/rows.ts'
-import { ByteTail } from './byte-tail.ts'
+import { ByteTail } from '../../byte-tail.ts'
 import { requestProblem } from './dial-problem.ts'
 import type { Probe, ProbeResult } from './interval-check.ts'
 

@@ -1,41 +1,35 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import type { ByteTail } from '../../byte-tail.ts'
 import { messageOf, systemCodeOf } from '../../errors.ts'
-import { ByteTail } from './byte-tail.ts'
+import { runProgram } from '../../program.ts'
 import type { Probe, ProbeResult } from './interval-check.ts'
 
 /**
  * Runs a program: exit code 0 is passing, 1 a warning, anything else critical; the output is the end of what it printed. After the
  * timeout it is killed with everything it has started.
  */
-export const probeScript: Probe = (definition, clock, signal) =>
-  new Promise((resolve) => {
-    const { args: [program = '', ...args] = [], outputMaxBytes, timeoutMs } = definition
-    const output = new ByteTail(outputMaxBytes)
-    // Detached: a process group of its own, so that its children can be killed with it.
-    const child = spawn(program, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
-    let isLate = false
-    const kill = (): void => killGroup(child)
-    const timer = clock.after(timeoutMs, () => {
-      isLate = true
-      kill()
-    })
-    const end = (result: ProbeResult): void => {
-      timer.cancel()
-      signal.removeEventListener('abort', kill)
-      resolve(result)
-    }
-    signal.addEventListener('abort', kill, { once: true })
-    child.stdout.on('data', (chunk: Buffer) => output.push(chunk))
-    child.stderr.on('data', (chunk: Buffer) => output.push(chunk))
-    child.on('error', (error) => end({ status: 'critical', output: startProblem(program, error) }))
-    child.on('close', (code) => {
-      if (!isLate) return end({ status: statusOf(code), output: textOf(output) })
-      const said = textOf(output)
-      const late = `Timed out (${goDuration(timeoutMs)}) running check`
-      end({ status: 'critical', output: said === '' ? late : `${late}\n\n${said}` })
-    })
-    if (signal.aborted) kill()
+export const probeScript: Probe = async ({ args = [], outputMaxBytes, timeoutMs }, clock, signal) => {
+  const end = new AbortController()
+  const kill = (): void => end.abort()
+  signal.addEventListener('abort', kill, { once: true })
+  if (signal.aborted) kill()
+  let isLate = false
+  const timer = clock.after(timeoutMs, () => {
+    isLate = true
+    kill()
   })
+  try {
+    const { exitCode, output } = await runProgram({ command: args, maxOutputBytes: outputMaxBytes, signal: end.signal })
+    if (!isLate) return { status: statusOf(exitCode), output: textOf(output) }
+    const said = textOf(output)
+    const late = `Timed out (${goDuration(timeoutMs)}) running check`
+    return { status: 'critical', output: said === '' ? late : `${late}\n\n${said}` }
+  } catch (error) {
+    return { status: 'critical', output: startProblem(args[0] ?? '', error) }
+  } finally {
+    timer.cancel()
+    signal.removeEventListener('abort', kill)
+  }
+}
 
 function statusOf(exitCode: number | null): ProbeResult['status'] {
   if (exitCode === 0) return 'passing'
@@ -53,16 +47,6 @@ function startProblem(program: string, error: unknown): string {
   return program.includes('/')
     ? `fork/exec ${program}: ${sentence}`
     : `exec: ${JSON.stringify(program)}: executable file not found in $PATH`
-}
-
-function killGroup({ pid }: ChildProcess): void {
-  if (pid === undefined) return
-  try {
-    process.kill(-pid, 'SIGKILL')
-  } catch (error) {
-    // ESRCH: it ended by itself at this moment.
-    if (systemCodeOf(error) !== 'ESRCH') throw error
-  }
 }
 
 /** As Go prints a duration: `500ms`, `1.5s`, `1m30s`, `1h0m0s`. */

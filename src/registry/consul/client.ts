@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto'
+import type { Readable } from 'node:stream'
 import type { ConnectionOptions } from 'node:tls'
-import { Pool, type Dispatcher } from 'undici'
+import { Client, Pool, type Dispatcher } from 'undici'
 import type { Clock } from '../../clock.ts'
 import { formatDurationMs } from '../../durations.ts'
 import { GatewayError } from '../../errors.ts'
@@ -18,6 +19,8 @@ const CALL_CONNECTIONS = 16
 const CALL_DEADLINE_MS = 5_000
 /** The longest answer that is read: a service of 50,000 instances has 40 MB. It is there so that a broken registry cannot fill the memory. */
 const MAX_BODY_BYTES = 64 * 1024 * 1024
+/** A download may stand still for so long. */
+const DOWNLOAD_SILENCE_MS = 30_000
 /** A registry that failed for less than this was not away, ms. */
 const AWAY_MS = 2_000
 
@@ -75,6 +78,7 @@ function pinned(certificate: Buffer | null): Pick<ConnectionOptions, 'ca' | 'all
 export class ConsulClient {
   readonly #options: ConsulClientOptions
   readonly #base: URL
+  readonly #shared: Client.Options
   readonly #calls: Pool
   readonly #watches: Pool
   readonly #closing = new AbortController()
@@ -88,7 +92,7 @@ export class ConsulClient {
     this.#options = options
     this.#maxBodyBytes = options.maxBodyBytes ?? MAX_BODY_BYTES
     this.#base = new URL(options.address)
-    const shared: Pool.Options = {
+    this.#shared = {
       pipelining: 1,
       headersTimeout: 0,
       bodyTimeout: 0,
@@ -96,8 +100,8 @@ export class ConsulClient {
       connect: { timeout: CALL_DEADLINE_MS, ...pinned(options.pinnedCertificate ?? null) },
       allowH2: false,
     }
-    this.#calls = new Pool(this.#base.origin, { ...shared, connections: CALL_CONNECTIONS })
-    this.#watches = new Pool(this.#base.origin, { ...shared, connections: WATCH_CONNECTIONS })
+    this.#calls = new Pool(this.#base.origin, { ...this.#shared, connections: CALL_CONNECTIONS })
+    this.#watches = new Pool(this.#base.origin, { ...this.#shared, connections: WATCH_CONNECTIONS })
   }
 
   get contact(): RegistryContact {
@@ -116,6 +120,26 @@ export class ConsulClient {
       const failure = requestError(error, this.#name(request), this.#maxBodyBytes)
       if (!this.#closing.signal.aborted && !request.signal?.aborted) this.#noteFailure(failure)
       throw failure
+    }
+  }
+
+  /** Sends one request whose answer may be of any size, over a connection of its own. The caller reads it to its end, or destroys it. */
+  async download(request: ConsulRequest & { readonly signal: AbortSignal }): Promise<Readable> {
+    const connection = new Client(this.#base.origin, {
+      ...this.#shared,
+      maxResponseSize: -1,
+      headersTimeout: DOWNLOAD_SILENCE_MS,
+      bodyTimeout: DOWNLOAD_SILENCE_MS,
+    })
+    const end = (): void => void connection.destroy().catch(() => {})
+    try {
+      const signal = AbortSignal.any([request.signal, this.#closing.signal])
+      const answer = await connection.request(this.#wireRequest(request, signal))
+      if (answer.statusCode !== 200) throw refusal(answer.statusCode, await answer.body.text(), this.#name(request))
+      return answer.body.once('close', end)
+    } catch (error) {
+      end()
+      throw requestError(error, this.#name(request), this.#maxBodyBytes)
     }
   }
 

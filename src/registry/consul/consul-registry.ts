@@ -116,6 +116,7 @@ export function openConsulRegistry(options: ConsulRegistryOptions): Registry {
     reportHealth: (id, status, note) => reportHealth(client, id, status, note),
     ownNodeMeta: () => readOwnNodeMeta(client),
     criticalInstances: () => readCriticalInstances(client),
+    snapshot: (signal) => client.download({ method: 'GET', path: '/v1/snapshot', signal }),
     close: async () => {
       closed = true
       for (const bell of bells.values()) bell.close()

@@ -7,7 +7,7 @@ import { before, describe, it, type TestContext } from 'node:test'
 import { request } from 'undici'
 import { userModule } from '../../../src/dataplane/filters/module.ts'
 import { createFilter } from '../../../src/dataplane/filters/table.ts'
-import { isOfUserModule, loadUserModule, userModuleOf } from '../../../src/dataplane/filters/user-modules.ts'
+import { isOfUserModule, loadUserModule, userModuleOf } from '../../../src/user-modules.ts'
 import { dataPlaneFixture } from '../../support/data-plane-fixture.ts'
 import { ask, filterDeps, filterOf } from '../../support/filter.ts'
 import { filteredPlane } from '../../support/filtered-plane.ts'
@@ -132,9 +132,11 @@ describe('a filter of a module', () => {
   })
 
   it('is known by what it leaks', () => {
-    const { kind } = userModuleOf(hostile) as { kind: { options: { parse(value: unknown): unknown } } }
+    const { exports } = userModuleOf(hostile) as unknown as {
+      exports: { filter: { options: { parse(value: unknown): unknown } } }
+    }
     assert.throws(
-      () => kind.options.parse({ does: 1 }),
+      () => exports.filter.options.parse({ does: 1 }),
       (error) => isOfUserModule(error),
     )
     assert.ok(isOfUserModule('not even an error'))

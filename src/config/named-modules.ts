@@ -1,11 +1,11 @@
-import { loadUserModule } from '../dataplane/filters/user-modules.ts'
+import { loadUserModule } from '../user-modules.ts'
 import type { InterpolationContext } from './interpolate.ts'
 import { MAX_FILE_BYTES } from './file.ts'
 import { ConfigError } from './problem.ts'
 import { YamlSource } from './yaml-source.ts'
 
-/** Loads the modules that the filters of a config file name, those that have changed anew: parsing looks at what was loaded. Never rejects. */
-export async function loadFilterModules(text: string, name: string, context: InterpolationContext): Promise<void> {
+/** Loads the modules that the filters and tasks of a config file name, those that have changed anew: parsing looks at what was loaded. Never rejects. */
+export async function loadNamedModules(text: string, name: string, context: InterpolationContext): Promise<void> {
   if (!text.includes('module')) return
   const files = new Set(modulesIn(valueOf(text, name, context)))
   await Promise.all([...files].map(loadUserModule))
@@ -22,13 +22,12 @@ function valueOf(text: string, name: string, context: InterpolationContext): unk
 }
 
 function modulesIn(value: unknown): readonly string[] {
-  const { routes } = record(value)
-  return list(routes).flatMap((route) =>
-    list(record(route)['filters']).flatMap((step) => {
-      const { file } = record(record(step)['module'])
-      return typeof file === 'string' ? [file] : []
-    }),
-  )
+  const { routes, tasks } = record(value)
+  const filters = list(routes).flatMap((route) => list(record(route)['filters']))
+  return [...filters, ...list(tasks)].flatMap((step) => {
+    const { file } = record(record(step)['module'])
+    return typeof file === 'string' ? [file] : []
+  })
 }
 
 function record(value: unknown): Readonly<Record<string, unknown>> {

@@ -2,12 +2,11 @@ import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { messageOf } from '../../errors.ts'
-import type { UserFilterKind } from './user-filter.ts'
+import { messageOf } from './errors.ts'
 
 /** A module as it was loaded last. */
 export type UserModule =
-  | { readonly ok: true; readonly version: string; readonly kind: UserFilterKind }
+  | { readonly ok: true; readonly version: string; readonly exports: Readonly<Record<string, unknown>> }
   | { readonly ok: false; readonly version: string; readonly why: string }
 
 // Beside Node's own memory of modules, which is of the process too: it never forgets one.
@@ -31,6 +30,23 @@ export async function loadUserModule(file: string): Promise<void> {
   modules.set(path, await imported(path, version))
 }
 
+/** What a module has to export: under a name, an object with a method; `example` is how that is written. */
+export interface WantedExport {
+  readonly name: string
+  readonly method: string
+  readonly example: string
+}
+
+/** What a module has exported; or a sentence on why there is nothing of that kind. */
+export function exportOf(file: string, { name, method, example }: WantedExport): object | string {
+  const found = userModuleOf(file)
+  if (!found) return `${file} has not been loaded: modules are named in the config file only`
+  if (!found.ok) return `${file} ${found.why}`
+  const wanted = (found.exports[name] ?? {}) as Readonly<Record<string, unknown>>
+  if (typeof wanted[method] === 'function') return wanted
+  return `${file} exports no ${name}: write ${example}`
+}
+
 /** Whether something that nobody caught came from a module of the user's. Ours throw errors with stacks that lead elsewhere. */
 export function isOfUserModule(thrown: unknown): boolean {
   if (modules.size === 0) return false
@@ -42,10 +58,8 @@ export function isOfUserModule(thrown: unknown): boolean {
 async function imported(path: string, version: string): Promise<UserModule> {
   try {
     // Node remembers a module by its URL, one that has failed too.
-    const exports = (await import(`${pathToFileURL(path).href}?v=${version}-${++loads}`)) as { readonly filter?: unknown }
-    const kind = exports.filter as UserFilterKind | undefined
-    if (typeof kind?.create === 'function') return { ok: true, version, kind }
-    return { ok: false, version, why: 'exports no filter: write export const filter = defineFilter({ create: … })' }
+    const exports = (await import(`${pathToFileURL(path).href}?v=${version}-${++loads}`)) as Readonly<Record<string, unknown>>
+    return { ok: true, version, exports }
   } catch (error) {
     return { ok: false, version, why: `cannot be loaded: ${messageOf(error)}` }
   }
