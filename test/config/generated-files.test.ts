@@ -7,6 +7,7 @@ import { generatedFiles, isStale, locate } from '../../scripts/generated-files.t
 import { assemble } from '../../src/config/assemble.ts'
 import { parseFile } from '../../src/config/file.ts'
 import { configJsonSchema, type JsonSchema } from '../../src/config/json-schema.ts'
+import { loadNamedModules } from '../../src/config/named-modules.ts'
 import { builtIn } from '../../src/config/built-in.ts'
 import { parseDurationMs } from '../../src/durations.ts'
 
@@ -15,8 +16,10 @@ for (const file of generatedFiles()) {
 }
 
 for (const name of ['gateway.yaml', 'gateway.minimal.yaml', 'gateway.replica.yaml', 'gateway.example.yaml']) {
-  test(`config/${name} is valid and has no warnings`, () => {
-    const { fileProblems, warnings } = assemble(parseFile(readFileSync(locate(`config/${name}`), 'utf8'), name, { env: {} }), [])
+  test(`config/${name} is valid and has no warnings`, async () => {
+    const text = readFileSync(locate(`config/${name}`), 'utf8')
+    await loadNamedModules(text, name, { env: {} })
+    const { fileProblems, warnings } = assemble(parseFile(text, name, { env: {} }), [])
     assert.deepEqual([...fileProblems, ...warnings], [])
   })
 
