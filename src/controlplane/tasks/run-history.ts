@@ -33,6 +33,7 @@ export class RunHistory {
   #runs: ReadonlyMap<string, readonly RunRecord[]> = new Map()
   #loadedFor: bigint | null = null
   #prunedSince: number
+  readonly #unrecorded = new Map<string, RunRecord>()
   #isFailing = false
   #bell: Watch | null = null
   #wake = new AbortController()
@@ -63,9 +64,25 @@ export class RunHistory {
     await this.#options.registry.kv.put(this.#bellKey, new Date(this.#options.clock.now()).toISOString())
   }
 
-  /** The latest planned first. */
+  /** With what this gateway knows beside the records, the latest planned first. */
+  shown(task: string): readonly RunRecord[] {
+    const [records, unrecorded] = [this.of(task), this.#unrecorded.get(task)]
+    if (!unrecorded || records.some(({ fireTime }) => fireTime === unrecorded.fireTime)) return records
+    return [...records, unrecorded].toSorted(latestFirst)
+  }
+
+  /** The records, the latest planned first. */
   of(task: string): readonly RunRecord[] {
     return this.#runs.get(task) ?? []
+  }
+
+  /** Keeps the last run of each task that came to nothing because its record could not be written. */
+  addUnrecorded(record: RunRecord): void {
+    this.#unrecorded.set(record.task, record)
+  }
+
+  forget(task: string): void {
+    this.#unrecorded.delete(task)
   }
 
   all(): readonly RunRecord[] {

@@ -123,7 +123,7 @@ class Scheduler implements TaskScheduler {
           next: ticker.next,
           running: line.running?.fireTime ?? null,
           waiting: line.waiting?.fireTime ?? null,
-          runs: this.#history.of(config.name),
+          runs: this.#history.shown(config.name),
         }),
       ),
     }
@@ -163,6 +163,7 @@ class Scheduler implements TaskScheduler {
 
   #forget(name: string): void {
     this.#leftOver.forget(name)
+    this.#history.forget(name)
     if (!this.#isLeader) return
     // Should this fail, the task is made up for when it comes back: it is not worth more.
     void this.#marks.forget(name).catch(() => {})

@@ -46,12 +46,21 @@ export class TaskRunner {
     if (!leadership) return
     try {
       const record = await work(leadership)
-      if (record) this.#tell(record)
+      if (!record) return
+      this.#options.history.add(record)
+      this.#tell(record)
     } catch (error) {
-      const at = new Date(this.#options.clock.now()).toISOString()
-      const detail = `did not run, since its record could not be written: ${messageOf(error)}`
-      this.#tell(closed(fire.found ?? newRecord(fire, holderOf(leadership, this.#options), this.#options), false, detail, at))
+      this.#tellUnrecorded(fire, leadership, error)
     }
+  }
+
+  #tellUnrecorded(fire: NamedFire, leadership: Leadership, error: unknown): void {
+    const { history, clock } = this.#options
+    const record = fire.found ?? newRecord(fire, holderOf(leadership, this.#options), this.#options)
+    const detail = `did not run, since its record could not be written: ${messageOf(error)}`
+    const end = closed(record, false, detail, new Date(clock.now()).toISOString())
+    history.addUnrecorded(end)
+    this.#tell(end)
   }
 
   #tellTooOld(task: string, { term }: Leadership, why: string): null {
@@ -60,8 +69,7 @@ export class TaskRunner {
   }
 
   #tell(record: RunRecord): void {
-    const { history, logger } = this.#options
-    history.add(record)
+    const { logger } = this.#options
     const { task, fireTime, ok, detail } = record
     if (ok) return logger.info({ event: 'task.done', task, fireTime, detail }, `task "${task}" done: ${detail}`)
     const event = ok === null ? 'task.interrupted' : 'task.failed'
