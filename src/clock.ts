@@ -29,6 +29,12 @@ export const systemClock: Clock = {
   },
 }
 
+/** Keeps the process from ending while it waits for nothing but armed timers, until the function that is returned is called. */
+export function holdProcess(): () => void {
+  const interval = setInterval(() => {}, LONGEST_TIMER_MS)
+  return () => clearInterval(interval)
+}
+
 export const systemRandom: Random = () => Math.random()
 
 /** Resolves after `delayMs`, or at once when `signal` aborts; the caller looks at the signal to know which. */

@@ -63,6 +63,10 @@ export const errorTable = {
   registry_refused: { status: null, sentence: 'The registry refused the request.' },
   registry_protocol: { status: null, sentence: 'The registry gave an answer that makes no sense.' },
   session_lost: { status: null, sentence: 'The session of this gateway has ended.' },
+  // What applications ask of the mesh.
+  lock_busy: { status: null, sentence: 'Somebody else holds the lock.' },
+  too_many_watches: { status: null, sentence: 'This process holds too many locks and watches.' },
+  mesh_closed: { status: null, sentence: 'The mesh has been closed.' },
   // Tasks.
   task_failed: { status: null, sentence: 'The task failed.' },
   no_leader: { status: null, sentence: 'No gateway leads the fleet at the moment.' },

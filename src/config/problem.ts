@@ -5,7 +5,7 @@ import type { ConfigPath } from './config.ts'
 export interface ConfigPlace {
   /** A file's name, or a KV key as `kv:gateway/routes/hello`. */
   readonly file: string
-  /** Counts from 1. */
+  /** Counts from 1; 0: what is told of has no lines. */
   readonly line: number
   /** Counts from 1, in UTF-16 units. */
   readonly column: number
@@ -39,7 +39,15 @@ export function formatProblem({ path, message, ...place }: ConfigProblem): strin
 
 /** Writes a place as `gateway.yaml:7:14`. */
 export function formatPlace({ file, line, column }: Omit<ConfigPlace, 'path'>): string {
-  return `${file}:${line}:${column}`
+  return line === 0 ? `${file}:` : `${file}:${line}:${column}`
+}
+
+/** The part of a value that a path names; undefined if nothing is there. */
+export function valueAt(value: unknown, path: ConfigPath): unknown {
+  return path.reduce<unknown>((part, step) => {
+    if (typeof part !== 'object' || part === null || !Object.hasOwn(part, step)) return undefined
+    return (part as Record<string | number, unknown>)[step]
+  }, value)
 }
 
 /** Writes a path the way people read it: `routes[1].match.headers["x y"]`. */

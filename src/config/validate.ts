@@ -2,10 +2,17 @@ import type { z } from 'zod'
 import type { ConfigPath } from './config.ts'
 import { ConfigError, type ConfigProblem } from './problem.ts'
 import { defaultMessage, exampleAt, unionMessage, unknownKeyMessage } from './schema-message.ts'
-import type { YamlSource } from './yaml-source.ts'
+
+/** What is validated: a value, and how a problem with a part of it is told. */
+export interface Source {
+  readonly value: unknown
+  /** The value at a path; undefined if nothing is there. */
+  valueAt(path: ConfigPath): unknown
+  problemAt(path: ConfigPath, message: string, at?: 'value' | 'key'): ConfigProblem
+}
 
 /** Makes of a document what its schema says. Throws `config_invalid` with every problem at its place. */
-export function validate<T>(schema: z.ZodType<T>, source: YamlSource): T {
+export function validate<T>(schema: z.ZodType<T>, source: Source): T {
   // What we have said ourselves may want an example; what a schema says is complete.
   const incomplete = new Set<string>()
   const parsed = schema.safeParse(source.value, {
@@ -24,7 +31,7 @@ const MAX_ISSUES = 200
 
 interface Reading {
   readonly schema: z.ZodType
-  readonly source: YamlSource
+  readonly source: Source
   readonly incomplete: ReadonlySet<string>
 }
 

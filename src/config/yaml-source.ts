@@ -14,7 +14,7 @@ import {
 import type { ConfigPath } from './config.ts'
 import type { InterpolationContext } from './interpolate.ts'
 import { LineIndex } from './line-index.ts'
-import { ConfigError, formatPath, type ConfigPlace, type ConfigProblem } from './problem.ts'
+import { ConfigError, formatPath, type ConfigPlace, type ConfigProblem, valueAt } from './problem.ts'
 import { syntaxMessage } from './syntax-message.ts'
 import { interpolateScalars, structureFindings, type Finding } from './yaml-structure.ts'
 
@@ -64,10 +64,7 @@ export class YamlSource {
 
   /** The value at a path; undefined if nothing is there. */
   valueAt(path: ConfigPath): unknown {
-    return path.reduce<unknown>((value, step) => {
-      if (typeof value !== 'object' || value === null || !Object.hasOwn(value, step)) return undefined
-      return (value as Record<string | number, unknown>)[step]
-    }, this.value)
+    return valueAt(this.value, path)
   }
 
   /** The place of a value, or of the nearest thing around it that is written down. */

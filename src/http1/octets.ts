@@ -38,3 +38,9 @@ export const valueOctets = octetSet((code) => code === tab || (code >= 0x20 && c
 
 /** RFC 9110 §5.6.4: within quotes, but for the quote and the backslash. */
 export const quotedOctets = octetSet((code) => valueOctets[code] === 1 && code !== quote && code !== backslash)
+
+/** Whether a text consists of such octets alone. By the table: an expression takes three times as long. */
+export function consistsOf(octets: OctetSet, text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (octets[text.charCodeAt(i)] !== 1) return false
+  return true
+}

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import type { Duplex } from 'node:stream'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 
 /** A small HTTP server that stands for an instance of somebody's service. */
@@ -11,6 +12,8 @@ export interface TestInstance {
   kill(): Promise<void>
   /** Starts it again on the same port. */
   restart(): Promise<void>
+  /** Says who takes its upgrades. */
+  onUpgrade(take: (request: IncomingMessage, socket: Duplex, head: Buffer) => void): void
 }
 
 export type Answer = (request: IncomingMessage, response: ServerResponse) => void
@@ -47,5 +50,6 @@ export async function startInstance(name: string, answer?: Answer, port = 0): Pr
     restart: async () => {
       server = await open(bound)
     },
+    onUpgrade: (take) => void server.on('upgrade', take),
   }
 }

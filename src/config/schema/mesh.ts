@@ -72,6 +72,33 @@ const caller = z
   .meta(about({ description: 'How a service proves who it is.', example: { token: '${env:WEB_MESH_TOKEN}' } }))
 
 /** Calls between services by name. */
+/** Which names there are, and how many services are followed for them. */
+export const byName = {
+  domain: z
+    .string()
+    .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, 'is no domain: write lower case without a dot at the end, as in consul')
+    .optional()
+    .meta(
+      about({
+        description:
+          "Domain of names like `orders.service.dc1.consul`. Default: that of the embedded registry's DNS, else consul.",
+        example: fallback.domain,
+      }),
+    ),
+  idle: duration({
+    description: 'A service that is called by name only, and not any more, is followed and probed for so long.',
+    default: formatDurationMs(fallback.idleMs),
+    minMs: 30_000,
+    maxMs: 7 * 86_400_000,
+  }).optional(),
+  maxServices: count({
+    description: 'Services at the most that are followed only because they are called by name.',
+    default: fallback.maxServices,
+    min: 1,
+    max: 100_000,
+  }).optional(),
+}
+
 export const mesh = z
   .strictObject({
     default: z
@@ -103,29 +130,7 @@ export const mesh = z
           default: fallback.byAddress,
         }),
       ),
-    domain: z
-      .string()
-      .regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/, 'is no domain: write lower case without a dot at the end, as in consul')
-      .optional()
-      .meta(
-        about({
-          description:
-            "Domain of names like `orders.service.dc1.consul`. Default: that of the embedded registry's DNS, else consul.",
-          example: fallback.domain,
-        }),
-      ),
-    idle: duration({
-      description: 'A service that is called by name only, and not any more, is followed and probed for so long.',
-      default: formatDurationMs(fallback.idleMs),
-      minMs: 30_000,
-      maxMs: 7 * 86_400_000,
-    }).optional(),
-    maxServices: count({
-      description: 'Services at the most that are followed only because they are called by name.',
-      default: fallback.maxServices,
-      min: 1,
-      max: 100_000,
-    }).optional(),
+    ...byName,
   })
   .transform(({ callers, idle, ...same }): MeshLayer => ({
     ...same,

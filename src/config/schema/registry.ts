@@ -72,17 +72,20 @@ const embedded = z
   })
   .meta(about({ description: 'The registry in this process.', example: {} }))
 
+/** Where an agent's HTTP API is. */
+export const agentUrl = z
+  .string()
+  .transform((text, context): string => {
+    const found = consulUrl(text)
+    if (found !== null) return found
+    context.addIssue(`"${text}" is not the address of a Consul agent: write http://127.0.0.1:8500`)
+    return z.NEVER
+  })
+  .meta(about({ description: 'The agent to ask, as a URL or host:port.', example: 'http://127.0.0.1:8500' }))
+
 const consul = z
   .strictObject({
-    address: z
-      .string()
-      .transform((text, context): string => {
-        const found = consulUrl(text)
-        if (found !== null) return found
-        context.addIssue(`"${text}" is not the address of a Consul agent: write http://127.0.0.1:8500`)
-        return z.NEVER
-      })
-      .meta(about({ description: 'The agent to ask, as a URL or host:port.', example: 'http://127.0.0.1:8500' })),
+    address: agentUrl,
     token: z
       .string()
       .optional()

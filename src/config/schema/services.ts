@@ -39,7 +39,8 @@ const check = z
   }))
   .meta(about({ description: "The registry's check of it. Default: none, it counts as passing.", example: { http: '/healthz' } }))
 
-const service = z
+/** One instance with its check. */
+export const service = z
   .strictObject({
     name: name({ description: 'Name of the service.', example: 'reports' }),
     id: name({ description: 'Id of this instance, unique in the registry. Default: the name.', example: 'reports-1' }).optional(),

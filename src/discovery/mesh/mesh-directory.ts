@@ -8,6 +8,7 @@ import { FarServices } from './far-services.ts'
 import { FirstCalls } from './first-calls.ts'
 import { OnDemand, type OnDemandLimits } from './on-demand.ts'
 import { ServiceNames } from './service-names.ts'
+import { Waiters } from '../waiters.ts'
 
 export interface MeshDirectoryDeps {
   readonly registry: Pick<Registry, 'watchServices' | 'datacenters'>
@@ -30,6 +31,7 @@ export class MeshDirectory {
   readonly #far: FarServices
   #watch: Watch | null = null
   #services: ServiceNames | null = null
+  readonly #untilListed = new Waiters()
 
   constructor(deps: MeshDirectoryDeps) {
     const { upstreams, clock, limits, registry } = deps
@@ -45,6 +47,7 @@ export class MeshDirectory {
       onValue: (listed) => {
         this.#services = new ServiceNames(listed)
         this.#keepOnly(this.#services, '')
+        this.#untilListed.release()
       },
       // The names known so far stay valid while the registry is away.
       onError: () => {},
@@ -65,7 +68,13 @@ export class MeshDirectory {
     for (const name of upstreams) this.#onDemand.note(name)
   }
 
+  /** Resolves when the registry has told its services, or when the caller no longer wants to wait. */
+  whenListed(enough: AbortSignal): Promise<void> {
+    return this.#services ? Promise.resolve() : this.#untilListed.wait(enough)
+  }
+
   close(): void {
+    this.#untilListed.release()
     this.#watch?.close()
     this.#far.close()
     this.#onDemand.close()

@@ -25,6 +25,8 @@ export interface ConsulRegistryOptions {
   /** See {@link ConsulClientOptions}. */
   readonly pinnedCertificate?: Buffer | null
   readonly maxBodyBytes?: number
+  /** Services for which a read is held each; the others share a bell. Fewer leave more of the connections to other watches. Default 64. */
+  readonly heldServices?: number
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
@@ -40,7 +42,7 @@ interface ReadOptions<T> {
 
 /** Opens a client of Consul's HTTP API, the real one's or the embedded registry's. It does no I/O by itself. Closed by the caller. */
 export function openConsulRegistry(options: ConsulRegistryOptions): Registry {
-  const { clock, random, logger } = options
+  const { clock, random, logger, heldServices: mostHeld = MAX_HELD_SERVICES } = options
   const client = new ConsulClient(options)
   const sessions = new Set<Session>()
   const watches = new Set<Watch>()
@@ -74,7 +76,7 @@ export function openConsulRegistry(options: ConsulRegistryOptions): Registry {
   let heldServices = 0
   const watchInstances: Registry['watchInstances'] = (service, listener, datacenter) => {
     const read = { path: instancesPath(service), query: inDatacenter(datacenter), decode: decodeInstances, listener }
-    if (heldServices >= MAX_HELD_SERVICES) return watch(read, bellOf(datacenter).join(service))
+    if (heldServices >= mostHeld) return watch(read, bellOf(datacenter).join(service))
     heldServices++
     const opened = watch(read)
     let isOpen = true

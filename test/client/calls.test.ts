@@ -1,0 +1,291 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
+import { createServer as createTcpServer, type AddressInfo } from 'node:net'
+import { Readable } from 'node:stream'
+import { setTimeout as sleepUntilAborted } from 'node:timers/promises'
+import { after, before, describe, it } from 'node:test'
+import { Agent, getGlobalDispatcher, request, setGlobalDispatcher, WebSocket as UndiciWebSocket } from 'undici'
+import { WebSocketServer } from 'ws'
+import type { Mesh } from '../../src/client/connect.ts'
+import { registryServers, type RegistryServerUnderTest } from '../registry/registry-servers.ts'
+import { startInstance, type Answer, type TestInstance } from '../support/instance.ts'
+import { put, registerInstance } from '../support/registries.ts'
+import { until } from '../support/until.ts'
+import { answersOf, codeOf, hasEligible, hasExcluded, killAll, openTestMesh } from './open-mesh.ts'
+
+/** Tells what came. */
+const echo: Answer = (incoming, response) => {
+  const pieces: Buffer[] = []
+  incoming.on('data', (piece: Buffer) => pieces.push(piece))
+  incoming.on('end', () => {
+    const body = Buffer.concat(pieces).toString()
+    response.end(JSON.stringify({ method: incoming.method, url: incoming.url, headers: incoming.headers, body }))
+  })
+}
+
+interface Echoed {
+  readonly method: string
+  readonly url: string
+  readonly headers: Record<string, string>
+  readonly body: string
+}
+
+async function sendForm(mesh: Mesh, body: unknown): Promise<Echoed> {
+  const init = { method: 'PUT', body: body as string, headers: { 'x-a': '1' } }
+  return (await (await mesh.fetch('http://forms/p?q=1', init)).json()) as Echoed
+}
+
+async function sendStream(mesh: Mesh, body: Readable | string, headers: Record<string, string> = {}): Promise<Echoed> {
+  const options = { dispatcher: mesh.dispatcher, method: 'POST', body, headers, query: { a: ['1', '2'] } } as const
+  return (await (await request('http://forms/s', options)).body.json()) as Echoed
+}
+
+for (const { name, skip, start } of registryServers) {
+  describe(`calls by name, with ${name}`, { skip }, () => {
+    let server: RegistryServerUnderTest
+    let mesh: Mesh
+    const instances: TestInstance[] = []
+
+    /** Starts instances of a service and waits until the registry lists them to the mesh. */
+    const serve = async (service: string, ...answers: readonly (Answer | undefined)[]): Promise<readonly TestInstance[]> => {
+      const started = await Promise.all(answers.map((answer, at) => startInstance(`${service}-${at}`, answer)))
+      instances.push(...started)
+      for (const { port } of started) await registerInstance(server.address, service, port)
+      await until(`${service} is probed`, () => hasEligible(mesh, service, started.length))
+      return started
+    }
+
+    before(async () => {
+      server = await start()
+      mesh = await openTestMesh(server.address)
+    })
+
+    after(async () => {
+      await mesh.close()
+      await killAll(instances)
+      await server.stop()
+    })
+
+    it('go to the instances of a service in turn, under each of its names', async () => {
+      await serve('orders', undefined, undefined)
+      const answers = await answersOf(mesh, 'http://orders/', 4)
+      assert.deepEqual([...answers].toSorted(), ['orders-0', 'orders-0', 'orders-1', 'orders-1'])
+      for (const host of ['orders.service', 'orders.mesh', 'orders.service.consul', 'ORDERS'])
+        assert.match((await answersOf(mesh, `http://${host}/`, 1))[0] ?? '', /^orders-/)
+    })
+
+    it('go to the instances with a tag or a registered port, and to no other port', async () => {
+      const [first, second] = await serve('tagged', undefined, undefined)
+      assert.ok(first && second)
+      const second2 = { ID: `tagged-${second.port}`, Name: 'tagged', Address: '127.0.0.1', Port: second.port, Tags: ['v2'] }
+      await put(server.address, '/v1/agent/service/register', JSON.stringify(second2))
+      await until('the tag is known', async () => (await codeOf(mesh.fetch('http://v2.tagged.service/'))) === '200')
+      assert.deepEqual(new Set(await answersOf(mesh, 'http://v2.tagged.service/', 4)), new Set([second.name]))
+      assert.deepEqual(new Set(await answersOf(mesh, `http://tagged.mesh:${first.port}/`, 4)), new Set([first.name]))
+      assert.equal(await codeOf(mesh.fetch('http://tagged.service:1234/')), 'port_not_registered')
+      assert.equal(await codeOf(mesh.fetch('http://v3.tagged.service/')), 'no_instance')
+      assert.equal(await codeOf(mesh.fetch('http://tagged.service.dc9.consul/')), 'service_unknown')
+    })
+
+    it('carry every form of body whole, with the length where it is known', async () => {
+      const [first] = await serve('forms', echo)
+      assert.ok(first)
+      assert.deepEqual(
+        await sendForm(mesh, 'text').then(({ method, url, body, headers }) => [
+          method,
+          url,
+          body,
+          headers['content-length'],
+          headers['x-a'],
+          headers['host'],
+        ]),
+        ['PUT', '/p?q=1', 'text', '4', '1', 'forms'],
+      )
+      assert.equal((await sendForm(mesh, Buffer.from('bytes'))).body, 'bytes')
+      assert.equal((await sendForm(mesh, new Blob(['blob']))).body, 'blob')
+      const form = new FormData()
+      form.append('field', 'value')
+      assert.match((await sendForm(mesh, form)).body, /name="field"\r\n\r\nvalue/)
+      const streamed = await sendStream(mesh, Readable.from(['a', 'b']))
+      assert.deepEqual([streamed.body, streamed.url, streamed.headers['transfer-encoding']], ['ab', '/s?a=1&a=2', 'chunked'])
+      assert.equal((await sendStream(mesh, Readable.from(['abc']), { 'content-length': '3' })).headers['content-length'], '3')
+      await assert.rejects(sendStream(mesh, Readable.from(['abcd']), { 'content-length': '3' }), {
+        code: 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH',
+      })
+      await assert.rejects(sendStream(mesh, 'abcd', { 'content-length': '3' }), { code: 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH' })
+      await assert.rejects(sendStream(mesh, 'x', { 'x-a': 'a\r\nb: c' }), { code: 'UND_ERR_INVALID_ARG' })
+    })
+
+    it('are repeated at another instance when one is gone, and not one of them fails', async () => {
+      const [gone, stays] = await serve('steady', undefined, undefined)
+      assert.ok(gone && stays)
+      await gone.kill()
+      assert.deepEqual(new Set(await answersOf(mesh, 'http://steady/', 10)), new Set([stays.name]))
+    })
+
+    it('say why there is no answer: no such service, no healthy instance, an instance that breaks off', async () => {
+      const [only] = await serve('single', (_, response) => response.destroy())
+      assert.equal(await codeOf(mesh.fetch('http://single/', { method: 'POST' })), 'upstream_reset')
+      await only?.kill()
+      await until('its probe fails', () => hasEligible(mesh, 'single', 0))
+      const failure = await mesh.fetch('http://single/').catch((error: unknown) => error as Error)
+      assert.match(String((failure as Error).cause), /1 known: 1 failing/)
+      assert.equal(await codeOf(mesh.fetch('http://single/')), 'no_healthy_instance')
+      assert.equal(await codeOf(mesh.fetch('http://nobody.service/')), 'service_unknown')
+    })
+
+    it('leave every other address to the dispatcher that was there before', async () => {
+      const plain = await startInstance('plain')
+      instances.push(plain)
+      assert.deepEqual(await answersOf(mesh, `http://127.0.0.1:${plain.port}/`, 1), ['plain'])
+      assert.deepEqual(await answersOf(mesh, `http://localhost:${plain.port}/`, 1), ['plain'])
+      // A name without a dot that is no service is a host of the network.
+      assert.equal(await codeOf(mesh.fetch('http://no-such-host-of-ours/')), 'ENOTFOUND')
+    })
+
+    it('are made by the global fetch and by all of undici once the dispatcher is the global one', async () => {
+      await serve('world', undefined)
+      const former = getGlobalDispatcher()
+      setGlobalDispatcher(mesh.dispatcher)
+      try {
+        assert.equal(await (await fetch('http://world/')).text(), 'world-0')
+        assert.equal(await (await request('http://world/')).body.text(), 'world-0')
+      } finally {
+        setGlobalDispatcher(former)
+      }
+      mesh.useGlobally()
+      assert.equal(getGlobalDispatcher(), mesh.dispatcher)
+      setGlobalDispatcher(former)
+    })
+
+    it('end when the application aborts them: before the answer, and in the middle of it', async () => {
+      let left = 0
+      const never: Answer = (incoming, response) => {
+        response.on('close', () => left++)
+        if (incoming.url === '/half') response.write('half')
+      }
+      const [slow] = await serve('slow', never)
+      const asked = new AbortController()
+      const early = mesh.fetch('http://slow/', { signal: asked.signal })
+      await until('the instance has it', () => slow?.hits === 1)
+      asked.abort()
+      await assert.rejects(early, { name: 'AbortError' })
+      const reading = new AbortController()
+      const half = await mesh.fetch('http://slow/half', { signal: reading.signal })
+      reading.abort()
+      await assert.rejects(half.text(), { name: 'AbortError' })
+      await until('the instance has seen both leave', () => left >= 2)
+      assert.equal(mesh.dispatcher.underWay, 0)
+    })
+
+    it('do not read ahead of a slow reader', async () => {
+      let sent = 0
+      const endless: Answer = (_, response) => {
+        const more = (): void => {
+          while (!response.destroyed && response.write(Buffer.alloc(64 * 1024))) sent += 64 * 1024
+          response.once('drain', more)
+        }
+        more()
+      }
+      await serve('endless', endless)
+      const answer = await request('http://endless/long', { dispatcher: mesh.dispatcher })
+      let before = -1
+      await until('nothing more is taken', async () => {
+        const isStill = sent === before
+        before = sent
+        await sleepUntilAborted(50)
+        return isStill
+      })
+      assert.ok(sent < 32 * 1024 * 1024, `${sent} bytes were read that nobody had asked for`)
+      answer.body.destroy()
+    })
+
+    it('take a WebSocket to an instance, and count it into its load', async () => {
+      const sockets = new WebSocketServer({ noServer: true })
+      const [instance] = await serve('talk', undefined)
+      assert.ok(instance)
+      instance.onUpgrade((incoming, socket, head) =>
+        sockets.handleUpgrade(incoming, socket, head, (open) => open.on('message', (said: Buffer) => open.send(said.toString()))),
+      )
+      const socket = new UndiciWebSocket('ws://talk/', { dispatcher: mesh.dispatcher })
+      await once(socket, 'open')
+      socket.send('hello')
+      const [said] = (await once(socket, 'message')) as [MessageEvent]
+      assert.equal(said.data, 'hello')
+      socket.close()
+      await once(socket, 'close')
+    })
+
+    it('are refused once the dispatcher is closed, and what is under way ends first', async () => {
+      const begun = new Array<ServerResponse>()
+      await serve('last', (_, response) => {
+        response.write('a')
+        begun.push(response)
+      })
+      const own = await openTestMesh(server.address)
+      const answer = await own.fetch('http://last/')
+      const closed = own.close()
+      assert.equal(await codeOf(own.fetch('http://last/')), 'UND_ERR_CLOSED')
+      begun[0]?.end('b')
+      assert.equal(await answer.text(), 'ab')
+      await closed
+      await assert.rejects(own.lock('after'), { code: 'mesh_closed' })
+    })
+
+    it('take the settings of a service in the words of the config: another service, fixed addresses, retries by status', async () => {
+      let asked = 0
+      const [ill] = await serve('ill', (_, response) => {
+        asked++
+        response.writeHead(503).end()
+      })
+      assert.ok(ill)
+      const services = {
+        alias: { service: 'ill', retry: { attempts: 3, on: [503], backoff: '1ms' } },
+        fixed: { instances: [`127.0.0.1:${ill.port}`] },
+      }
+      await using own = await openTestMesh(server.address, { services })
+      for (const key of ['alias', 'fixed']) await until(`${key} is probed`, () => hasEligible(own, key, 1))
+      asked = 0
+      assert.equal((await own.fetch('http://alias/')).status, 503)
+      assert.equal(asked, 3)
+      assert.equal((await own.fetch('http://fixed/')).status, 503)
+      assert.equal(asked, 4)
+    })
+
+    it('leave alone an instance that is drained in KV or fails too many requests', async () => {
+      const [drained, failing, good] = await serve(
+        'picky',
+        undefined,
+        (_, response) => response.writeHead(500).end('bad'),
+        undefined,
+      )
+      assert.ok(drained && failing && good)
+      const own = await openTestMesh(server.address, {
+        services: { picky: { outlier: { consecutive: 2, on: ['5xx'], eject: '1h', maxEjected: '100%' } } },
+      })
+      try {
+        await put(server.address, `/v1/kv/gateway/drains/picky/picky-${drained.port}`)
+        await until('it is drained', () => hasExcluded(own, 'picky', 'draining'))
+        await until('the other is ejected', async () => {
+          await own.fetch('http://picky/')
+          return hasExcluded(own, 'picky', 'ejected')
+        })
+        assert.deepEqual(new Set(await answersOf(own, 'http://picky/', 6)), new Set([good.name]))
+      } finally {
+        await own.close()
+      }
+    })
+  })
+}
+
+it('a mesh opens while its registry is away, says so, and calls end with the code of that', async () => {
+  const nobody = createTcpServer().listen(0, '127.0.0.1')
+  await once(nobody, 'listening')
+  const { port } = nobody.address() as AddressInfo
+  nobody.close()
+  await using mesh = await openTestMesh(`http://127.0.0.1:${port}`, { wait: '100ms', dispatcher: new Agent() })
+  assert.equal(await codeOf(mesh.fetch('http://orders/')), 'upstream_unknown')
+  assert.equal(mesh.registry.ageMs, null)
+  assert.match(mesh.registry.lastError ?? '', /nobody listens there/)
+})
