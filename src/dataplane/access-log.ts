@@ -65,7 +65,6 @@ export function accessRecord(
 
 /** Writes one line for one exchange. */
 export function writeAccess(logger: Logger, record: AccessRecord): void {
-  if (!logger.isLevelEnabled('info')) return
   const { requestId, client, method, host, path, status, bytes, route, upstream, endpoint, attempts, code, reason } = record
   // Tenths of a millisecond are all that a wall of log lines can bear.
   const durationMs = Math.round(record.durationMs * 10) / 10

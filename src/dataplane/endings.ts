@@ -38,7 +38,7 @@ export interface Ended {
 export interface EndingsDeps {
   readonly clock: Clock
   readonly logger: Logger
-  /** Whether each exchange writes a line. */
+  /** Whether each exchange writes a line, whatever the logger's level is but `silent`. */
   readonly accessLog: boolean
 }
 
@@ -48,10 +48,15 @@ export class Endings {
   registryStaleSince: number | null = null
   readonly #deps: EndingsDeps
   readonly #stats: RequestStats
+  /** Null: no lines. */
+  readonly #accessLog: Logger | null
 
   constructor(deps: EndingsDeps, stats: RequestStats) {
+    const { logger, accessLog } = deps
     this.#deps = deps
     this.#stats = stats
+    // Who asks for it gets it, also where the rest of the log tells of troubles only.
+    this.#accessLog = accessLog && logger.level !== 'silent' ? logger.child({}, { level: 'info' }) : null
   }
 
   /** Ends an exchange that its upstream has had, or that failed; a `failure` is answered if nothing has gone down to the client. */
@@ -123,7 +128,6 @@ export class Endings {
       this.#stats.countCode(failure.code)
       this.#deps.logger.debug({ event: 'exchange.failed', requestId: request.requestId, ...failure }, failure.detail)
     }
-    if (this.#deps.accessLog)
-      writeAccess(this.#deps.logger, accessRecord({ exchange, route, upstream, askedPath }, outcome, durationMs))
+    if (this.#accessLog) writeAccess(this.#accessLog, accessRecord({ exchange, route, upstream, askedPath }, outcome, durationMs))
   }
 }

@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { writeAccess, type AccessRecord } from '../../src/dataplane/access-log.ts'
+import { systemClock, systemRandom } from '../../src/clock.ts'
+import { Gateway } from '../../src/dataplane/gateway.ts'
+import { callInternally } from '../../src/dataplane/internal-call.ts'
 import { createLogger } from '../../src/logging.ts'
 
 const record: AccessRecord = {
@@ -32,9 +35,19 @@ describe('the access log', () => {
     assert.deepEqual([level, msg, typeof time, typeof pid, typeof hostname], [30, 'access', 'number', 'number', 'string'])
   })
 
-  it('is silent when the level is above info', () => {
-    const lines: string[] = []
-    writeAccess(createLogger('warn', { write: (line) => void lines.push(line) }), record)
-    assert.deepEqual(lines, [])
-  })
+  for (const [level, lines] of [
+    ['warn', 1],
+    ['error', 1],
+    ['silent', 0],
+  ] as const)
+    it(`has ${lines === 1 ? 'its line' : 'no line'} where the log tells ${level} only`, async () => {
+      const written: string[] = []
+      const logger = createLogger(level, { write: (line) => void written.push(line) })
+      const gateway = new Gateway({ clock: systemClock, random: systemRandom, logger, accessLog: true })
+      const { signal } = new AbortController()
+      const call = { method: 'GET', service: 'shop', path: '/a', headers: {}, requestId: 'r-1', signal }
+      const { status } = await callInternally(call, systemClock, gateway.serve)
+      assert.equal(status, 404)
+      assert.equal(written.filter((line) => line.includes('"event":"access"')).length, lines)
+    })
 })

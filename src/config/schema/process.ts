@@ -85,7 +85,7 @@ export const log = z
     access: z
       .boolean()
       .optional()
-      .meta(about({ description: 'Whether each request gets a line.', default: false })),
+      .meta(about({ description: 'Whether each request gets a line, whatever `level` is but `silent`.', default: false })),
   })
   .transform(({ level, format, access }): ColdConfig['log'] => ({
     level: level ?? 'info',
