@@ -45,9 +45,14 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
   'small-get': {
     title: 'Small GET: answers of 36 bytes, 64 keep-alive connections',
     unit: requests,
-    contestants: [...all, nginxWithIds],
+    contestants: [...all, nginxWithIds, { label: 'undici', peer: 'undici' }],
     base: 'nginx',
-    bars: [toNginx(0.65), { of: 'meshgate', to: 'http-proxy', atLeast: 3.5 }, { of: 'meshgate', to: 'caddy', atLeast: 2.5 }],
+    bars: [
+      toNginx(0.65),
+      { of: 'meshgate', to: 'http-proxy', atLeast: 3.5 },
+      { of: 'meshgate', to: 'caddy', atLeast: 2.5 },
+      { of: 'meshgate', to: 'undici', atLeast: 1.8 },
+    ],
     measure: perCpuSecond({}),
   },
   'large-answer': {

@@ -13,6 +13,7 @@ export const peers = {
   caddy,
   'http-proxy': nodePeer('./http-proxy-server.ts', 'http-proxy', true),
   httpxy: nodePeer('./httpxy-server.ts', 'httpxy', true),
+  undici: nodePeer('./undici-server.ts', 'undici', false),
   '@fastify/http-proxy': nodePeer('./fastify-server.ts', '@fastify/http-proxy', false),
 } as const satisfies Readonly<Record<string, Peer>>
 
