@@ -65,10 +65,15 @@ export class Readiness {
     const waitsForRegistry = registry.ageMs === null && (waiting.length > 0 || !knowsKv)
     return [
       ...(waitsForRegistry ? [`the registry has not answered yet${because(registry)}`] : []),
-      ...(knowsKv ? [] : [this.#sources.revisionProblem?.() ?? 'the config in KV has not been read yet']),
+      ...(knowsKv ? [] : [this.#whyNoKv()]),
       ...(missing === 0 ? [] : [`${missing} of ${count} workers do not serve yet`]),
       ...(waiting.length === 0 ? [] : [`still looking up ${someOf(waiting)}`]),
     ]
+  }
+
+  #whyNoKv(): string {
+    const problem = this.#sources.revisionProblem?.() ?? null
+    return problem === null ? 'the config in KV has not been read yet' : `the revision in force does not run: ${problem}`
   }
 }
 

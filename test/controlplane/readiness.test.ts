@@ -13,6 +13,7 @@ function start() {
     kv: 'awaited' as KvState,
     hasRoutes: true,
     unsettled: [] as readonly string[],
+    revisionProblem: null as string | null,
   }
   const readiness = new Readiness({
     standing: () => facts.standing,
@@ -20,6 +21,7 @@ function start() {
     kv: () => facts.kv,
     hasRoutes: () => facts.hasRoutes,
     unsettled: () => facts.unsettled,
+    revisionProblem: () => facts.revisionProblem,
   })
   return { facts, readiness }
 }
@@ -48,6 +50,20 @@ describe('a gateway', () => {
       registry: current,
       draining: false,
     })
+  })
+
+  it('that cannot run the revision in force when it starts says why', () => {
+    const { facts, readiness } = start()
+    facts.standing = current
+    facts.revisionProblem = 'only 1 of its 3 pieces are there'
+    assert.deepEqual(readiness.report().reasons, ['the revision in force does not run: only 1 of its 3 pieces are there'])
+    facts.kv = 'known'
+    facts.revisionProblem = null
+    assert.equal(readiness.report().ready, true)
+    // What fails later takes no traffic away.
+    facts.revisionProblem = 'its content does not have the hash that it is named by'
+    facts.kv = 'awaited'
+    assert.equal(readiness.report().ready, true)
   })
 
   it('once ready stays so while the registry is away or a new upstream is looked up, and tells the age', () => {

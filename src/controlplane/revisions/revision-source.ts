@@ -69,7 +69,10 @@ export class RevisionSource {
   start(): this {
     const { registry, prefix } = this.#deps
     this.#pointerWatch = registry.watchPrefix(pointerKey(prefix), {
-      onValue: (entries) => this.#hear(entries.find(({ key }) => key === pointerKey(prefix)) ?? null),
+      onValue: (entries, isRemembered) => {
+        this.#noteAnswer(isRemembered)
+        this.#hear(entries.find(({ key }) => key === pointerKey(prefix)) ?? null)
+      },
       onError: () => void (this.#hasFailed = true),
     })
     return this
@@ -107,6 +110,11 @@ export class RevisionSource {
     this.#turn++
     this.#pointerWatch?.close()
     for (const { watch } of new Set([this.#wanted, this.#running])) watch?.close()
+  }
+
+  /** What is wrong from now on is not that the registry is away. */
+  #noteAnswer(isRemembered = false): void {
+    if (!isRemembered) this.#hasFailed = false
   }
 
   #hear(entry: KvEntry | null): void {
@@ -153,7 +161,10 @@ export class RevisionSource {
   #watch(id: string): Watch {
     const { registry, prefix } = this.#deps
     return registry.watchPrefix(revisionFolder(prefix, id), {
-      onValue: (entries) => void this.#read(id, entries),
+      onValue: (entries, isRemembered) => {
+        this.#noteAnswer(isRemembered)
+        void this.#read(id, entries)
+      },
       onError: () => void (this.#hasFailed = true),
     })
   }

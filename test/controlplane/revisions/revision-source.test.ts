@@ -5,6 +5,7 @@ import { followRevisions } from '../../../src/controlplane/revisions/follow-revi
 import { moved, tried, untried, type Mover, type Pointer } from '../../../src/controlplane/revisions/pointer.ts'
 import { AsideParser } from '../../../src/controlplane/sources/parse-aside.ts'
 import type { KvEntry, Registry, WatchListener } from '../../../src/registry/registry.ts'
+import { GatewayError } from '../../../src/errors.ts'
 import { requestHead } from '../../support/request-head.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { until } from '../../support/until.ts'
@@ -128,6 +129,20 @@ describe('a replica that follows the pointer', () => {
     replica.setFile('routes: [{ name: mine, match: { path: /a }, to: m }]')
     assert.equal(replica.reconciler.status().file.state, 'refused')
     assert.equal(replica.takes('/a'), 'a')
+  })
+
+  it('that starts while the revision in force is damaged waits for it, also if the registry was away for a moment', async (t) => {
+    const replica = start()
+    t.after(() => replica.close())
+    const a = revision('a')
+    replica.watches.get(CURRENT)?.onError(new GatewayError('registry_unavailable', 'away'))
+    assert.equal(replica.source.state, 'unavailable')
+    replica.point(moved(null, a.id, mover))
+    replica.write(a, new Map([...piecesOf(a, mover.at)].slice(0, 1)))
+    assert.deepEqual([replica.source.state, replica.source.standing.problem], ['awaited', 'only 0 of its 1 pieces are there'])
+    replica.write(a)
+    await replica.runs(a)
+    assert.equal(replica.source.state, 'known')
   })
 
   it('overtaken by the next move while it parses applies the last one only', async (t) => {
