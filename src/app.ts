@@ -188,7 +188,14 @@ async function startParts(base: Base): Promise<App> {
   for (const source of gatewayMetricSources({ gateway, upstreams, readiness, workers, configStatus, trials })) metrics.add(source)
   const trust = frontTrust(cold.listeners)
   const seenBy: SeenBy = (upstream, address) => upstreams.find(upstream)?.discovery.seenBy(address) ?? []
-  const explained = () => ({ snapshot: gateway.snapshot, hot: reconciler.hot, layers: reconciler.layers, trust, seenBy })
+  const explained = () => ({
+    snapshot: gateway.snapshot,
+    hot: reconciler.hot,
+    layers: reconciler.layers,
+    revision: revisions.standing.running,
+    trust,
+    seenBy,
+  })
   const subject = {
     gateway,
     upstreams,

@@ -9,12 +9,13 @@ import type {
 } from '../controlplane/explain/explanation.ts'
 import type { Difference } from '../controlplane/explain/difference.ts'
 import { tableText } from './admin-query.ts'
+import { revisionName } from './revision-text.ts'
 
 /** An explanation for eyes. */
 export function explanationText(explanation: Explanation): string {
-  const { request, route, shadows, filters, refusal, untold, generation, path, pick } = explanation
+  const { request, route, shadows, filters, refusal, untold, generation, revision, path, pick } = explanation
   const lines = [
-    `${request.method} ${request.host}${request.path}${request.query} of ${request.client}, config ${generation}`,
+    `${request.method} ${request.host}${request.path}${request.query} of ${request.client}, config ${generation}${revision === null ? '' : `, ${revisionName(revision)}`}`,
     route === null
       ? `no route takes it: ${refusal?.code ?? ''}`
       : `route ${route}${shadows.length > 0 ? `, which shadows ${shadows.join(', ')}` : ''}`,

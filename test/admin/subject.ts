@@ -82,7 +82,13 @@ export async function startAdminUnderTest(file: string, changes: Partial<AdminSu
     trials: { ended: { promote: 0, undo: 0 } },
   }))
     metrics.add(metric)
-  const explained = () => ({ snapshot: gateway.snapshot, hot: reconciler.hot, layers: reconciler.layers, trust: [] })
+  const explained = () => ({
+    snapshot: gateway.snapshot,
+    hot: reconciler.hot,
+    layers: reconciler.layers,
+    revision: null,
+    trust: [],
+  })
   const subject = {
     gateway,
     upstreams,

@@ -74,6 +74,10 @@ for (const kind of registries) {
       const { revision } = await apply(text, '--reason', 'the first', '--author', 'ann')
       const now = await allThere()
       assert.deepEqual([now.revision, now.number], [revision, 1])
+      assert.match(
+        (await run('explain', 'GET', 'http://any.test/b')).out,
+        new RegExp(`config \\d+, revision ${revision?.slice(0, 12)}\n`),
+      )
       assert.deepEqual([now.moves[0]?.author, now.moves[0]?.reason, now.moves[0]?.kind], ['ann', 'the first', 'apply'])
       await answered('/a', 'one')
       await answered('/b', 'one')

@@ -38,7 +38,7 @@ export function compileCandidate(text: string, fileName: string, deps: Candidate
   }
   const filters = new Map(hot.routes.map((route) => [route.name, route.filters.map((spec) => filterOf(spec, deps))]))
   const snapshot = new SnapshotCompiler().compile(hot, 0, { upstreamOf, filtersOf: (route) => filters.get(route) ?? [] })
-  return { snapshot, hot, layers, trust: frontTrust(file.cold.listeners) }
+  return { snapshot, hot, layers, revision: null, trust: frontTrust(file.cold.listeners) }
 }
 
 function startUpstream(name: string, hot: HotConfig, deps: CandidateDeps): Upstream {

@@ -25,6 +25,8 @@ export interface Explained {
   readonly snapshot: Snapshot
   readonly hot: HotConfig
   readonly layers: ConfigLayers
+  /** That is part of it; null: none. */
+  readonly revision: string | null
   /** Peers whose forwarding fields are believed, as of the first front listener. */
   readonly trust: readonly string[]
   /** Absent: nothing runs. */
@@ -38,7 +40,7 @@ const nobody: SeenBy = () => []
  * that runs: filters that count or ask others are not run, and a balancer's turn is given back. Throws `usage`.
  */
 export function explain(explained: Explained, question: Question, random: Random): Explanation {
-  const { snapshot, layers, trust } = explained
+  const { snapshot, layers, trust, revision } = explained
   const asker = askerOf(question, compileTrust(trust))
   const { request } = asker
   const winner = snapshot.router.find(request)
@@ -50,6 +52,7 @@ export function explain(explained: Explained, question: Question, random: Random
   const common = {
     request: { method, host, path, query, client },
     generation: snapshot.generation,
+    revision,
     tried: told,
     untold: tried.length - told.length,
     shadows: taking.filter((name) => name !== winner?.name),

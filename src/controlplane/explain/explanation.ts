@@ -88,6 +88,8 @@ export interface Explanation {
   }
   /** Of the config that says so. */
   readonly generation: number
+  /** The id of the revision that is part of it; null: none. */
+  readonly revision: string | null
   /** The winner; null: no route takes the request. */
   readonly route: string | null
   /** In the order in which they win. */
