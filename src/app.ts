@@ -14,26 +14,22 @@ import { explain } from './controlplane/explain/explain.ts'
 import type { SeenBy } from './controlplane/explain/instances.ts'
 import { answerVerdicts, type VerdictQuestion } from './controlplane/simulation/sides.ts'
 import type { Question } from './dataplane/question.ts'
+import { followConfig } from './controlplane/follow-config.ts'
 import { joinFleet } from './controlplane/fleet.ts'
 import { MeshDirectory } from './discovery/mesh/mesh-directory.ts'
 import { FollowedAddresses } from './discovery/mesh/followed-addresses.ts'
 import { OwnNode } from './discovery/own-node.ts'
 import { RegistryStanding } from './discovery/outage/registry-standing.ts'
 import { rememberRegistry } from './controlplane/outage/remember.ts'
-import type { RegistryWatches } from './discovery/outage/remembering-registry.ts'
 import { Readiness } from './controlplane/readiness.ts'
-import { Reconciler } from './controlplane/reconciler.ts'
 import { RevisionDesk } from './controlplane/revisions/revision-desk.ts'
 import { REVISION_SECTION } from './controlplane/revisions/revision-report.ts'
-import { followRevisions } from './controlplane/revisions/follow-revisions.ts'
-import type { RevisionSource } from './controlplane/revisions/revision-source.ts'
 import { Pulse } from './discovery/pulse.ts'
 import { ServiceWatches } from './discovery/service-watches.ts'
 import { ProbeExchange } from './discovery/shared-probes/probe-exchange.ts'
 import { Trials } from './controlplane/trials/trials.ts'
 import { AsideParser } from './controlplane/sources/parse-aside.ts'
-import { watchConfigFile, type FileSource } from './controlplane/sources/file-source.ts'
-import { lesserState, watchKvConfig, type KvSource } from './controlplane/sources/kv-source.ts'
+import { lesserState } from './controlplane/sources/kv-source.ts'
 import { serviceCaller } from './controlplane/tasks/service-caller.ts'
 import { UpstreamTable } from './discovery/upstream-table.ts'
 import { Gateway } from './dataplane/gateway.ts'
@@ -117,7 +113,14 @@ async function startParts(base: Base): Promise<App> {
   )
   parts.defer(() => upstreams.close())
   const parser = parts.adopt(new AsideParser(clock), (open) => open.close())
-  const { reconciler, fileSource, kv, revisions } = followConfig(base, { parser, gateway, upstreams, registry: followed })
+  const { reconciler, fileSource, kv, revisions, claims } = followConfig(parts, {
+    ...base,
+    parser,
+    gateway,
+    upstreams,
+    registry: followed,
+    watches,
+  })
   const names = { ...followed, datacenters: () => registry.datacenters() }
   const directory = new MeshDirectory({
     registry: names,
@@ -149,7 +152,10 @@ async function startParts(base: Base): Promise<App> {
     kv: () => lesserState(kv.state, revisions.state),
     revisionProblem: () => revisions.standing.problem,
     hasRoutes: () => reconciler.hot.routes.length > 0,
-    unsettled: () => [...upstreams.rows].filter(({ discovery }) => !discovery.isSettled).map(({ upstream }) => upstream.name),
+    unsettled: () => [
+      ...claims.awaited,
+      ...[...upstreams.rows].filter(({ discovery }) => !discovery.isSettled).map(({ upstream }) => upstream.name),
+    ],
     workers: workers ? () => workers : undefined,
   })
   const serving = workers
@@ -157,8 +163,22 @@ async function startParts(base: Base): Promise<App> {
     : await serveHere(base, gateway, mesh)
   const call = serviceCaller(clock, (exchange) => mesh.serveTask(exchange))
   const front = frontAddress(cold.listeners, serving.addresses)
+  const listeners = cold.listeners.map(({ name, mode, bind }) => ({ name, mode, address: serving.addresses.get(name) ?? bind }))
   const { tasks, status, election, id } = parts.adopt(
-    joinFleet({ cold, registry, watches, readiness, front, configFile: base.fileName, pulse, call, clock, random, logger }),
+    joinFleet({
+      cold,
+      registry,
+      watches,
+      readiness,
+      front,
+      listeners,
+      configFile: base.fileName,
+      pulse,
+      call,
+      clock,
+      random,
+      logger,
+    }),
     (membership) => membership.leave(),
   )
   reconciler.onApplied = (hot) => {
@@ -250,38 +270,6 @@ async function openRegistry({ cold, parts, clock, random, logger }: Base): Promi
   const pinnedCertificate = tls && (await readFile(tls.cert))
   const own = openConsulRegistry({ address, token, datacenter: null, pinnedCertificate, ...common })
   return parts.adopt(own, (registry) => registry.close())
-}
-
-function followConfig(
-  { file, fileName, text, env, cold, parts, clock, random, logger }: Base,
-  {
-    parser,
-    gateway,
-    upstreams,
-    registry,
-  }: { parser: AsideParser; gateway: Gateway; upstreams: UpstreamTable; registry: RegistryWatches },
-): { reconciler: Reconciler; fileSource: FileSource; kv: KvSource; revisions: RevisionSource } {
-  const reconciler = new Reconciler(file, fileName, { gateway, upstreams, clock, random, logger, context: { env } })
-  parts.defer(() => reconciler.close())
-  const kv = watchKvConfig(registry, cold.kv.prefix, {
-    onEntries: (entries) => reconciler.setEntries(entries),
-    onError: (error) => logger.debug({ event: 'kv.unavailable', code: error.code }, error.message),
-  })
-  parts.defer(() => kv.close())
-  const revisions = followRevisions({ registry, prefix: cold.kv.prefix, parser, env, reconciler, logger })
-  parts.defer(() => revisions.close())
-  const fileSource = watchConfigFile({
-    file: fileName,
-    text,
-    clock,
-    onText: async (next) => {
-      reconciler.setFile(await parser.file(next, { fileName, env, before: reconciler.file }))
-      revisions.retry()
-    },
-    onUnreadable: (why) => reconciler.setFileUnreadable(why),
-  })
-  parts.defer(() => fileSource.close())
-  return { reconciler, fileSource, kv, revisions }
 }
 
 /** Under which address this gateway is known: its first front listener's. */

@@ -145,6 +145,17 @@ function controlSources({ readiness, configStatus, trials }: MetricSubject): rea
       labelNames: ['end'],
       samples: () => Object.entries(trials.ended).map(([end, value]) => ({ labels: { end }, value })),
     },
+    {
+      name: 'meshgate_registered_routes',
+      help: 'Routes that services declare in their registration, by whether they serve',
+      kind: 'gauge',
+      labelNames: ['state'],
+      samples: () =>
+        (['serving', 'refused'] as const).map((state) => ({
+          labels: { state },
+          value: configStatus().registered.filter((route) => route.state === state).length,
+        })),
+    },
     gauge('meshgate_config_refused', 'Sources of config whose present version is refused', () => {
       const { file, entries } = configStatus()
       return [file, ...entries].filter(({ state }) => state === 'refused').length

@@ -8,7 +8,7 @@ import type {
   UpstreamPolicy,
 } from '../dataplane/upstream/policy.ts'
 import type { HealthPolicy } from '../health/policy.ts'
-import type { BrakePolicy, MachineConfig, MeshConfig, TaskConfig } from './config.ts'
+import type { BrakePolicy, MachineConfig, MeshConfig, RegisteredRoutesConfig, TaskConfig } from './config.ts'
 
 /** What holds where the config says nothing. The reference page and the JSON Schema print these numbers. */
 export const builtIn: {
@@ -24,6 +24,7 @@ export const builtIn: {
   /** Of an upstream that wants outliers taken out and says no more. */
   readonly outlier: OutlierPolicy
   readonly health: HealthPolicy
+  readonly registeredRoutes: Omit<RegisteredRoutesConfig, 'allow'>
   readonly brake: BrakePolicy
   readonly limits: ListenerLimits
   readonly check: { readonly everyMs: number; readonly timeoutMs: number }
@@ -92,6 +93,7 @@ export const builtIn: {
     unhealthy: 3,
     shared: 0,
   },
+  registeredRoutes: { most: 100, lingerMs: 60_000 },
   brake: { aboveRatio: 0.5, holdMs: 60_000 },
   limits: {
     headBytes: 16 * 1024,

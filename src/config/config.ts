@@ -136,6 +136,24 @@ export interface UpstreamConfig {
   readonly brake: BrakePolicy
 }
 
+/** Services that may declare routes of their own in the registry, and which. */
+export interface RegisteredRoutesConfig {
+  /** Of two services that claim the same, the one that an earlier rule allows has it. */
+  readonly allow: readonly ClaimRule[]
+  /** In all. */
+  readonly most: number
+  /** So long the routes of a service stay after its last instance, ms. */
+  readonly lingerMs: number
+}
+
+/** What some services may claim. */
+export interface ClaimRule {
+  /** A name; with a star at its end: all that begin so. */
+  readonly service: string
+  /** A claim has to be a part of it. */
+  readonly match: Pick<RouteMatch, 'host' | 'path'>
+}
+
 export interface ServiceConfig {
   readonly id: string
   readonly name: string

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { findTies, type Tie } from '../dataplane/router/ties.ts'
-import type { ColdConfig, MeshLayer } from './config.ts'
+import type { ColdConfig, MeshLayer, RegisteredRoutesConfig } from './config.ts'
 import { parseAddress } from '../address.ts'
 import { bindProblems } from './bind-problems.ts'
 import { execProblems } from './exec-problems.ts'
@@ -39,6 +39,8 @@ export interface HotDocument {
 /** A valid config file by itself: what needs a restart is complete. */
 export interface FileDocument extends HotDocument {
   readonly cold: ColdConfig
+  /** Null: no service may declare routes. */
+  readonly registeredRoutes: RegisteredRoutesConfig | null
 }
 
 /** Parses a config file of at most 1 MiB. Throws {@link ConfigError} with everything that is wrong, up to 50 problems. */
@@ -51,7 +53,16 @@ export function parseFile(text: string, fileName: string, context: Interpolation
   const problems = [...bindProblems(cold, source), ...execProblems(cold, hot.tasks)]
   if (problems.length > 0) throw new ConfigError(problems)
   const mesh = overlay(domainOf(cold), hot.mesh)
-  return { name: fileName, cold, ...hot, mesh, ties: findTies(hot.routes.map(({ value }) => value)), overrides: [] }
+  const { registeredRoutes = null } = written
+  return {
+    name: fileName,
+    cold,
+    registeredRoutes,
+    ...hot,
+    mesh,
+    ties: findTies(hot.routes.map(({ value }) => value)),
+    overrides: [],
+  }
 }
 
 /** The top-level sections that need a restart and differ between what runs and what the file says now. */

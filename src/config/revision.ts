@@ -55,7 +55,8 @@ export function joinRevisionFiles(name: string, files: readonly HotDocument[]): 
 }
 
 function coldProblem(key: string, source: YamlSource): ConfigProblem {
-  const message = `needs a restart, so it cannot be in a revision: leave ${key} in the config file of each gateway`
+  const why = key === 'registeredRoutes' ? 'says whom this gateway trusts' : 'needs a restart'
+  const message = `${why}, so it cannot be in a revision: leave ${key} in the config file of each gateway`
   return source.problemAt([key], message, 'key')
 }
 

@@ -1,4 +1,5 @@
 import type { ConfigProblem } from '../config/problem.ts'
+import type { RegisteredRoute } from './claims/settle-claims.ts'
 import type { Trial } from './revisions/pointer.ts'
 import type { RevisionStanding } from './revisions/revision-source.ts'
 
@@ -25,6 +26,8 @@ export interface ConfigStatus {
   readonly trial: Trial | null
   /** One per config key in KV. */
   readonly entries: readonly SourceStatus[]
+  /** Routes that services declare in their registration. */
+  readonly registered: readonly RegisteredRoute[]
   readonly warnings: readonly ConfigProblem[]
   /** Parts of the file that differ from what runs and need a restart. */
   readonly needsRestart: readonly string[]

@@ -7,7 +7,7 @@ import type { Registry } from '../registry/registry.ts'
 import { startElection, type Election } from '../registry/election.ts'
 import type { Readiness } from './readiness.ts'
 import { ReplicaStatus } from './replica-status.ts'
-import { registerSelf } from './self-registration.ts'
+import { registerSelf, type ListeningAs } from './self-registration.ts'
 import type { Pulse } from '../discovery/pulse.ts'
 import type { ServiceWatches } from '../discovery/service-watches.ts'
 import type { TaskRequest } from './tasks/task-kind.ts'
@@ -29,6 +29,7 @@ export interface FleetOptions {
   readonly configFile: string
   /** Becomes this replica's. */
   readonly pulse: Pulse
+  readonly listeners: readonly ListeningAs[]
   readonly call: (request: TaskRequest) => Promise<{ readonly status: number }>
   readonly clock: Clock
   readonly random: Random
@@ -49,9 +50,9 @@ export interface Membership {
 
 /** Registers this gateway, has it run for the lead and run tasks when it leads. Left by the caller. */
 export function joinFleet(options: FleetOptions): Membership {
-  const { cold, registry, watches, readiness, front, configFile, pulse, call, clock, random, logger } = options
+  const { cold, registry, watches, readiness, front, listeners, configFile, pulse, call, clock, random, logger } = options
   const unready = (): string | null => readiness.report().reasons[0] ?? null
-  const self = registerSelf(front, cold.services, { registry, watches, clock, random, logger, unready })
+  const self = registerSelf(front, cold.services, { registry, watches, clock, random, logger, listeners, unready })
   const shouldYield = (): boolean => cold.registry.kind === 'embedded' && self.hasPeers
   const common = { registry, prefix: cold.kv.prefix, name: self.id, clock, random, logger }
   const election = startElection({ ...common, key: `${cold.kv.prefix}/leader`, shouldYield })

@@ -3,12 +3,15 @@ import type { Clock, Random } from '../clock.ts'
 import { assemble, type Assembly, type ConfigLayers } from '../config/assemble.ts'
 import type { HotConfig } from '../config/config.ts'
 import { parseEntry } from '../config/entry.ts'
+import type { ServiceClaims } from '../config/claimed-routes.ts'
 import { changedCold, parseFile, type FileDocument, type HotDocument } from '../config/file.ts'
 import type { InterpolationContext } from '../config/interpolate.ts'
 import { layered } from '../config/layers.ts'
 import { ConfigError, formatProblem, problemsOr, type ConfigProblem, type Parsed } from '../config/problem.ts'
 import type { Gateway } from '../dataplane/gateway.ts'
 import type { Logger } from '../logging.ts'
+import { settleClaims, type RegisteredRoute } from './claims/settle-claims.ts'
+import { tellClaims } from './claims/tell-claims.ts'
 import { SnapshotCompiler } from './compile.ts'
 import type { ConfigStatus, SourceStatus } from './config-status.ts'
 import { RunningFilters } from './running-filters.ts'
@@ -34,9 +37,16 @@ interface Applied {
   readonly warnings: readonly ConfigProblem[]
 }
 
+/** The sources put together. */
+interface Settled {
+  readonly assembly: Assembly
+  readonly keys: Keys
+  readonly registered: readonly RegisteredRoute[]
+}
+
 /**
  * Turns sources of config into what runs: parse, validate, assemble, compile, one swap. A bad file is refused whole and the last good one
- * stays; a bad KV key keeps its own last good value, the other keys go on.
+ * stays; a bad KV key keeps its own last good value, the other keys go on. What services claim lies below all of it.
  */
 export class Reconciler {
   /** Called with each applied config, after it serves. */
@@ -52,6 +62,8 @@ export class Reconciler {
   #revision: HotDocument | null = null
   #fileProblems: readonly ConfigProblem[] = []
   #keys: Keys = new Map()
+  #claims: readonly ServiceClaims[] = []
+  #registered: readonly RegisteredRoute[] = []
   #applied: Applied
 
   /** Applies the file that the process was started with. Throws `config_invalid` if it cannot serve. */
@@ -98,7 +110,7 @@ export class Reconciler {
   /** Takes what a new text of the file says. */
   setFile(parsed: Parsed<FileDocument>): void {
     if (!parsed.ok) return this.#refuseFile(parsed.problems)
-    const settled = settleKeys(over(parsed.value, this.#revision), this.#keys)
+    const settled = this.#settle({ file: parsed.value })
     if (settled.assembly.fileProblems.length > 0) return this.#refuseFile(settled.assembly.fileProblems)
     this.#file = parsed.value
     this.#fileProblems = []
@@ -117,7 +129,7 @@ export class Reconciler {
    * gateway's file: then nothing has changed.
    */
   setRevision(revision: HotDocument | null): readonly ConfigProblem[] {
-    const settled = settleKeys(over(this.#file, revision), this.#keys)
+    const settled = this.#settle({ revision })
     if (settled.assembly.fileProblems.length > 0) return settled.assembly.fileProblems
     this.#revision = revision
     this.#take(settled, revision?.name ?? this.#fileName)
@@ -126,13 +138,19 @@ export class Reconciler {
 
   /** What would serve with another revision. */
   withRevision(revision: HotDocument | null): Assembly {
-    return settleKeys(over(this.#file, revision), this.#keys).assembly
+    return this.#settle({ revision }).assembly
   }
 
   /** Takes the whole set of config entries that KV holds now; of two that exclude each other the earlier one stays. */
   setEntries(texts: readonly KvText[]): void {
-    const base = over(this.#file, this.#revision)
-    this.#take(settleKeys(base, new Map(texts.map((entry) => [entry.key, this.#read(entry)]))), 'kv')
+    const keys = new Map(texts.map((entry) => [entry.key, this.#read(entry)]))
+    this.#take(this.#settle({ keys }), 'kv')
+  }
+
+  /** Takes all that services claim now. */
+  setClaims(claims: readonly ServiceClaims[]): void {
+    this.#claims = claims
+    this.#take(this.#settle({}), 'registry')
   }
 
   /** Ends what filters hold; to be called when nothing is served any more. */
@@ -147,6 +165,7 @@ export class Reconciler {
       appliedAt: new Date(at).toISOString(),
       file: sourceStatus(this.#fileName, this.#fileProblems, true),
       entries: [...this.#keys].map(([key, { problems, served }]) => sourceStatus(sourceOf(key), problems, served !== null)),
+      registered: this.#registered,
       warnings,
       needsRestart: changedCold(this.#started, this.#file),
     }
@@ -162,10 +181,28 @@ export class Reconciler {
       : { ...before, text, latest: null, unparsed: parsed.problems }
   }
 
+  /** What serves with other sources than the present ones. */
+  #settle({
+    file = this.#file,
+    revision = this.#revision,
+    keys = this.#keys,
+  }: {
+    readonly file?: FileDocument
+    readonly revision?: HotDocument | null
+    readonly keys?: Keys
+  }): Settled {
+    const base = over(file, revision)
+    const settled = settleKeys(base, keys)
+    const rules = file.registeredRoutes
+    return { keys: settled.keys, ...settleClaims(base, settled.assembly, { claims: this.#claims, rules }) }
+  }
+
   /** Whether anything was to be applied. */
-  #take({ assembly, keys }: { assembly: Assembly; keys: Keys }, source: string): boolean {
+  #take({ assembly, keys, registered }: Settled, source: string): boolean {
     this.#tellRefused(keys)
     this.#keys = keys
+    tellClaims(this.#deps.logger, this.#registered, registered)
+    this.#registered = registered
     if (!sameConfig(this.#applied.hot, assembly.hot)) {
       this.#apply(assembly, source)
       return true

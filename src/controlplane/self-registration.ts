@@ -16,12 +16,24 @@ const TTL_MS = 16_000
 /** Consul's smallest; a gateway that was killed leaves the list after it. */
 const DEREGISTER_AFTER_MS = 60_000
 
+/** A listener as it listens. */
+export interface ListeningAs {
+  readonly name: string
+  readonly mode: 'front' | 'mesh'
+  readonly address: Address
+}
+
+/** An instance has at most 64 pairs of meta. */
+const MOST_LISTENERS = 60
+
 export interface SelfRegistrationDeps {
   readonly registry: Registry
   readonly watches: ServiceWatches
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
+  /** Told in its meta, so that others find the listener that they need. */
+  readonly listeners?: readonly ListeningAs[]
   /** Why the gateway is not ready; null: it is. */
   readonly unready: () => string | null
 }
@@ -41,8 +53,8 @@ export interface SelfRegistration {
  * service that somebody takes out by itself stays out until then.
  */
 export function registerSelf(front: Address, services: readonly ServiceConfig[], deps: SelfRegistrationDeps): SelfRegistration {
-  const { registry, clock, random, logger } = deps
-  const self = selfRegistration(front)
+  const { registry, clock, random, logger, listeners = [] } = deps
+  const self = selfRegistration(front, listeners)
   const everything = [self, ...services.map(registrationOf)]
   let peers: readonly Instance[] = []
   let registered = false
@@ -100,15 +112,20 @@ export function registerSelf(front: Address, services: readonly ServiceConfig[],
   }
 }
 
-function selfRegistration(front: Address): Registration {
+function selfRegistration(front: Address, listeners: readonly ListeningAs[]): Registration {
   const address = { host: reachableHost(front.host), port: front.port }
   return {
     id: `${gatewayService}-${hostname().replace(/[^A-Za-z0-9-]/g, '-')}-${front.port}`,
     name: gatewayService,
     address,
-    meta: { pid: String(process.pid) },
+    meta: { pid: String(process.pid), ...Object.fromEntries(listeners.slice(0, MOST_LISTENERS).map(listenerPair)) },
     check: { kind: 'ttl', ttlMs: TTL_MS, deregisterAfterMs: DEREGISTER_AFTER_MS },
   }
+}
+
+/** `listener-web: front 10.0.0.5:8080`; Consul takes no other signs than these in a key. */
+function listenerPair({ name, mode, address }: ListeningAs): readonly [string, string] {
+  return [`listener-${name.replace(/[^A-Za-z0-9_-]/g, '-').slice(0, 100)}`, `${mode} ${formatAddress(address)}`]
 }
 
 /** Nobody can call 0.0.0.0: an empty address makes the registry use its node's. */

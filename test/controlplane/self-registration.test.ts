@@ -37,6 +37,10 @@ function start(port = 8080, services: readonly ServiceConfig[] = []) {
     clock,
     random: () => 0.5,
     logger: log.logger,
+    listeners: [
+      { name: 'web', mode: 'front', address: { host: '127.0.0.1', port } },
+      { name: 'to.services', mode: 'mesh', address: { host: '::1', port: 4180 } },
+    ],
     unready: () => reason,
   })
   cleanups.push(() => self.close())
@@ -59,6 +63,16 @@ describe('a gateway', () => {
     assert.match(self.id, /^meshgate-.+-8080$/)
     assert.deepEqual(await listed(embedded.address, 'reports'), [{ id: 'reports-1', status: 'critical' }])
     assert.deepEqual(log.of('self.registered')[0]?.['services'], [self.id, 'reports-1'])
+  })
+
+  it('tells where each of its listeners listens', async () => {
+    const { becomes } = start()
+    await becomes('passing')
+    const found = (await (await fetch(`${embedded.address}/v1/catalog/service/meshgate`)).json()) as {
+      ServiceMeta: Record<string, string>
+    }[]
+    const { pid: _, ...meta } = found[0]?.ServiceMeta ?? {}
+    assert.deepEqual(meta, { 'listener-web': 'front 127.0.0.1:8080', 'listener-to-services': 'mesh [::1]:4180' })
   })
 
   it('tells that it is not ready, and why', async () => {

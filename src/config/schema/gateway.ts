@@ -3,6 +3,7 @@ import { listeners } from './listeners.ts'
 import { machine } from './machine.ts'
 import { mesh } from './mesh.ts'
 import { admin, kv, log, shutdown, workers } from './process.ts'
+import { registeredRoutes } from './registered-routes.ts'
 import { registry } from './registry.ts'
 import { route } from './route.ts'
 import { about, named, refuseRepeated } from './scalars.ts'
@@ -63,6 +64,7 @@ export const gateway = z
     registry: registry.optional(),
     kv: kv.optional(),
     ...hot,
+    registeredRoutes: registeredRoutes.optional(),
     services: services.optional(),
     machine: machine.optional(),
     workers: workers.optional(),

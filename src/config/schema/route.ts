@@ -16,7 +16,8 @@ const reservedNames: readonly string[] = ['none', 'mesh', 'task']
 
 type Pattern = { readonly ok: true } | { readonly ok: false; readonly reason: string }
 
-function pattern(parse: (text: string) => Pattern) {
+/** A pattern that its parser takes. */
+export function patternText(parse: (text: string) => Pattern) {
   return z.string().superRefine((text, context) => {
     const parsed = parse(text)
     if (!parsed.ok) context.addIssue(parsed.reason)
@@ -25,7 +26,7 @@ function pattern(parse: (text: string) => Pattern) {
 
 const match = z
   .strictObject({
-    host: pattern(parseHostPattern)
+    host: patternText(parseHostPattern)
       .optional()
       .meta(
         about({
@@ -33,7 +34,7 @@ const match = z
           example: 'shop.example.com',
         }),
       ),
-    path: pattern(parsePathPattern)
+    path: patternText(parsePathPattern)
       .optional()
       .meta(
         about({
@@ -139,7 +140,8 @@ const longRoute = {
 const shortForm =
   'a short route is a host, a path or both, and an upstream: write /api/* -> shop, or shop.example.com/img/* -> images'
 
-const shortRoute = z
+/** A route in one line. */
+export const shortRoute = z
   .string()
   .transform((text, context) => {
     const parsed = parseShortRoute(text)
