@@ -55,6 +55,9 @@ for (const kind of registries) {
       const text = await body.text()
       return statusCode === 200 ? text : String(statusCode)
     }
+    /** Who answers three requests. */
+    const answers = async (path: string): Promise<string> =>
+      [...new Set([await ask(path), await ask(path), await ask(path)])].toSorted().join()
     const registered = async () => (await gateway.ask<ConfigStatus>('/config')).registered
     const explained = async (path: string) =>
       (await meshgate('explain', `http://shop.test${path}`, '--admin', gateway.adminAddress)).out
@@ -87,8 +90,6 @@ for (const kind of registries) {
     it('of instances that differ go to those that declare them', async () => {
       await register(0, 'shop.test/a')
       await register(1, 'shop.test/a, shop.test/b')
-      const answers = async (path: string): Promise<string> =>
-        [...new Set([await ask(path), await ask(path), await ask(path)])].toSorted().join()
       await until('both serve what both declare', async () => (await answers('/a')) === 'one,two')
       await until('one serves what it alone declares', async () => (await answers('/b')) === 'two')
       for (let turn = 0; turn < 10; turn++) assert.equal(await ask('/b'), 'two')
