@@ -3,24 +3,11 @@ import { after, before, describe, it } from 'node:test'
 import { request } from 'undici'
 import type { ConfigStatus } from '../../src/controlplane/config-status.ts'
 import { meshgate } from '../cli/captured.ts'
-import { startEmbedded } from '../controlplane/embedded.ts'
 import { startAppHere, type AppHere } from '../support/app-here.ts'
-import { skipWithoutConsul, startConsul } from '../support/consul.ts'
+import { bareRegistries, type BareRegistry } from '../support/bare-registries.ts'
 import { startInstance, type TestInstance } from '../support/instance.ts'
 import { put } from '../support/registries.ts'
 import { until } from '../support/until.ts'
-
-const registries = [
-  {
-    name: 'the embedded registry',
-    skip: false as const,
-    start: async () => {
-      const { address, close } = await startEmbedded()
-      return { address, stop: close }
-    },
-  },
-  { name: 'a real Consul', skip: skipWithoutConsul(), start: startConsul },
-]
 
 const config = `
 registeredRoutes: { allow: [{ service: shop, host: shop.test }], linger: 100ms }
@@ -28,9 +15,9 @@ defaults: { health: { every: 200ms } }
 log: { level: warn, access: false }
 `
 
-for (const kind of registries) {
+for (const kind of bareRegistries) {
   describe(`routes that services declare on ${kind.name}`, { skip: kind.skip }, () => {
-    let registry: { readonly address: string; stop(): Promise<void> }
+    let registry: BareRegistry
     let gateway: AppHere
     const instances: TestInstance[] = []
     before(async () => {

@@ -7,24 +7,11 @@ import { Agent, request } from 'undici'
 import type { ConfigStatus } from '../../src/controlplane/config-status.ts'
 import type { FleetView } from '../../src/controlplane/revisions/revision-report.ts'
 import { meshgate, type Ran } from '../cli/captured.ts'
-import { startEmbedded } from '../controlplane/embedded.ts'
 import { startAppHere, type AppHere } from '../support/app-here.ts'
-import { skipWithoutConsul, startConsul } from '../support/consul.ts'
+import { bareRegistries, type BareRegistry } from '../support/bare-registries.ts'
 import { startGatewayProcess } from '../support/gateway-process.ts'
 import { startInstance, type TestInstance } from '../support/instance.ts'
 import { until } from '../support/until.ts'
-
-const registries = [
-  {
-    name: 'the embedded registry',
-    skip: false as const,
-    start: async () => {
-      const { address, close } = await startEmbedded()
-      return { address, stop: close }
-    },
-  },
-  { name: 'a real Consul', skip: skipWithoutConsul(), start: startConsul },
-]
 
 /** Of one gateway: each marker that an answer had, and how many requests failed while it had that one. */
 type Seen = Map<string, { answers: number; failures: number }>
@@ -92,9 +79,9 @@ function commandsAt(adminAddress: string, folder: string) {
 
 const staged = ['--staged', '--watch-for', '1s', '--min-requests', '20']
 
-for (const kind of registries) {
+for (const kind of bareRegistries) {
   describe(`a staged rollout on ${kind.name}`, { skip: kind.skip }, () => {
-    let registry: { readonly address: string; stop(): Promise<void> }
+    let registry: BareRegistry
     let folder: string
     let services: Awaited<ReturnType<typeof startServices>>
     const gateways: AppHere[] = []
