@@ -205,7 +205,8 @@ async function startParts(base: Base): Promise<App> {
 
   const metrics = new Metrics()
   const configStatus = () => ({ ...reconciler.status(), revision: revisions.standing, trial: revisions.pointer?.trial ?? null })
-  for (const source of gatewayMetricSources({ gateway, upstreams, readiness, workers, configStatus, trials })) metrics.add(source)
+  for (const source of gatewayMetricSources({ gateway, mesh, upstreams, readiness, workers, configStatus, trials }))
+    metrics.add(source)
   const trust = frontTrust(cold.listeners)
   const seenBy: SeenBy = (upstream, address) => upstreams.find(upstream)?.discovery.seenBy(address) ?? []
   const explained = () => ({
@@ -218,6 +219,7 @@ async function startParts(base: Base): Promise<App> {
   })
   const subject = {
     gateway,
+    mesh,
     upstreams,
     readiness,
     metrics,

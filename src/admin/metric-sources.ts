@@ -3,12 +3,14 @@ import type { Readiness } from '../controlplane/readiness.ts'
 import type { UpstreamRow, UpstreamTable } from '../discovery/upstream-table.ts'
 import type { Trials } from '../controlplane/trials/trials.ts'
 import type { Gateway } from '../dataplane/gateway.ts'
+import type { Mesh } from '../dataplane/mesh/mesh.ts'
 import { upstreamMetricSources } from '../dataplane/upstream/upstream-metrics.ts'
 import type { MetricSource, Sample } from '../metrics.ts'
 import type { Workers, WorkerView } from '../workers/workers.ts'
 
 export interface MetricSubject {
   readonly gateway: Gateway
+  readonly mesh: Pick<Mesh, 'edges'>
   readonly upstreams: UpstreamTable
   readonly readiness: Readiness
   readonly configStatus: () => ConfigStatus
@@ -19,9 +21,10 @@ export interface MetricSubject {
 
 /** Everything that `/metrics` tells beside the process's own figures. */
 export function gatewayMetricSources(subject: MetricSubject): readonly MetricSource[] {
-  const { gateway, upstreams, workers } = subject
+  const { gateway, mesh, upstreams, workers } = subject
   const own = [
     ...gateway.stats.metricSources(),
+    ...mesh.edges.metricSources(),
     ...upstreamMetricSources(() => [...upstreams.rows].map(({ upstream }) => upstream)),
   ]
   return [

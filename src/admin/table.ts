@@ -8,6 +8,7 @@ import type { Question } from '../dataplane/question.ts'
 import type { Readiness } from '../controlplane/readiness.ts'
 import type { UpstreamTable } from '../discovery/upstream-table.ts'
 import type { Gateway } from '../dataplane/gateway.ts'
+import type { Mesh } from '../dataplane/mesh/mesh.ts'
 import { GatewayError, messageOf } from '../errors.ts'
 import type { TaskDesk } from '../controlplane/tasks/task-desk.ts'
 import type { Metrics } from '../metrics.ts'
@@ -15,12 +16,14 @@ import type { Workers, WorkerView } from '../workers/workers.ts'
 import { askForRun, outcomeOfRun, planRun, withdrawRun } from './task-orders.ts'
 import { VERDICT_BODY_BYTES, verdictQuestionIn } from './verdicts.ts'
 import { applyRevision, previewRevision, REVISION_BODY_BYTES } from './revisions.ts'
+import { graphView } from './graph-view.ts'
 import { routesView } from './routes-view.ts'
 import { upstreamsView } from './upstreams-view.ts'
 
 /** What the admin API tells about; it only reads, but for `reload`, `drains`, `revisions` and `tasks`. */
 export interface AdminSubject {
   readonly gateway: Gateway
+  readonly mesh: Pick<Mesh, 'edges'>
   readonly upstreams: UpstreamTable
   readonly readiness: Readiness
   readonly metrics: Metrics
@@ -84,6 +87,16 @@ export const adminTable: readonly AdminEndpoint[] = [
     answer: async ({ upstreams, workers }) => {
       await workers?.refresh()
       return ok(upstreamsView(upstreams, workers))
+    },
+  },
+  {
+    method: 'GET',
+    path: '/graph',
+    tells: 'who calls whom by name, how often, and how it goes',
+    answer: async ({ mesh, workers }) => {
+      const own = mesh.edges.metricSources()
+      await workers?.refresh()
+      return ok(graphView(workers?.merge(own) ?? own))
     },
   },
   {

@@ -15,6 +15,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   ready: async () => (await import('./ready.ts')).readyCommand,
   routes: async () => (await import('./routes.ts')).routesCommand,
   upstreams: async () => (await import('./upstreams.ts')).upstreamsCommand,
+  graph: async () => (await import('./graph.ts')).graphCommand,
   explain: async () => (await import('./explain.ts')).explainCommand,
   simulate: async () => (await import('./simulate.ts')).simulateCommand,
   drain: async () => (await import('./drain.ts')).drainCommand,

@@ -10,6 +10,7 @@ import { answerVerdicts, type VerdictQuestion } from '../../src/controlplane/sim
 import type { Question } from '../../src/dataplane/question.ts'
 import { Readiness } from '../../src/controlplane/readiness.ts'
 import { watchConfigFile } from '../../src/controlplane/sources/file-source.ts'
+import { Edges } from '../../src/dataplane/mesh/edges.ts'
 import { Metrics } from '../../src/metrics.ts'
 import { Workers } from '../../src/workers/workers.ts'
 import { fileDocument, fileText, handRegistry, startControlPlane } from '../controlplane/control-plane.ts'
@@ -73,8 +74,10 @@ export async function startAdminUnderTest(file: string, changes: Partial<AdminSu
   const { cold } = fileDocument(file)
   const options = { count: 2, cold, relay: () => {}, clock: systemClock, random: systemRandom, logger: log.logger }
   const workers = new Workers(options)
+  const mesh = { edges: new Edges() }
   for (const metric of gatewayMetricSources({
     gateway,
+    mesh,
     upstreams,
     readiness,
     configStatus,
@@ -91,6 +94,7 @@ export async function startAdminUnderTest(file: string, changes: Partial<AdminSu
   })
   const subject = {
     gateway,
+    mesh,
     upstreams,
     readiness,
     metrics,
@@ -110,6 +114,7 @@ export async function startAdminUnderTest(file: string, changes: Partial<AdminSu
     /** `http://127.0.0.1:port` */
     url: `http://127.0.0.1:${admin.address.port}`,
     plane,
+    edges: mesh.edges,
     registry,
     readiness,
     configFile,
