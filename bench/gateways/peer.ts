@@ -24,6 +24,8 @@ export interface Extra {
   readonly access?: boolean
   /** Whether nginx gives each request an id, as meshgate always does. */
   readonly requestId?: boolean
+  /** Settings of calls by name; set: the listener serves these, for the Host `bench`. */
+  readonly mesh?: string
 }
 
 /** A gateway that is measured: one file in `peers/` and a line of `peers/table.ts`. */

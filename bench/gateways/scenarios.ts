@@ -1,4 +1,4 @@
-import type { Contestant, Running } from './contestant.ts'
+import { callByName, type Contestant, type Running } from './contestant.ts'
 import type { Setup } from './peer.ts'
 import { echoesPerCpuSecond, memoryPerConnection, p99At, perCpuSecond } from './measurements.ts'
 import type { Bar, Scenario } from './scenario.ts'
@@ -30,6 +30,9 @@ const policies: Readonly<Record<string, Partial<Setup['extra']>>> = {
   sticky: { route: 'sticky: { cookie: uid }' },
   'mirror of 10 %': { route: 'mirror: { upstream: bench, ratio: 10% }' },
 }
+
+/** Of whom each call has to be known. */
+const rulesAndToken = `{ default: deny, rules: [{ from: web, to: bench, allow: true }], callers: { web: { token: ${callByName['X-Mesh-Token']} } } }`
 
 const routed = (peer: 'meshgate' | 'nginx' | 'haproxy' | 'caddy', routes: number): Contestant => ({
   label: `${peer}, ${routes.toLocaleString('en')} routes`,
@@ -142,6 +145,21 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     base: 'meshgate, 1 worker',
     bars: [{ of: 'meshgate, 2 workers', to: 'meshgate, 1 worker', atLeast: 0.9 }],
     measure: perCpuSecond({}),
+  },
+  mesh: {
+    title: 'Calls by name: the mesh listener beside a front listener',
+    unit: requests,
+    contestants: [
+      { label: 'meshgate, front listener', peer: 'meshgate' },
+      { label: 'meshgate, mesh listener', peer: 'meshgate', setup: { extra: { mesh: '{}' } } },
+      { label: 'meshgate, mesh listener, rules and token', peer: 'meshgate', setup: { extra: { mesh: rulesAndToken } } },
+    ],
+    base: 'meshgate, front listener',
+    bars: [{ of: 'meshgate, mesh listener', to: 'meshgate, front listener', atLeast: 0.9 }],
+    measure: (running, seconds) => {
+      const { Host, ...token } = callByName
+      return perCpuSecond({ fields: running.label.endsWith('token') ? { Host, ...token } : { Host } })(running, seconds)
+    },
   },
   'new-connections': {
     title: 'A new connection for each request',

@@ -49,6 +49,21 @@ const expected: Readonly<Record<string, readonly string[]>> = {
     '4:54 upstreams.shop.health.unhealty: unknown key, did you mean "unhealthy"?',
     '6:29 upstreams.both.health.tcp: there is "http" too: take one of the two out',
   ],
+  'bad-mesh.yaml': [
+    '3:12 mesh.default: expected one of allow, deny; did you mean "allow"?',
+    '8:7 mesh.rules[3].allow: is missing: write allow: true',
+    '8:15 mesh.rules[3].from: "web app" is not a name: write letters, digits, "-", "_" and ".", at most 128, beginning with a letter or digit, or "*" for everybody',
+    '8:38 mesh.rules[3].alow: unknown key, did you mean "allow"?',
+    '10:19 mesh.callers.web.token: must be a token of 16 to 512 ASCII characters, or sha256: and its 64 hex digits',
+    '12:19 mesh.callers.app.token: is the token of "bff" too: give each service its own',
+    '13:16 mesh.tokenHeader: is written by the gateway: take another name',
+    '14:9 mesh.idle: "1s" is out of range: write 30s to 168h',
+    '15:11 mesh.domain: is no domain: write lower case without a dot at the end, as in consul',
+  ],
+  'mesh-tie.yaml': [
+    '5:7 mesh.rules[1]: and [0] disagree about calls from "web" to "orders": add a rule with from: web, to: orders',
+    '6:7 mesh.rules[2]: stands at [0] already: take one out',
+  ],
   'bad-pattern.yaml': [
     '4:20 routes[0].match.path: "api" must start with /; write "/api"',
     '7:20 routes[1].match.host: "https://shop.example.com" is more than a host; write the name only, without http:// and path',

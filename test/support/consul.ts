@@ -93,6 +93,27 @@ export async function startConsulCluster(count: number): Promise<TestConsulClust
   }
 }
 
+/** Starts a server in each of two datacenters that know each other, `dc1` and `dc2`. The caller stops both. */
+export async function startTwoDatacenters(): Promise<readonly [TestConsul, TestConsul]> {
+  const ports = await freePorts(10)
+  const spawnIn = (datacenter: string, from: number, farWan: number): Promise<TestConsul> =>
+    spawnConsul({
+      name: `${datacenter}-n1`,
+      ports: ports.slice(from, from + 4),
+      expect: 1,
+      join: [],
+      wan: { datacenter, port: ports[from + 4] ?? 0, join: `127.0.0.1:${farWan}` },
+    })
+  const servers = await Promise.all([spawnIn('dc1', 0, ports[9] ?? 0), spawnIn('dc2', 5, ports[4] ?? 0)])
+  await Promise.all(servers.map(untilServes))
+  await until(
+    'they know each other',
+    async () => ((await (await fetch(`${servers[0].address}/v1/catalog/datacenters`)).json()) as unknown[]).length === 2,
+    30_000,
+  )
+  return servers
+}
+
 interface ConsulOptions {
   readonly name: string
   /** HTTP, serf, RPC, DNS. */
@@ -100,16 +121,18 @@ interface ConsulOptions {
   /** How many servers form the cluster; null: this one is an agent. */
   readonly expect: number | null
   readonly join: readonly string[]
+  /** Where it is, and a server of another datacenter; absent: in `dc1`, alone. */
+  readonly wan?: { readonly datacenter: string; readonly port: number; readonly join: string }
 }
 
-async function spawnConsul({ name, ports, expect, join: retryJoin }: ConsulOptions): Promise<TestConsul> {
+async function spawnConsul({ name, ports, expect, join: retryJoin, wan }: ConsulOptions): Promise<TestConsul> {
   const binary = consulBinary()
   if (binary === null) throw new Error('there is no consul program: run `sh scripts/install-consul.sh`')
   const [http = 0, serf = 0, rpc = 0] = ports
   const folder = await mkdtemp(join(tmpdir(), 'meshgate-consul-'))
   const config = {
     node_name: name,
-    datacenter: 'dc1',
+    datacenter: wan?.datacenter ?? 'dc1',
     ...(expect === null ? {} : { server: true, bootstrap_expect: expect }),
     bind_addr: '127.0.0.1',
     client_addr: '127.0.0.1',
@@ -118,8 +141,9 @@ async function spawnConsul({ name, ports, expect, join: retryJoin }: ConsulOptio
     log_level: 'warn',
     retry_join: retryJoin,
     retry_interval: '1s',
+    ...(wan && { retry_join_wan: [wan.join], retry_interval_wan: '1s' }),
     check_update_interval: '0s',
-    ports: { http, dns: -1, grpc: -1, serf_lan: serf, serf_wan: -1, server: rpc },
+    ports: { http, dns: -1, grpc: -1, serf_lan: serf, serf_wan: wan?.port ?? -1, server: rpc },
     performance: { raft_multiplier: 1 },
   }
   await writeFile(join(folder, 'consul.json'), JSON.stringify(config))

@@ -9,6 +9,8 @@ export interface ClosedLoop {
   readonly bodyBytes?: number
   /** Asks for pages below `/route-N/` by turns, over all of them. */
   readonly routes?: number
+  /** Fields of each request. */
+  readonly fields?: Readonly<Record<string, string>>
   /** A new connection for each request. */
   readonly isClosing?: boolean
 }
@@ -29,8 +31,9 @@ export async function closedLoop(port: number, seconds: number, folder: string, 
   return done
 }
 
-function scriptOf({ bodyBytes, routes, isClosing }: ClosedLoop): string {
+function scriptOf({ bodyBytes, routes, isClosing, fields = {} }: ClosedLoop): string {
   const lines = ['wrk.headers["User-Agent"] = "wrk"', 'wrk.headers["Accept"] = "*/*"']
+  for (const [name, value] of Object.entries(fields)) lines.push(`wrk.headers["${name}"] = "${value}"`)
   if (isClosing) lines.push('wrk.headers["Connection"] = "close"')
   if (bodyBytes) lines.push('wrk.method = "POST"', `wrk.body = string.rep("x", ${bodyBytes})`)
   if (routes) lines.push(routeTurns(routes))

@@ -24,11 +24,12 @@ export const meshgate: Peer = {
 function configOf({ port, services, routes, workers, extra, folder }: Setup): string {
   const more = (extra.filters ? `, filters: ${extra.filters}` : '') + (extra.route ? `, ${extra.route}` : '')
   const paths = routes === 1 ? ['/*'] : Array.from({ length: routes }, (_, i) => `/route-${i}/*`)
-  return `listeners: { web: { bind: "127.0.0.1:${port}", limits: { connections: 20000 } } }
+  const mode = extra.mesh === undefined ? 'front' : 'mesh'
+  return `listeners: { web: { bind: "127.0.0.1:${port}", mode: ${mode}, limits: { connections: 20000 } } }
 admin: { bind: "127.0.0.1:0" }
 registry: { embedded: { http: "127.0.0.1:0", dns: off, data: ${join(folder, 'data')} } }
 log: { level: ${extra.access ? 'info' : 'warn'}, access: ${extra.access ?? false} }
-${workers === 1 ? '' : `workers: ${workers}\n`}upstreams:
+${extra.mesh ? `mesh: ${extra.mesh}\n` : ''}${workers === 1 ? '' : `workers: ${workers}\n`}upstreams:
   bench: { instances: [${services.map((at) => `"127.0.0.1:${at}"`).join(', ')}]${extra.upstream ? `, ${extra.upstream}` : ''} }
 routes:
 ${paths.map((path, i) => `  - { name: r${i}, match: { path: ${path} }, to: bench${more} }`).join('\n')}

@@ -110,7 +110,9 @@ export const mesh = z
       description:
         'Services that are known by a token, by their names: in `tokenHeader`, or as the password of a proxy (`http://web:TOKEN@127.0.0.1:4180`). One that has no token here, but is named in a rule, is known by the address of its instances.',
       example: { web: { token: '${env:WEB_MESH_TOKEN}' } },
-    }).optional(),
+    })
+      .superRefine(refuseSharedTokens)
+      .optional(),
     tokenHeader: fieldName
       .refine((name) => !isForwardingField(name), 'is written by the gateway: take another name')
       .optional()
@@ -138,6 +140,21 @@ export const mesh = z
     callers: callers && Object.entries(callers).map(([service, { token }]) => ({ service, digest: hexOf(token) })),
   }))
   .meta(about({ description: 'Calls between services by name: mode `mesh` of a listener.', example: { default: 'deny' } }))
+
+/** A token that two have names neither. */
+function refuseSharedTokens(callers: Readonly<Record<string, { readonly token: string }>>, context: z.RefinementCtx): void {
+  const owners = new Map<string, string>()
+  for (const [service, { token }] of Object.entries(callers)) {
+    const owner = owners.get(hexOf(token))
+    owners.set(hexOf(token), owner ?? service)
+    if (owner === undefined) continue
+    context.addIssue({
+      code: 'custom',
+      path: [service, 'token'],
+      message: `is the token of "${owner}" too: give each service its own`,
+    })
+  }
+}
 
 /** What is kept of a token: the token itself goes nowhere. */
 function hexOf(token: string): string {

@@ -65,7 +65,7 @@ export function ruleConflicts(rules: readonly MeshRule[]): readonly RuleConflict
 }
 
 function crossing(rules: readonly MeshRule[], known: ReadonlyMap<string, number>): readonly RuleConflict[] {
-  const placed = rules.map((rule, at) => ({ ...rule, at }))
+  const placed = rules.map((rule, at) => ({ ...rule, at })).filter(({ from, to, at }) => known.get(pair(from, to)) === at)
   const ofCaller = placed.filter(({ from, to }) => from !== '*' && to === '*')
   const ofCallee = placed.filter(({ from, to }) => from === '*' && to !== '*')
   return ofCaller.flatMap(({ from, allow, at }) =>
