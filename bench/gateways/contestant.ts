@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'
+import { get, type IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { freePorts } from '../../test/support/meshgate-process.ts'
 import { until } from '../../test/support/until.ts'
@@ -46,10 +48,13 @@ export async function startContestant(contestant: Contestant, services: readonly
   const env = { ...('env' in peer ? peer.env : {}), ...(name === 'meshgate' ? {} : { LD_LIBRARY_PATH: libraryPath }) }
   const running = startPinned(core, peer.command(whole), env)
   const path = whole.routes > 1 ? '/route-0/' : '/'
+  const headers = whole.extra.mesh === undefined ? {} : callByName
+  // fetch does not let anybody set Host.
   const answers = async (): Promise<boolean> => {
-    const headers = whole.extra.mesh === undefined ? {} : callByName
-    const { status } = await fetch(`http://127.0.0.1:${port}${path}`, { headers, signal: AbortSignal.timeout(1_000) })
-    return status === 200 || status === 426
+    const sent = get(`http://127.0.0.1:${port}${path}`, { headers, signal: AbortSignal.timeout(1_000) })
+    const [answer] = (await once(sent, 'response')) as [IncomingMessage]
+    answer.resume()
+    return answer.statusCode === 200 || answer.statusCode === 426
   }
   return {
     label,
