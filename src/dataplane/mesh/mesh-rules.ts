@@ -13,33 +13,27 @@ export interface MeshVerdict {
   readonly to: string
 }
 
-interface Ranked extends MeshVerdict {
-  readonly from: string
-}
-
 /** Rules between services: one that names both sides stands above one that names one, that above one for everybody, that above the default. */
 export class MeshRules {
-  readonly #byPair: ReadonlyMap<string, Ranked>
+  /** By caller and callee in lower case. */
+  readonly #verdicts = new Map<string, Map<string, MeshVerdict>>()
   readonly #default: MeshVerdict
 
   constructor(rules: readonly MeshRule[], allowsByDefault: boolean) {
-    this.#byPair = new Map(
-      rules.map(({ from, to, allow }, at) => [
-        pair(from, to),
-        { from, to, allow, by: `mesh.rules[${at}] (from: ${from}, to: ${to})` },
-      ]),
-    )
+    for (const [at, { from, to, allow }] of rules.entries()) {
+      const ofCaller = this.#verdicts.get(from.toLowerCase()) ?? new Map<string, MeshVerdict>()
+      const by = `mesh.rules[${at}] (from: ${from}, to: ${to})`
+      this.#verdicts.set(from.toLowerCase(), ofCaller.set(to.toLowerCase(), { allow, by, to }))
+    }
     this.#default = { allow: allowsByDefault, by: `mesh.default (${allowsByDefault ? 'allow' : 'deny'})`, to: '*' }
   }
 
   /** Whether `from` may call `to`; null: nobody knows who calls, so that only rules for everybody count. */
   decide(from: string | null, to: string): MeshVerdict {
-    const named = from === null ? undefined : (this.#find(from, to) ?? this.#find(from, '*'))
-    return named ?? this.#find('*', to) ?? this.#find('*', '*') ?? this.#default
-  }
-
-  #find(from: string, to: string): MeshVerdict | undefined {
-    return this.#byPair.get(pair(from, to))
+    const callee = to.toLowerCase()
+    const ofCaller = from === null ? undefined : this.#verdicts.get(from.toLowerCase())
+    const ofEverybody = this.#verdicts.get('*')
+    return ofCaller?.get(callee) ?? ofCaller?.get('*') ?? ofEverybody?.get(callee) ?? ofEverybody?.get('*') ?? this.#default
   }
 }
 
