@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import fc from 'fast-check'
+import { assert as check, boolean, constantFrom, property, record, uniqueArray } from 'fast-check'
 import { MeshRules, ruleConflicts, type MeshRule } from '../../../src/dataplane/mesh/mesh-rules.ts'
 
 function rule(text: string): MeshRule {
@@ -11,6 +11,10 @@ function rule(text: string): MeshRule {
 function decided(texts: readonly string[], from: string | null, to: string, fallback: 'allow' | 'deny' = 'allow'): string {
   const { allow, by } = new MeshRules(texts.map(rule), fallback === 'allow').decide(from, to)
   return `${allow ? 'allow' : 'deny'} by ${by}`
+}
+
+function conflicts(...texts: string[]) {
+  return ruleConflicts(texts.map(rule))
 }
 
 describe('a rule', () => {
@@ -39,8 +43,6 @@ describe('a rule', () => {
 })
 
 describe('rules that disagree', () => {
-  const conflicts = (...texts: string[]) => ruleConflicts(texts.map(rule))
-
   it('and stand for the same calls are told with both places', () => {
     assert.deepEqual(conflicts('web -> orders: allow', 'web -> orders: deny'), [{ at: 1, other: 0, from: 'web', to: 'orders' }])
     assert.deepEqual(conflicts('* -> orders: deny', 'web -> *: allow'), [{ at: 1, other: 0, from: 'web', to: 'orders' }])
@@ -54,13 +56,13 @@ describe('rules that disagree', () => {
   })
 
   it('are exactly those for which the order of the rules would matter', () => {
-    const side = fc.constantFrom('a', 'b', 'c', '*')
-    const rules = fc.uniqueArray(fc.record({ from: side, to: side, allow: fc.boolean() }), {
+    const side = constantFrom('a', 'b', 'c', '*')
+    const rules = uniqueArray(record({ from: side, to: side, allow: boolean() }), {
       selector: ({ from, to }) => `${from} ${to}`,
       maxLength: 8,
     })
-    fc.assert(
-      fc.property(rules, (all) => {
+    check(
+      property(rules, (all) => {
         const disputed = ['a', 'b', 'c'].flatMap((from) =>
           ['a', 'b', 'c']
             .filter((to) => new Set(nearest(all, from, to).map(({ allow }) => allow)).size > 1)
@@ -84,8 +86,11 @@ describe('rules that disagree', () => {
 
 /** All rules of the highest rank that a call has. */
 function nearest(rules: readonly MeshRule[], from: string, to: string): readonly MeshRule[] {
-  const rank = (one: MeshRule): number => Number(one.from !== '*') + Number(one.to !== '*')
   const matching = rules.filter((one) => [from, '*'].includes(one.from) && [to, '*'].includes(one.to))
   const highest = Math.max(...matching.map(rank))
   return matching.filter((one) => rank(one) === highest)
+}
+
+function rank({ from, to }: MeshRule): number {
+  return Number(from !== '*') + Number(to !== '*')
 }

@@ -54,9 +54,8 @@ describe('the addresses of callers', () => {
   })
 
   it('are not asked for where all have tokens, no rule names a caller, or the config says so', () => {
-    const token = (service: string) => ({ service, digest: '' })
     for (const config of [
-      { rules, callers: [token('web'), token('bff')] },
+      { rules, callers: ['web', 'bff'].map((service) => ({ service, digest: '' })) },
       { rules: [{ from: '*', to: 'orders', allow: false }] },
       { rules, byAddress: false },
       {},
