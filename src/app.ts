@@ -10,9 +10,11 @@ import { DrainDesk } from './controlplane/draining/drain-desk.ts'
 import { DrainList } from './discovery/draining/drain-list.ts'
 import { DrainReport } from './controlplane/draining/drain-report.ts'
 import { frontTrust } from './controlplane/explain/config-layers.ts'
+import { FleetQuotas } from './controlplane/quotas/fleet-quotas.ts'
 import { explain } from './controlplane/explain/explain.ts'
 import type { SeenBy } from './controlplane/explain/instances.ts'
 import { answerVerdicts, type VerdictQuestion } from './controlplane/simulation/sides.ts'
+import { placesOf } from './dataplane/filters/places.ts'
 import type { Question } from './dataplane/question.ts'
 import { followConfig } from './controlplane/follow-config.ts'
 import { joinFleet } from './controlplane/fleet.ts'
@@ -104,6 +106,7 @@ async function startParts(base: Base): Promise<App> {
   const pulse = new Pulse({ registry, prefix, clock, random, logger })
   const exchange = new ProbeExchange({ registry, pulse, prefix, clock, logger })
   parts.defer(() => exchange.close())
+  const quotas = parts.adopt(new FleetQuotas({ pulse, clock }), (open) => open.close())
   const count = countWorkers(cold.workers, logger)
   const workers = count === 1 ? null : new Workers({ count, cold, relay: base.relay, clock, random, logger })
   const follower = workers?.follower
@@ -185,6 +188,7 @@ async function startParts(base: Base): Promise<App> {
     tasks.setTasks(hot.tasks)
     addresses.setConfig(hot.mesh)
     if (workers) tellWorkers(workers, { reconciler, upstreams })
+    quotas.setQuotas(workers?.quotas.follow(gateway.snapshot) ?? placesOf(gateway.snapshot, ({ quota }) => quota))
   }
   // What was applied while the others started.
   reconciler.onApplied(reconciler.hot)
@@ -205,7 +209,7 @@ async function startParts(base: Base): Promise<App> {
 
   const metrics = new Metrics()
   const configStatus = () => ({ ...reconciler.status(), revision: revisions.standing, trial: revisions.pointer?.trial ?? null })
-  for (const source of gatewayMetricSources({ gateway, mesh, upstreams, readiness, workers, configStatus, trials }))
+  for (const source of gatewayMetricSources({ gateway, mesh, upstreams, readiness, workers, configStatus, trials, quotas }))
     metrics.add(source)
   const trust = frontTrust(cold.listeners)
   const seenBy: SeenBy = (upstream, address) => upstreams.find(upstream)?.discovery.seenBy(address) ?? []

@@ -1,4 +1,5 @@
 import type { ConfigStatus } from '../controlplane/config-status.ts'
+import type { FleetQuotas } from '../controlplane/quotas/fleet-quotas.ts'
 import type { Readiness } from '../controlplane/readiness.ts'
 import type { UpstreamRow, UpstreamTable } from '../discovery/upstream-table.ts'
 import type { Trials } from '../controlplane/trials/trials.ts'
@@ -6,7 +7,8 @@ import type { Gateway } from '../dataplane/gateway.ts'
 import type { Mesh } from '../dataplane/mesh/mesh.ts'
 import { upstreamMetricSources } from '../dataplane/upstream/upstream-metrics.ts'
 import type { MetricSource, Sample } from '../metrics.ts'
-import type { Workers, WorkerView } from '../workers/workers.ts'
+import type { WorkerView } from '../workers/worker-view.ts'
+import type { Workers } from '../workers/workers.ts'
 
 export interface MetricSubject {
   readonly gateway: Gateway
@@ -15,6 +17,7 @@ export interface MetricSubject {
   readonly readiness: Readiness
   readonly configStatus: () => ConfigStatus
   readonly trials: Pick<Trials, 'ended'>
+  readonly quotas: Pick<FleetQuotas, 'view'>
   /** Null: this process serves alone. */
   readonly workers: Workers | null
 }
@@ -31,6 +34,14 @@ export function gatewayMetricSources(subject: MetricSubject): readonly MetricSou
     ...(workers ? [...workers.merge(own), ...workerSources(workers)] : own),
     ...memberSources(upstreams),
     ...controlSources(subject),
+    {
+      name: 'meshgate_cluster_limit_part',
+      help: 'How much of a limit of the cluster is this replica’s, 0 to 1, by route and the place of the filter among its filters',
+      kind: 'gauge',
+      labelNames: ['route', 'filter'],
+      samples: () =>
+        subject.quotas.view().map(({ route, at, ratio }) => ({ labels: { route, filter: String(at) }, value: ratio })),
+    },
   ]
 }
 

@@ -50,6 +50,7 @@ export class Pulse {
   /** By replica: its last beat, and the monotonic ms at which we saw that it is another one. */
   #seen: ReadonlyMap<string, { readonly beat: Beat; readonly since: number }> = new Map()
   #living: readonly Beat[] = []
+  #readings = 0
   #provenUntil = -Infinity
   #expiry: Timer | null = null
   #isFailing = false
@@ -79,13 +80,18 @@ export class Pulse {
     return this.#living
   }
 
+  /** How often the beats of the others have been read, each time after ours had been written. */
+  get readings(): number {
+    return this.#readings
+  }
+
   /** From one of our beats to the next, ms. */
   get everyMs(): number {
     const wanted = Math.min(...[...this.#wishes.values()].map(({ everyMs }) => everyMs))
     return Math.min(Math.max(wanted, SHORTEST_BEAT_MS), LONGEST_BEAT_MS)
   }
 
-  /** Calls `run` after each beat, and when we are on our own; the function that is returned ends that. */
+  /** Calls `run` after each beat, also one that failed, and when we are on our own; the function that is returned ends that. */
   follow(run: () => void): () => void {
     this.#followers.add(run)
     return () => void this.#followers.delete(run)
@@ -185,5 +191,6 @@ export class Pulse {
       .filter(({ beat, since }) => now - since < MISSED_BEATS * beat.everyMs)
       .map(({ beat }) => beat)
       .toSorted((a, b) => (a.replica < b.replica ? -1 : 1))
+    this.#readings++
   }
 }

@@ -1,5 +1,6 @@
 import type { ListenerConfig, MeshConfig, RouteConfig, UpstreamConfig } from '../config/config.ts'
 import type { LeavingLoads } from '../controlplane/draining/load.ts'
+import type { Place } from '../dataplane/filters/places.ts'
 import type { MemberUpdate } from '../dataplane/upstream/members.ts'
 import type { UpstreamLoad } from '../dataplane/upstream/upstream-load.ts'
 import type { LookupFailure } from '../dataplane/mesh/mesh.ts'
@@ -36,7 +37,21 @@ export interface PlaneState {
 /** What filters of one worker have counted since it told last, for the same filters of the others. */
 export interface Counted {
   readonly generation: number
-  readonly counts: readonly { readonly route: string; readonly at: number; readonly numbers: Uint32Array }[]
+  readonly counts: readonly (Place & { readonly numbers: Uint32Array })[]
+}
+
+/** How much of each limit of the cluster is this gateway's. */
+export interface PartsMessage {
+  readonly kind: 'parts'
+  readonly generation: number
+  readonly parts: readonly (Place & { readonly ratio: number })[]
+}
+
+/** Requests that limits of the cluster have seen since the last such message. */
+export interface AskedMessage {
+  readonly kind: 'asked'
+  readonly generation: number
+  readonly asked: readonly (Place & { readonly count: number })[]
 }
 
 export interface WorkerStart extends Part {
@@ -85,6 +100,7 @@ export type ToWorker =
   | AddressesMessage
   | StaleMessage
   | { readonly kind: 'counted'; readonly counted: Counted }
+  | PartsMessage
   | { readonly kind: 'report' }
   /** What is under way at instances that leave, by the members told so far? */
   | { readonly kind: 'leaving'; readonly question: number }
@@ -122,6 +138,7 @@ export type FromWorker =
   | { readonly kind: 'report'; readonly report: WorkerReport }
   | { readonly kind: 'leaving'; readonly question: number; readonly loads: LeavingLoads }
   | { readonly kind: 'counted'; readonly counted: Counted }
+  | AskedMessage
   /** The last word. */
   | { readonly kind: 'ended' }
   /** Somebody has asked it to end: the primary is to start another one first. */

@@ -1,17 +1,13 @@
 import type { Clock } from '../clock.ts'
 import type { Tally } from '../dataplane/filters/filter.ts'
+import { placesOf, type Place } from '../dataplane/filters/places.ts'
 import type { Snapshot } from '../dataplane/snapshot.ts'
 import type { Counted } from './messages.ts'
 
 /** How often workers tell each other what they have counted, ms. In this time each of them gives what it believes to be left. */
 const TELL_EVERY_MS = 50
 
-interface Placed {
-  readonly route: string
-  /** Which of the route's filters. */
-  readonly at: number
-  readonly tally: Tally
-}
+type Placed = Place & { readonly part: Tally }
 
 /** What the filters of a snapshot count for all workers together. */
 export class Tallies {
@@ -26,11 +22,9 @@ export class Tallies {
     this.#tell = tell
   }
 
-  follow({ generation, routes }: Snapshot): void {
-    this.#generation = generation
-    this.#placed = routes.flatMap(({ name: route, filters }) =>
-      filters.all.flatMap(({ tally }, at) => (tally ? [{ route, at, tally }] : [])),
-    )
+  follow(snapshot: Snapshot): void {
+    this.#generation = snapshot.generation
+    this.#placed = placesOf(snapshot, ({ tally }) => tally)
     this.#arm()
   }
 
@@ -38,7 +32,7 @@ export class Tallies {
   add({ generation, counts }: Counted): void {
     if (generation !== this.#generation) return
     for (const { route, at, numbers } of counts) {
-      this.#placed.find((placed) => placed.route === route && placed.at === at)?.tally.add(numbers)
+      this.#placed.find((placed) => placed.route === route && placed.at === at)?.part.add(numbers)
     }
   }
 
@@ -53,8 +47,8 @@ export class Tallies {
   }
 
   #tellCounted(): void {
-    const counts = this.#placed.flatMap(({ route, at, tally }) => {
-      const numbers = tally.take()
+    const counts = this.#placed.flatMap(({ route, at, part }) => {
+      const numbers = part.take()
       return numbers.length > 0 ? [{ route, at, numbers }] : []
     })
     if (counts.length > 0) this.#tell({ generation: this.#generation, counts })

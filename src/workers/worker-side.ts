@@ -22,6 +22,7 @@ import {
 import { sharedListener } from './share.ts'
 import { Tallies } from './tallies.ts'
 import { Trouble } from './trouble.ts'
+import { WorkerQuotas } from './worker-quotas.ts'
 
 /** How a worker reaches the primary, and its log. */
 export interface WorkerIo {
@@ -43,6 +44,7 @@ export class WorkerSide {
   readonly #plane: DataPlane
   readonly #lookups: Lookups
   readonly #tallies: Tallies
+  readonly #quotas: WorkerQuotas
   readonly #listeners: Listener[] = []
   /** Upstreams by the names that callers have for them with a datacenter. */
   readonly #ownNames = new Map<string, string>()
@@ -61,6 +63,7 @@ export class WorkerSide {
     const deps = { clock, random, logger, accessLog: start.accessLog }
     this.#gateway = new Gateway(deps)
     this.#tallies = new Tallies(clock, (counted) => say({ kind: 'counted', counted }))
+    this.#quotas = new WorkerQuotas(clock, say)
     const peers = { secret: start.secret }
     this.#plane = new DataPlane(this.#gateway, { ...deps, peers, part: start, drainMs: start.drainMs, verdicts })
     this.#lookups = new Lookups((question) => say({ kind: 'lookUp', question }))
@@ -108,6 +111,8 @@ export class WorkerSide {
         return
       case 'counted':
         return this.#tallies.add(message.counted)
+      case 'parts':
+        return this.#quotas.setParts(message)
       case 'stale':
         this.#gateway.registryStaleSince = message.forMs === null ? null : clock.monotonic() - message.forMs
         return
@@ -153,6 +158,7 @@ export class WorkerSide {
   #apply(state: PlaneState): void {
     this.#plane.apply(state)
     this.#tallies.follow(this.#gateway.snapshot)
+    this.#quotas.follow(this.#gateway.snapshot)
     this.#io.say({ kind: 'applied', generation: this.#plane.generation })
   }
 

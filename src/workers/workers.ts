@@ -21,7 +21,9 @@ import type {
 } from './messages.ts'
 import { Slot } from './slot.ts'
 import { claimAddresses } from './sockets.ts'
+import { SpreadQuotas } from './spread-quotas.ts'
 import type { WorkerProcess } from './worker-process.ts'
+import { workerViews, type WorkerView } from './worker-view.ts'
 
 /** How often workers are asked for their figures, so that a crash takes few of them along, ms. */
 const REPORT_EVERY_MS = 5_000
@@ -51,23 +53,6 @@ export interface WorkersOptions {
   readonly logger: Logger
 }
 
-/** One worker's process, for people. */
-export interface WorkerView {
-  readonly worker: number
-  readonly pid: number
-  readonly state: 'starting' | 'serving' | 'leaving'
-  /** Of the config that it serves by. */
-  readonly generation: number
-  readonly uptimeMs: number
-  /** Questions for its figures since it last said anything; one that has left six unanswered is killed. */
-  readonly unanswered: number
-  /** As of its last report; null before the first. */
-  readonly connections: number | null
-  readonly inFlight: number | null
-  readonly residentBytes: number | null
-  readonly cpuMs: number | null
-}
-
 /** The processes that serve while this one is the control plane. Started once, closed by the caller. */
 export class Workers {
   /** Tells the workers what happens to members. */
@@ -76,6 +61,8 @@ export class Workers {
     ejected: (upstream, endpoint, forMs) => this.#tell({ kind: 'ejected', upstream, endpoint, forMs }),
     closed: (upstream) => this.#tell({ kind: 'forgotten', upstream }),
   }
+  /** The limits that they keep together with other gateways. */
+  readonly quotas = new SpreadQuotas((message) => this.#tell(message))
   readonly #options: WorkersOptions
   readonly #merged = new MergedSamples()
   readonly #secret: readonly [number, number]
@@ -143,7 +130,7 @@ export class Workers {
   }
 
   view(): readonly WorkerView[] {
-    return this.#slots.flatMap((slot, worker) => slot.processes.map((process) => this.#viewOf(process, slot, worker)))
+    return workerViews(this.#slots, this.#options.clock.monotonic())
   }
 
   /** Has all workers tell their figures; after a second at the latest. */
@@ -230,10 +217,13 @@ export class Workers {
       case 'counted':
         for (const process of this.#processes) if (process !== from) process.send(message)
         return
+      case 'asked':
+        return this.quotas.note(message)
       case 'leave':
         return this.#replace(from)
       case 'serving':
         from.send(this.#addresses)
+        from.send(this.quotas.message)
         return from.send(this.#staleMessage())
       case 'report':
         return onCalled(message.report.called)
@@ -252,23 +242,6 @@ export class Workers {
     slot.replace().catch((error: unknown) => {
       logger.error({ event: 'worker.not_replaced', pid: process.pid, error: messageOf(error) }, 'the old worker serves on')
     })
-  }
-
-  #viewOf(process: WorkerProcess, { current }: Slot, worker: number): WorkerView {
-    const { pid, generation, report, unanswered, isServing, startedSince } = process
-    const serving = isServing ? 'serving' : 'starting'
-    return {
-      worker,
-      pid,
-      state: process === current || !isServing ? serving : 'leaving',
-      generation,
-      unanswered,
-      uptimeMs: Math.round(this.#options.clock.monotonic() - startedSince),
-      connections: report?.connections ?? null,
-      inFlight: report?.inFlight ?? null,
-      residentBytes: report?.residentBytes ?? null,
-      cpuMs: report?.cpuMs ?? null,
-    }
   }
 
   get #processes(): readonly WorkerProcess[] {

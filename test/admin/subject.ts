@@ -82,6 +82,7 @@ export async function startAdminUnderTest(file: string, changes: Partial<AdminSu
     readiness,
     configStatus,
     workers,
+    quotas: { view: () => [] },
     trials: { ended: { promote: 0, undo: 0 } },
   }))
     metrics.add(metric)

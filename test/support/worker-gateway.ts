@@ -1,5 +1,5 @@
 import { Agent, get } from 'node:http'
-import type { WorkerView } from '../../src/workers/workers.ts'
+import type { WorkerView } from '../../src/workers/worker-view.ts'
 import { startGatewayProcess, type GatewayProcess } from './gateway-process.ts'
 import { freePorts } from './meshgate-process.ts'
 import { until } from './until.ts'

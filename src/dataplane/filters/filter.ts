@@ -32,6 +32,8 @@ export interface Filter {
   onResponseBody?(downstream: Downstream, request: RequestHead): DecoratedDownstream
   /** What it counts that its peers are to know. */
   readonly tally?: Tally | undefined
+  /** What it limits together with the same filter of other replicas. */
+  readonly quota?: Quota | undefined
   /** Ends what it holds (connections, threads); called once it serves no route any more. */
   close?(): void
 }
@@ -42,6 +44,18 @@ export interface Tally {
   take(): Uint32Array
   /** Takes what a peer has counted, as its `take` gave it. */
   add(counted: Uint32Array): void
+}
+
+/** A limit that the replicas of a fleet keep together: each has a part of it. */
+export interface Quota {
+  /** The whole limit, in requests per second. */
+  readonly perSecond: number
+  /** Whether each key has a limit of its own, so that the sum of the requests says nothing about any of them. */
+  readonly isKeyed: boolean
+  /** Requests here since the last call, whatever became of them. */
+  takeAsked(): number
+  /** So much of the limit is this replica's from now on, 0 … 1. */
+  setPart(ratio: number): void
 }
 
 /** What one line of the filter table holds: the schema of the options (the value of the filter's key in YAML) and the maker. */

@@ -4,7 +4,7 @@ import type { Asker, RequestHead, ResponseHead } from '../exchange.ts'
 import { callerAddress } from '../http/caller-address.ts'
 import { refusal } from '../reply.ts'
 import { compileRequestKey, requestKeyText } from '../request-key.ts'
-import type { FilterKind } from './filter.ts'
+import type { FilterKind, Quota } from './filter.ts'
 import { networkOf } from './network.ts'
 import { perSecondOf, rateText } from './scalar-options.ts'
 import { TokenBuckets, type Draw } from './token-buckets.ts'
@@ -43,23 +43,44 @@ const options = z
           'How many of them are told apart; beyond, the ones with least to lose are forgotten. About 32 bytes each. Default: 100000.',
         examples: [100_000],
       }),
+    scope: z
+      .enum(['gateway', 'cluster'])
+      .default('gateway')
+      .meta({
+        description:
+          'Who keeps the limit: each `gateway` by itself, or the `cluster` of all its replicas together, by parts that follow the demand (with a key: equal parts). See docs/traffic.md. Default: gateway.',
+        examples: ['cluster'],
+      }),
     fields: z
       .boolean()
       .default(true)
       .describe('Whether answers tell what is left in RateLimit and RateLimit-Policy. Default: true.'),
   })
-  .describe('Answers 429 with Retry-After to more requests than allowed: a token bucket in this gateway, shared by its workers.')
+  .describe(
+    'Answers 429 with Retry-After to more requests than allowed: a token bucket in this gateway, shared by its workers, or one of the whole cluster.',
+  )
 
 /** `rateLimit: { rate: 100/s, burst: 200, by: client.ip }` */
 export const rateLimit: FilterKind<z.infer<typeof options>> = {
   options,
-  create: ({ rate, burst: written, by, keys, fields }, { clock, random, peers }) => {
+  create: ({ rate, burst: written, by, keys, scope, fields }, { clock, random, peers }) => {
     const perSecond = perSecondOf(rate)
     const burst = written ?? Math.max(1, Math.ceil(perSecond))
     const limits = { perSecond, burst, keys: by === 'route' ? 1 : keys }
     // Peers tell keys by their fingerprints, which have to be the same everywhere.
     const buckets = peers ? new TokenBuckets(limits, drawnFrom(peers.secret), true) : new TokenBuckets(limits, random)
     const keyOf = compileKey(by)
+    let asked = 0
+    const quota: Quota = {
+      perSecond,
+      isKeyed: by !== 'route',
+      takeAsked: () => {
+        const taken = asked
+        asked = 0
+        return taken
+      },
+      setPart: (ratio) => buckets.setPart(ratio, clock.monotonic()),
+    }
     const policy = `"${by}";q=${burst};w=${Math.max(1, Math.round(burst / perSecond))}`
     const onResponse = ({ headers }: ResponseHead, request: RequestHead): void => {
       const draw = request.notes?.get(buckets) as Draw | undefined
@@ -67,6 +88,7 @@ export const rateLimit: FilterKind<z.infer<typeof options>> = {
     }
     return {
       onRequest: (request, asker) => {
+        asked++
         const draw = buckets.draw(keyOf(asker), clock.monotonic())
         if (fields) (request.notes ??= new Map()).set(buckets, draw)
         if (draw.admitted) return undefined
@@ -74,6 +96,7 @@ export const rateLimit: FilterKind<z.infer<typeof options>> = {
         return refusal(request, 'rate_limited', { detail, headers: ['Retry-After', String(Math.max(1, seconds(draw.nextInMs)))] })
       },
       ...(fields ? { onResponse } : {}),
+      ...(scope === 'cluster' ? { quota } : {}),
       ...(peers ? { tally: { take: () => buckets.take(), add: (told) => buckets.add(told, clock.monotonic()) } } : {}),
     }
   },

@@ -42,6 +42,10 @@ export class TokenBuckets {
   readonly #prints: Uint32Array
   /** Monotonic ms at which the bucket of a slot is full. */
   readonly #fullAt: Float64Array
+  /** So much of the limits holds here: time goes by as much slower, so that tokens come back more slowly in all buckets at once. */
+  #part = 1
+  #partSince = 0
+  #timeBefore = 0
   /** Tokens taken since the peers were told, by slot; null: there are no peers. */
   #taken: Map<number, number> | null
 
@@ -59,15 +63,16 @@ export class TokenBuckets {
 
   /** Takes a token from the key's bucket if there is one. `atMs` is monotonic. */
   draw(key: string, atMs: number): Draw {
+    const now = this.#timeAt(atMs)
     this.#hash.hash(key)
     const slot = this.#slotOf(this.#hash.low, this.#hash.high)
-    const { burst } = this.#limits
-    const missing = Math.max(this.#fullAt[slot] ?? 0, atMs) - atMs
+    const burst = Math.max(1, this.#limits.burst * this.#part)
+    const missing = Math.max(this.#fullAt[slot] ?? 0, now) - now
     // A sum of many token times is not exact to the last bit.
     const afterMs = missing + this.#tokenMs
     const excessMs = afterMs - burst * this.#tokenMs
     if (excessMs > 1e-6 * this.#tokenMs) return { admitted: false, remaining: 0, fullInMs: missing, nextInMs: excessMs }
-    this.#fullAt[slot] = atMs + afterMs
+    this.#fullAt[slot] = now + afterMs
     this.#taken?.set(slot, (this.#taken.get(slot) ?? 0) + 1)
     return { admitted: true, remaining: Math.floor(burst - afterMs / this.#tokenMs + 1e-6), fullInMs: afterMs, nextInMs: 0 }
   }
@@ -92,10 +97,22 @@ export class TokenBuckets {
    * the long run no more goes through than the rate.
    */
   add(told: Uint32Array, atMs: number): void {
+    const now = this.#timeAt(atMs)
     for (let at = 0; at + 2 < told.length; at += 3) {
       const slot = this.#slotOf(told[at] ?? 0, told[at + 1] ?? 0)
-      this.#fullAt[slot] = Math.max(this.#fullAt[slot] ?? 0, atMs) + (told[at + 2] ?? 0) * this.#tokenMs
+      this.#fullAt[slot] = Math.max(this.#fullAt[slot] ?? 0, now) + (told[at + 2] ?? 0) * this.#tokenMs
     }
+  }
+
+  /** From now on this part of the limits holds, 0 … 1; what is missing in buckets stays. */
+  setPart(ratio: number, atMs: number): void {
+    this.#timeBefore = this.#timeAt(atMs)
+    this.#partSince = atMs
+    this.#part = ratio
+  }
+
+  #timeAt(atMs: number): number {
+    return this.#timeBefore + (atMs - this.#partSince) * this.#part
   }
 
   /** The slot of a key's fingerprint; if it has none, the one that it may take, with an empty past. */

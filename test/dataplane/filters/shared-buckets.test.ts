@@ -47,3 +47,20 @@ test('buckets without peers remember nothing to tell', () => {
   alone.draw('alice', 0)
   assert.equal(alone.take().length, 0)
 })
+
+test('a part of the limits is a part of the rate and of the burst, for all keys, and what is missing stays', () => {
+  const buckets = new TokenBuckets(limits, seededRandom(7))
+  for (let at = 0; at < limits.burst; at++) assert.ok(buckets.draw('alice', 0).admitted)
+  buckets.setPart(0.1, 0)
+  let admitted = 0
+  for (let atMs = 0; atMs < 10_000; atMs++) if (buckets.draw('alice', atMs).admitted) admitted++
+  // 10 per second, less what was missing when the part became smaller.
+  assert.ok(admitted >= 50 && admitted <= 56, String(admitted))
+  let atOnce = 0
+  while (buckets.draw('bob', 10_000).admitted) atOnce++
+  assert.equal(atOnce, limits.burst / 10)
+  buckets.setPart(1, 10_000)
+  admitted = 0
+  for (let atMs = 10_000; atMs < 20_000; atMs++) if (buckets.draw('alice', atMs).admitted) admitted++
+  assert.ok(admitted >= 1_000 && admitted <= 1_000 + limits.burst, String(admitted))
+})

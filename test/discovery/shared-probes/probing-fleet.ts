@@ -1,5 +1,4 @@
 import { formatAddress, type Address } from '../../../src/address.ts'
-import type { Clock } from '../../../src/clock.ts'
 import { InstanceCheckers } from '../../../src/discovery/instance-checkers.ts'
 import { Pulse } from '../../../src/discovery/pulse.ts'
 import { ProbeExchange } from '../../../src/discovery/shared-probes/probe-exchange.ts'
@@ -9,6 +8,7 @@ import { HeldKeys } from '../../../src/registry/held-keys.ts'
 import { EventClock } from '../../support/event-clock.ts'
 import { FleetRegistry } from '../../support/fleet-registry.ts'
 import { healthPolicy } from '../../support/health-policy.ts'
+import { mortalClock } from '../../support/mortal-clock.ts'
 import { seededRandom } from '../../support/seeded-random.ts'
 
 /** One probe of the simulation. */
@@ -60,12 +60,7 @@ export function probingFleet({
   let world = allUp
 
   const start = (name: string, of: readonly number[] = range(instances), upstream = 'shop'): SimulatedReplica => {
-    let isAlive = true
-    const own: Clock = {
-      now: () => clock.now(),
-      monotonic: () => clock.monotonic(),
-      after: (delayMs, run) => clock.after(delayMs, () => isAlive && run()),
-    }
+    const { own, kill: end } = mortalClock(clock)
     const { registry: seen, cut } = registry.open()
     const deps = { registry: seen, prefix: 'gateway', clock: own, random, logger }
     const pulse = new Pulse(deps)
@@ -102,7 +97,7 @@ export function probingFleet({
       checkers,
       cut,
       kill: () => {
-        isAlive = false
+        end()
         cut(true)
       },
       leave: async () => {

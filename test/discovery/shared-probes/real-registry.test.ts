@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, it, type TestContext } from 'node:test'
-import { systemClock, systemRandom, type Clock } from '../../../src/clock.ts'
+import { systemClock, systemRandom } from '../../../src/clock.ts'
 import { InstanceCheckers } from '../../../src/discovery/instance-checkers.ts'
 import { Pulse } from '../../../src/discovery/pulse.ts'
 import { ProbeExchange } from '../../../src/discovery/shared-probes/probe-exchange.ts'
@@ -10,6 +10,7 @@ import { HeldKeys } from '../../../src/registry/held-keys.ts'
 import { startEmbedded } from '../../controlplane/embedded.ts'
 import { skipWithoutConsul, startConsul } from '../../support/consul.ts'
 import { healthPolicy } from '../../support/health-policy.ts'
+import { mortalClock } from '../../support/mortal-clock.ts'
 import { until } from '../../support/until.ts'
 import { addressOf, range } from './probing-fleet.ts'
 
@@ -40,8 +41,7 @@ class Probers {
 }
 
 function startReplica(t: TestContext, name: string, { address, probers, isUp }: World) {
-  let isAlive = true
-  const clock: Clock = { ...systemClock, after: (delayMs, run) => systemClock.after(delayMs, () => isAlive && run()) }
+  const { own: clock, kill } = mortalClock(systemClock)
   const registry = openConsulRegistry({ address, token: null, datacenter: null, clock, random, logger })
   const pulse = new Pulse({ registry, prefix: 'gateway', clock, random, logger })
   const exchange = new ProbeExchange({ registry, pulse, prefix: 'gateway', clock, logger })
@@ -66,7 +66,7 @@ function startReplica(t: TestContext, name: string, { address, probers, isUp }: 
     exchange.close()
     await registry.close()
   })
-  return { checkers, kill: () => void (isAlive = false) }
+  return { checkers, kill }
 }
 
 interface World {
