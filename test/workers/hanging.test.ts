@@ -36,6 +36,14 @@ async function ask(questions: number, { clock, workers }: Fleet, stopped: readon
   }
 }
 
+function wake(pid: number): void {
+  try {
+    process.kill(pid, 'SIGCONT')
+  } catch {
+    // It has been killed, and its end has not been told yet.
+  }
+}
+
 describe('a worker that hangs', () => {
   const cleanups: (() => Promise<void>)[] = []
   afterEach(async () => {
@@ -49,7 +57,7 @@ describe('a worker that hangs', () => {
     const { cold } = parseFile(text, 'gateway.yaml', { env: {} })
     const workers = new Workers({ count: 2, cold, relay: () => {}, clock, random: () => 0.5, logger })
     cleanups.push(async () => {
-      for (const { pid } of workers.view()) process.kill(pid, 'SIGCONT')
+      for (const { pid } of workers.view()) wake(pid)
       await workers.close(0)
     })
     return { workers, clock, events: () => lines.map((line) => (JSON.parse(line) as { event: string }).event) }
