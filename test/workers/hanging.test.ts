@@ -76,14 +76,14 @@ describe('a worker that hangs', () => {
       events().filter((event) => event === 'worker.hangs'),
       ['worker.hangs'],
     )
-    const pids = await until('two serve again', async () => {
+    const serving = await until('two serve again', async () => {
       // The next one starts at once, which is a timer of no length.
       await fleet.clock.advance(0)
-      const serving = workers.view().filter(({ state }) => state === 'serving')
-      return serving.length === 2 ? serving.map(({ pid }) => pid) : null
+      const pids = workers.view().flatMap(({ pid, state }) => (state === 'serving' ? [pid] : []))
+      // The end of the one that was killed may not have been told yet.
+      return pids.length === 2 && !pids.includes(hanging) ? pids : null
     })
-    assert.ok(!pids.includes(hanging))
-    assert.ok(pids.includes(other), 'who answers stays')
+    assert.ok(serving.includes(other), 'who answers stays')
   })
 
   it('before it serves, keeps nobody waiting for ever: the start fails and says so', async () => {
