@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
-import { execFileSync, spawn } from 'node:child_process'
+import { execFile, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { it } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { startInstance } from '../support/instance.ts'
 import { freePorts } from '../support/meshgate-process.ts'
 import { registerInstance } from '../support/registries.ts'
@@ -74,4 +75,70 @@ it('the types for authors of filters hold the example, which the built package r
   const checked = execFileSync(process.execPath, [main, 'check', config], { encoding: 'utf8' })
   assert.match(checked, /OK/)
   await rm(folder, { recursive: true, force: true })
+})
+
+it('an application installs the package, has its types, and calls a service by name', async () => {
+  const root = fileURLToPath(new URL('../..', import.meta.url))
+  const folder = await mkdtemp(join(tmpdir(), 'meshgate-app-'))
+  const [packed] = JSON.parse(
+    execFileSync('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', folder], { cwd: root, encoding: 'utf8' }),
+  ) as { filename: string }[]
+  const installed = join(folder, 'node_modules/meshgate')
+  await mkdir(installed, { recursive: true })
+  execFileSync('tar', ['-xzf', join(folder, packed?.filename ?? ''), '--strip-components=1', '-C', installed])
+  // What npm would install beside it.
+  await symlink(join(root, 'node_modules'), join(installed, 'node_modules'))
+  await symlink(join(root, 'node_modules/@types'), join(folder, 'node_modules/@types'))
+  await writeFile(join(folder, 'package.json'), '{ "type": "module" }')
+  await writeFile(
+    join(folder, 'app.ts'),
+    `import { connect, type Lock, type Mesh } from 'meshgate/client'
+
+const mesh: Mesh = await connect({
+  registry: process.argv[2] ?? '',
+  defaults: { health: { tcp: {}, every: '100ms' }, retry: { attempts: 2, on: ['connect', 503] } },
+  services: { hello: { balance: 'least-requests' } },
+})
+const lock: Lock = await mesh.lock('app', { wait: '5s' })
+console.log(await (await mesh.fetch('http://hello/')).text(), typeof lock.token, (await mesh.instances('hello')).length)
+// @ts-expect-error -- no such setting
+void (() => connect({ defaults: { retri: {} } }))
+// @ts-expect-error -- a duration is text
+void (() => connect({ wait: 5 }))
+await mesh.close()
+`,
+  )
+  const check = [
+    '--ignoreConfig',
+    '--noEmit',
+    '--strict',
+    '--module',
+    'nodenext',
+    '--target',
+    'es2024',
+    '--lib',
+    'es2024,esnext.disposable',
+  ]
+  execFileSync(join(root, 'node_modules/.bin/tsc'), [...check, '--types', 'node', '--skipLibCheck', 'app.ts'], {
+    cwd: folder,
+    stdio: 'inherit',
+  })
+  const [http] = await freePorts(1)
+  const registry = endsWithUs(
+    spawn(process.execPath, [main, 'registry', '--http', `127.0.0.1:${http}`, '--data', join(folder, 'data')], {
+      stdio: 'ignore',
+    }),
+  )
+  const instance = await startInstance('packed')
+  try {
+    const address = `http://127.0.0.1:${http}`
+    await until('the registry answers', async () => (await fetch(`${address}/v1/status/leader`)).ok)
+    await registerInstance(address, 'hello', instance.port)
+    const { stdout } = await promisify(execFile)(process.execPath, ['app.ts', address], { cwd: folder, timeout: 20_000 })
+    assert.equal(stdout.trim(), 'packed bigint 1')
+  } finally {
+    registry.kill('SIGTERM')
+    await instance.kill()
+    await rm(folder, { recursive: true, force: true })
+  }
 })
