@@ -8,8 +8,7 @@ import { parseConnectOptions } from '../../src/client/options.ts'
 import { headerObject } from '../../src/client/response-fields.ts'
 import { upstreamPolicy } from '../support/upstream-policy.ts'
 
-const options = (given: object): Dispatcher.DispatchOptions =>
-  ({ path: '/', method: 'GET', ...given }) as Dispatcher.DispatchOptions
+const options = (given: object): Dispatcher.DispatchOptions => ({ path: '/', method: 'GET', ...given })
 const invalid = { code: 'UND_ERR_INVALID_ARG' }
 
 describe('a request to a service', () => {
@@ -66,20 +65,21 @@ describe('a request to a service', () => {
   })
 })
 
-describe('a call', () => {
-  const told = (more: Partial<Dispatcher.DispatchHandler> = {}) => {
-    const events: string[] = []
-    const handler: Dispatcher.DispatchHandler = {
-      onRequestStart: () => void events.push('start'),
-      onResponseStart: (_, status) => void events.push(`head ${status}`),
-      onResponseData: (_, chunk) => void events.push(String(chunk)),
-      onResponseEnd: () => void events.push('end'),
-      onResponseError: (_, { message }) => void events.push(`error ${message}`),
-      ...more,
-    }
-    return { events, handler }
+/** A handler that notes what it is told. */
+function told(more: Partial<Dispatcher.DispatchHandler> = {}) {
+  const events: string[] = []
+  const handler: Dispatcher.DispatchHandler = {
+    onRequestStart: () => void events.push('start'),
+    onResponseStart: (_, status) => void events.push(`head ${status}`),
+    onResponseData: (_, chunk) => void events.push(String(chunk)),
+    onResponseEnd: () => void events.push('end'),
+    onResponseError: (_, { message }) => void events.push(`error ${message}`),
+    ...more,
   }
+  return { events, handler }
+}
 
+describe('a call', () => {
   it('ends with what its handler throws, and tells it nothing more', () => {
     const { events, handler } = told({
       onResponseStart: () => {
