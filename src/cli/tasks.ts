@@ -16,7 +16,7 @@ export const tasksCommand: Command = {
        meshgate tasks run NAME [--no-wait] [--deadline D] [--dry-run] [OPTIONS]
 
 The leader on the first line, then one line per task; with NAME the last runs of one, with each attempt (a task called "run" is shown
-in the list alone). run has the leader run it now, whichever gateway is asked: the run obeys the task's overlap, retry and timeout.
+in the list alone). run has the leader run it, whichever gateway is asked: as soon as nothing else of the task runs.
 
   --no-wait           returns when the order is written; otherwise when the run has ended
   --deadline D        how long to wait for that (default ${RUN_WAITS}); an order that no leader has taken by then is withdrawn

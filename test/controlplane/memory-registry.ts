@@ -4,11 +4,13 @@ import type { KvEntry, Registry } from '../../src/registry/registry.ts'
 export function memoryRegistry(changes: Partial<Registry> = {}): Registry {
   const entries = new Map<string, KvEntry>()
   let index = 0n
+  const watches = new Set<{ readonly prefix: string; readonly tell: () => void }>()
+  const below = (prefix: string): readonly KvEntry[] => [...entries.values()].filter(({ key }) => key.startsWith(prefix))
   return {
     contact: { freshSince: 0, lastError: null },
     kv: {
       get: async (key) => entries.get(key) ?? null,
-      list: async (prefix) => [...entries.values()].filter(({ key }) => key.startsWith(prefix)),
+      list: async (prefix) => below(prefix),
       keys: async (prefix) => [...entries.keys()].filter((key) => key.startsWith(prefix)),
       put: async (key, value, { cas } = {}) => {
         const before = entries.get(key)
@@ -17,6 +19,7 @@ export function memoryRegistry(changes: Partial<Registry> = {}): Registry {
         const createIndex = before?.createIndex ?? index
         const bytes = Buffer.from(value as string)
         entries.set(key, { key, value: bytes, flags: 0n, session: null, lockIndex: 0n, createIndex, modifyIndex: index })
+        for (const { prefix, tell } of watches) if (key.startsWith(prefix)) tell()
         return true
       },
       delete: async (key) => {
@@ -26,8 +29,12 @@ export function memoryRegistry(changes: Partial<Registry> = {}): Registry {
     },
     watchInstances: unused,
     watchServices: unused,
-    // Nobody is told of changes.
-    watchPrefix: () => ({ freshSince: 0, close: () => {} }),
+    watchPrefix: (prefix, { onValue }) => {
+      const watch = { prefix, tell: () => void setImmediate(() => watches.has(watch) && onValue(below(prefix))) }
+      watches.add(watch)
+      watch.tell()
+      return { freshSince: 0, close: () => void watches.delete(watch) }
+    },
     datacenters: unused,
     openSession: unused,
     register: unused,

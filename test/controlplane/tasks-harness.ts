@@ -1,18 +1,24 @@
+import { afterEach } from 'node:test'
 import { builtIn } from '../../src/config/built-in.ts'
-import type { TaskConfig } from '../../src/config/config.ts'
+import type { MachineConfig, TaskConfig } from '../../src/config/config.ts'
 import type { Clock } from '../../src/clock.ts'
 import { systemClock, systemRandom } from '../../src/clock.ts'
 import type { Election, Leadership } from '../../src/registry/election.ts'
+import type { LeaderView } from '../../src/registry/leader-record.ts'
 import type { StartTicker } from '../../src/controlplane/tasks/ticker.ts'
 import { startTasks, type TaskScheduler } from '../../src/controlplane/tasks/scheduler.ts'
-import type { TaskRequest } from '../../src/controlplane/tasks/task-kind.ts'
+import { fireTimeName } from '../../src/controlplane/tasks/run-record.ts'
+import type { TaskContext, TaskRequest } from '../../src/controlplane/tasks/task-kind.ts'
 import type { RunView } from '../../src/controlplane/tasks/task-view.ts'
 import { silentLogger } from '../../src/logging.ts'
 import type { Registry } from '../../src/registry/registry.ts'
+import { ManualClock } from '../support/manual-clock.ts'
 import { until } from '../support/until.ts'
+import { memoryRegistry } from './memory-registry.ts'
 
 /** An election whose outcome a test decides. */
 export interface HandElection extends Election {
+  leader: LeaderView | null
   lead(term: bigint): void
   lose(): void
 }
@@ -55,11 +61,19 @@ export interface GatewayOptions {
   readonly prefix: string
   readonly name?: string
   readonly clock?: Clock
+  readonly machine?: MachineConfig
   readonly call?: (request: TaskRequest) => Promise<{ status: number }>
 }
 
 /** Starts a scheduler that leads in term 7. The caller closes it. */
-export function startGateway({ registry, prefix, name = 'a', clock = systemClock, call }: GatewayOptions): TestGateway {
+export function startGateway({
+  registry,
+  prefix,
+  name = 'a',
+  clock = systemClock,
+  machine = builtIn.machine,
+  call,
+}: GatewayOptions): TestGateway {
   const election = handElection()
   election.lead(7n)
   const calls: TaskRequest[] = []
@@ -76,7 +90,7 @@ export function startGateway({ registry, prefix, name = 'a', clock = systemClock
     clock,
     random: systemRandom,
     logger: silentLogger,
-    machine: builtIn.machine,
+    machine,
     configFile: 'gateway.yaml',
     startTicker,
     call: (request) => {
@@ -98,6 +112,53 @@ export function startGateway({ registry, prefix, name = 'a', clock = systemClock
     },
     fire: (fireTime) => tickers.forEach(({ onFire }) => onFire(new Date(fireTime))),
     outcome: (fireTime) => until(`the run of ${fireTime} has an outcome`, () => shown(fireTime)),
+  }
+}
+
+/** Gateways of one describe on one registry, by a clock that a test moves; all is new for each test. */
+export function gatewaysByHand() {
+  const gateways: TestGateway[] = []
+  let clock = new ManualClock()
+  let registry = memoryRegistry()
+  afterEach(async () => {
+    const closing = Promise.all(gateways.splice(0).map(({ scheduler }) => scheduler.close()))
+    await clock.advance(20_000)
+    await closing
+    clock = new ManualClock()
+    registry = memoryRegistry()
+  })
+  return {
+    get clock() {
+      return clock
+    },
+    get registry() {
+      return registry
+    },
+    start: (name: string, options: Partial<GatewayOptions> = {}): TestGateway => {
+      const gateway = startGateway({ registry, prefix: 'gateway', name, clock, ...options })
+      gateways.push(gateway)
+      return gateway
+    },
+  }
+}
+
+/** What an attempt of the task "nightly" is given, in term 3. */
+export function taskContext(registry: Registry, changes: Partial<TaskContext> = {}): TaskContext {
+  const { clock = systemClock, fireTime = new Date('2026-01-01T00:00:00Z') } = changes
+  return {
+    task: 'nightly',
+    signal: new AbortController().signal,
+    term: 3n,
+    fireTime,
+    key: `nightly/${fireTimeName(fireTime)}`,
+    call: () => Promise.resolve({ status: 200 }),
+    registry,
+    prefix: 'gateway',
+    machine: builtIn.machine,
+    configFile: 'gateway.yaml',
+    clock,
+    logger: silentLogger,
+    ...changes,
   }
 }
 

@@ -4,17 +4,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { before, describe, it } from 'node:test'
-import { builtIn } from '../../src/config/built-in.ts'
 import { callTask } from '../../src/controlplane/tasks/call.ts'
 import { pruneTask } from '../../src/controlplane/tasks/prune.ts'
 import { taskKinds } from '../../src/controlplane/tasks/table.ts'
 import type { TaskContext } from '../../src/controlplane/tasks/task-kind.ts'
 import { GatewayError } from '../../src/errors.ts'
-import { silentLogger } from '../../src/logging.ts'
 import type { Instance, Registry } from '../../src/registry/registry.ts'
 import { loadUserModule } from '../../src/user-modules.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { memoryRegistry } from './memory-registry.ts'
+import { taskContext } from './tasks-harness.ts'
 
 const exampleTask = fileURLToPath(new URL('../../examples/tasks/purge.ts', import.meta.url))
 
@@ -48,20 +47,7 @@ const samples: Readonly<Record<string, { readonly good: unknown; readonly bad: r
 }
 
 function context(registry: Registry, clock = new ManualClock()): TaskContext {
-  return {
-    task: 'sweep',
-    signal: new AbortController().signal,
-    term: 3n,
-    fireTime: new Date(clock.now()),
-    key: 'sweep/20260101T000000Z',
-    call: () => Promise.resolve({ status: 200 }),
-    registry,
-    prefix: 'gateway',
-    machine: builtIn.machine,
-    configFile: 'gateway.yaml',
-    clock,
-    logger: silentLogger,
-  }
+  return taskContext(registry, { clock, fireTime: new Date(clock.now()), task: 'sweep' })
 }
 
 describe('every kind of task', () => {

@@ -1,14 +1,13 @@
 import assert from 'node:assert/strict'
-import { afterEach, describe, it } from 'node:test'
+import { describe, it } from 'node:test'
 import type { TaskConfig } from '../../src/config/config.ts'
 import { RunRecords } from '../../src/controlplane/tasks/run-records.ts'
 import type { RunRecord } from '../../src/controlplane/tasks/run-record.ts'
 import type { TaskRequest } from '../../src/controlplane/tasks/task-kind.ts'
 import { GatewayError } from '../../src/errors.ts'
 import type { Registry } from '../../src/registry/registry.ts'
-import { ManualClock, settle } from '../support/manual-clock.ts'
-import { memoryRegistry } from './memory-registry.ts'
-import { callTaskConfig, startGateway, type TestGateway } from './tasks-harness.ts'
+import { settle } from '../support/manual-clock.ts'
+import { callTaskConfig, gatewaysByHand } from './tasks-harness.ts'
 
 const midnight = '2026-01-01T00:00:00Z'
 const retry = { attempts: 3, backoffMs: 1_000, maxBackoffMs: 1_000 }
@@ -24,17 +23,7 @@ function minutes(records: readonly RunRecord[]): readonly string[] {
 }
 
 describe('what a leader leaves', () => {
-  const gateways: TestGateway[] = []
-  let clock = new ManualClock()
-  let registry = memoryRegistry()
-
-  afterEach(async () => {
-    const closing = Promise.all(gateways.splice(0).map(({ scheduler }) => scheduler.close()))
-    await clock.advance(20_000)
-    await closing
-    clock = new ManualClock()
-    registry = memoryRegistry()
-  })
+  const fleet = gatewaysByHand()
 
   const start = (
     name: string,
@@ -45,8 +34,7 @@ describe('what a leader leaves', () => {
       readonly registry?: Registry
     },
   ) => {
-    const gateway = startGateway({ registry: options.registry ?? registry, prefix: 'gateway', name, clock, call: options.call })
-    gateways.push(gateway)
+    const gateway = fleet.start(name, { registry: options.registry ?? fleet.registry, call: options.call })
     gateway.election.lead(options.term)
     gateway.scheduler.setTasks([callTaskConfig({ cron: '* * * * *', startWithinMs: 3_600_000, ...task })])
     return gateway
@@ -54,7 +42,7 @@ describe('what a leader leaves', () => {
 
   /** As recorded, the earliest planned first. */
   const recorded = async (): Promise<readonly RunRecord[]> =>
-    ((await new RunRecords(registry, 'gateway').list()).get('nightly') ?? []).toReversed()
+    ((await new RunRecords(fleet.registry, 'gateway').list()).get('nightly') ?? []).toReversed()
 
   for (const task of [{ retry }, { catchUp: 'once' as const }, { catchUp: 'each' as const }]) {
     it(`is gone on with by the next one, under the same key and a higher token (${JSON.stringify(task)})`, async () => {
@@ -62,7 +50,7 @@ describe('what a leader leaves', () => {
       dead.fire(midnight)
       await settle()
       const next = start('next', task, { term: 8n, call: done })
-      await clock.advance(10_000)
+      await fleet.clock.advance(10_000)
       const [record, ...more] = await recorded()
       assert.deepEqual([record?.ok, record?.by, record?.term, more.length], [true, 'next', '8', 0])
       assert.deepEqual(
@@ -88,11 +76,11 @@ describe('what a leader leaves', () => {
     stale.fire(midnight)
     await settle()
     start('next', { retry }, { term: 8n, call: done })
-    await clock.advance(10_000)
+    await fleet.clock.advance(10_000)
     answer?.()
     await settle()
     assert.match(stale.scheduler.view().tasks[0]?.last?.detail ?? '', /another gateway has taken the run over/)
-    await clock.advance(20_000)
+    await fleet.clock.advance(20_000)
     assert.deepEqual(
       (await recorded()).map(({ ok, by }) => [ok, by]),
       [[true, 'next']],
@@ -104,7 +92,7 @@ describe('what a leader leaves', () => {
     start('dead', {}, { term: 7n, call: hangs }).fire(midnight)
     await settle()
     const next = start('next', {}, { term: 8n, call: done })
-    await clock.advance(10_000)
+    await fleet.clock.advance(10_000)
     const [record] = await recorded()
     assert.deepEqual([record?.ok, record?.detail, next.calls.length], [false, 'running; no attempt is left', 0])
     assert.match(record?.attempts[0]?.detail ?? '', /^interrupted: dead no longer leads/)
@@ -119,7 +107,7 @@ describe('what a leader leaves', () => {
     const [record] = await recorded()
     assert.deepEqual([record?.ok, record?.detail], [null, 'interrupted: the lock is gone'])
     loser.election.lead(9n)
-    await clock.advance(6_000)
+    await fleet.clock.advance(6_000)
     assert.equal((await recorded())[0]?.attempts.length, 2, 'the same gateway goes on with it in its next term')
   })
 
@@ -127,7 +115,7 @@ describe('what a leader leaves', () => {
     for (let term = 7n; term < 13n; term++) {
       const gateway = start(`g${term}`, { catchUp: 'once' }, { term, call: hangs })
       if (term === 7n) gateway.fire(midnight)
-      await clock.advance(7_000)
+      await fleet.clock.advance(7_000)
       gateway.election.lose()
       await settle()
     }
@@ -137,21 +125,21 @@ describe('what a leader leaves', () => {
 
   it('is not begun again when it is older than startWithin', async () => {
     start('dead', { retry, startWithinMs: 60_000 }, { term: 7n, call: hangs }).fire(midnight)
-    await clock.advance(61_000)
+    await fleet.clock.advance(61_000)
     const next = start('next', { retry, startWithinMs: 60_000 }, { term: 8n, call: done })
-    await clock.advance(10_000)
+    await fleet.clock.advance(10_000)
     assert.deepEqual([next.calls.length, (await recorded())[0]?.ok], [0, false])
   })
 
   it('undone with catchUp: once is made up for by one run, under the planned time of the last', async () => {
     const first = start('first', { catchUp: 'once' }, { term: 7n, call: done })
-    await clock.advance(6_000)
+    await fleet.clock.advance(6_000)
     first.fire('2026-01-01T00:01:00Z')
     await settle()
     first.election.lose()
-    await clock.advance(600_000)
+    await fleet.clock.advance(600_000)
     const next = start('next', { catchUp: 'once' }, { term: 8n, call: done })
-    await clock.advance(30_000)
+    await fleet.clock.advance(30_000)
     const records = await recorded()
     assert.deepEqual(minutes(records), ['01', '10'])
     assert.deepEqual([records[1]?.cause, records[1]?.since, records[1]?.ok], ['catchUp', '2026-01-01T00:02:00.000Z', true])
@@ -167,47 +155,47 @@ describe('what a leader leaves', () => {
       return { status: 200 }
     }
     const first = start('first', { catchUp: 'each' }, { term: 7n, call })
-    await clock.advance(6_000)
+    await fleet.clock.advance(6_000)
     first.election.lose()
-    await clock.advance(300_000)
+    await fleet.clock.advance(300_000)
     start('next', { catchUp: 'each' }, { term: 8n, call })
-    await clock.advance(30_000)
+    await fleet.clock.advance(30_000)
     assert.deepEqual(minutes(await recorded()), ['01', '02', '03', '04', '05'])
     assert.equal(most, 1)
   })
 
   it('undone without catchUp stays undone', async () => {
     start('first', {}, { term: 7n, call: done }).election.lose()
-    await clock.advance(600_000)
+    await fleet.clock.advance(600_000)
     start('next', {}, { term: 8n, call: done })
-    await clock.advance(30_000)
+    await fleet.clock.advance(30_000)
     assert.deepEqual(await recorded(), [])
   })
 
   it('undone for longer than startWithin stays undone', async () => {
     const task = { catchUp: 'each' as const, startWithinMs: 130_000 }
     const first = start('first', task, { term: 7n, call: done })
-    await clock.advance(6_000)
+    await fleet.clock.advance(6_000)
     first.election.lose()
-    await clock.advance(600_000)
+    await fleet.clock.advance(600_000)
     start('next', task, { term: 8n, call: done })
-    await clock.advance(10_000)
+    await fleet.clock.advance(10_000)
     assert.deepEqual(minutes(await recorded()), ['08', '09', '10'])
   })
 
   it('undone is not what a task would have done before it had its schedule', async () => {
     const first = start('first', { catchUp: 'each', cron: '30 * * * *' }, { term: 7n, call: done })
-    await clock.advance(600_000)
+    await fleet.clock.advance(600_000)
     first.scheduler.setTasks([callTaskConfig({ catchUp: 'each', cron: '* * * * *' })])
-    await clock.advance(150_000)
+    await fleet.clock.advance(150_000)
     assert.deepEqual(minutes(await recorded()), ['11', '12'])
   })
 
   it('undone since the registry could not take the claim is made up for when it can', async () => {
     let isAway = false
-    const { kv } = registry
+    const { kv } = fleet.registry
     const failing: Registry = {
-      ...registry,
+      ...fleet.registry,
       kv: {
         ...kv,
         put: async (key, value, options) => {
@@ -221,14 +209,14 @@ describe('what a leader leaves', () => {
       },
     }
     const gateway = start('only', { catchUp: 'each' }, { term: 7n, call: done, registry: failing })
-    await clock.advance(59_000)
+    await fleet.clock.advance(59_000)
     isAway = true
-    await clock.advance(1_000)
+    await fleet.clock.advance(1_000)
     gateway.fire('2026-01-01T00:01:00Z')
-    await clock.advance(5_000)
+    await fleet.clock.advance(5_000)
     assert.equal(gateway.calls.length, 0)
     isAway = false
-    await clock.advance(20_000)
+    await fleet.clock.advance(20_000)
     assert.deepEqual(
       (await recorded()).map(({ fireTime, ok, cause }) => [fireTime.slice(14, 16), ok, cause]),
       [['01', true, 'catchUp']],
@@ -237,9 +225,9 @@ describe('what a leader leaves', () => {
 
   it('done when the registry cannot take the outcome is recorded when it can, also after the lead is lost', async () => {
     let isAway = false
-    const { kv } = registry
+    const { kv } = fleet.registry
     const failing: Registry = {
-      ...registry,
+      ...fleet.registry,
       kv: {
         ...kv,
         get: async (key) => {
@@ -263,10 +251,10 @@ describe('what a leader leaves', () => {
     gateway.fire(midnight)
     await settle()
     gateway.election.lose()
-    await clock.advance(10_000)
+    await fleet.clock.advance(10_000)
     assert.equal((await recorded())[0]?.ok, null)
     isAway = false
-    await clock.advance(10_000)
+    await fleet.clock.advance(10_000)
     assert.equal((await recorded())[0]?.ok, true)
   })
 })

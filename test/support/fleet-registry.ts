@@ -15,12 +15,23 @@ export class FleetRegistry {
   readonly #lines = new Set<Line>()
   #index = 0n
   #sessions = 0
+  readonly #ends = new Map<string, () => void>()
   /** How often it was asked. */
   requests = 0
-  isAway = false
+  #isAway = false
 
   constructor(clock: Clock) {
     this.#clock = clock
+  }
+
+  get isAway(): boolean {
+    return this.#isAway
+  }
+
+  /** When it is back, its watches tell what has become. */
+  set isAway(isAway: boolean) {
+    this.#isAway = isAway
+    if (!isAway) this.#tellBelow(null)
   }
 
   /** The registry as one replica sees it; `cut` takes its connection away, and gives it back. */
@@ -55,6 +66,11 @@ export class FleetRegistry {
     this.#delete([...this.#entries.keys()])
   }
 
+  /** Ends the session that holds a key, as an operator does. */
+  expire(key: string): void {
+    this.#ends.get(this.#entries.get(key)?.session ?? '')?.()
+  }
+
   /** What stands below a folder, as text. */
   texts(prefix: string): ReadonlyMap<string, string> {
     return new Map(this.#below(prefix).map(({ key, value }) => [key, value.toString('utf8')]))
@@ -74,13 +90,20 @@ export class FleetRegistry {
     return [...this.#entries.values()].filter(({ key }) => key.startsWith(prefix))
   }
 
-  #put(key: string, value: Buffer, { acquire = null, cas }: { acquire?: string | null; cas?: bigint }): boolean {
+  #put(
+    key: string,
+    value: Buffer,
+    { acquire = null, release, cas }: { acquire?: string | null; release?: string; cas?: bigint },
+  ): boolean {
     const before = this.#entries.get(key)
     if (acquire !== null && before?.session && before.session !== acquire) return false
+    if (release !== undefined && before?.session !== release) return false
     if (cas !== undefined && cas !== (before?.modifyIndex ?? 0n)) return false
     this.#index++
-    const [createIndex, session] = [before?.createIndex ?? this.#index, acquire ?? before?.session ?? null]
-    this.#entries.set(key, { key, value, flags: 0n, session, lockIndex: 1n, createIndex, modifyIndex: this.#index })
+    const createIndex = before?.createIndex ?? this.#index
+    const session = release === undefined ? (acquire ?? before?.session ?? null) : null
+    const lockIndex = (before?.lockIndex ?? 0n) + (acquire !== null && before?.session !== acquire ? 1n : 0n)
+    this.#entries.set(key, { key, value, flags: 0n, session, lockIndex, createIndex, modifyIndex: this.#index })
     this.#tellBelow([key])
     return true
   }
@@ -91,16 +114,22 @@ export class FleetRegistry {
     return true
   }
 
-  #openSession({ ttlMs }: SessionOptions, line: Line): Session {
+  #openSession({ ttlMs, behavior }: SessionOptions, line: Line): Session {
     const id = `s${++this.#sessions}`
     const lost = new AbortController()
     let aliveUntil = this.#clock.monotonic() + ttlMs
     let isOpen = true
+    let hasLeft = false
     const end = (): void => {
       isOpen = false
-      this.#delete([...this.#entries.values()].filter(({ session }) => session === id).map(({ key }) => key))
+      this.#ends.delete(id)
+      const held = [...this.#entries.values()].filter(({ session }) => session === id)
+      if (behavior === 'delete') return void this.#delete(held.map(({ key }) => key))
+      for (const { key, value } of held) this.#put(key, value, { release: id })
     }
+    this.#ends.set(id, end)
     const renew = (): void => {
+      if (!isOpen && !hasLeft) return lost.abort(new Error('the registry does not know the session'))
       if (!isOpen) return
       if (!line.isCut && !this.isAway) aliveUntil = this.#clock.monotonic() + ttlMs
       if (this.#clock.monotonic() >= aliveUntil) {
@@ -116,13 +145,18 @@ export class FleetRegistry {
         return aliveUntil
       },
       lost: lost.signal,
-      close: async () => void (isOpen && end()),
+      close: async () => {
+        hasLeft = true
+        if (isOpen) end()
+      },
     }
   }
 
-  #tellBelow(keys: readonly string[]): void {
+  /** `null`: all. */
+  #tellBelow(keys: readonly string[] | null): void {
     for (const line of this.#lines)
-      for (const [listener, prefix] of line.listeners) if (keys.some((key) => key.startsWith(prefix))) this.#tell(line, listener)
+      for (const [listener, prefix] of line.listeners)
+        if (!keys || keys.some((key) => key.startsWith(prefix))) this.#tell(line, listener)
   }
 
   #tell(line: Line, listener: WatchListener<readonly KvEntry[]>): void {

@@ -69,7 +69,7 @@ const settings = z.object({
     .meta(
       about({
         description:
-          'What becomes of a fire while the run before it lasts: `skip`: it does not run; `queue`: it runs next, and those that come while one waits do not run.',
+          'What becomes of a fire while the run before it lasts: `skip`: it does not run; `queue`: it runs next, and those that come while one waits do not run, or later with `catchUp: each`.',
         default: given.overlap,
       }),
     ),

@@ -8,10 +8,17 @@ export const KEEP_RECORDS = 20
 const KEEP_FOR_MS = 600_000
 const CLAIM_TRIES = 3
 
+interface Known {
+  readonly value: Buffer
+  readonly record: RunRecord | null
+}
+
 /** Writes and reads the run records below `<prefix>/runs/`. All throw `registry_…`. */
 export class RunRecords {
   readonly #registry: Registry
   readonly #root: string
+  /** What was read last, by key: a record that has not changed is not read again. */
+  #known: ReadonlyMap<string, Known> = new Map()
 
   constructor(registry: Registry, prefix: string) {
     this.#registry = registry
@@ -54,8 +61,16 @@ export class RunRecords {
   /** All records, of each task the latest planned first. */
   async list(): Promise<ReadonlyMap<string, readonly RunRecord[]>> {
     const found = await this.#registry.kv.list(this.#root)
+    const known = this.#known
+    this.#known = new Map(
+      found.map((entry) => {
+        const before = known.get(entry.key)
+        if (before?.value.equals(entry.value)) return [entry.key, before]
+        return [entry.key, { value: entry.value, record: this.#read(entry) }]
+      }),
+    )
     const byTask = Map.groupBy(
-      found.flatMap((entry) => this.#read(entry) ?? []),
+      [...this.#known.values()].flatMap(({ record }) => record ?? []),
       ({ task }) => task,
     )
     for (const records of byTask.values()) records.sort(latestFirst)

@@ -38,8 +38,10 @@ export class TaskLine {
     const why = `skipped: the run of ${running.fireTime.toISOString()} has not ended`
     if (fire.task.overlap === 'skip') return void this.#options.refuse(fire, why)
     const waiting = this.#waiting
-    if (waiting) return void this.#options.refuse(fire, `${why}, and that of ${waiting.fireTime.toISOString()} waits`)
-    this.#waiting = fire
+    if (!waiting) this.#waiting = fire
+    // Where each fire is to run, the records are the queue: it is found missed, and made up for.
+    else if (fire.task.catchUp !== 'each')
+      void this.#options.refuse(fire, `${why}, and that of ${waiting.fireTime.toISOString()} waits`)
   }
 
   /** Does what is left to do, if nothing is under way. */
