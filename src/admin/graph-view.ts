@@ -13,7 +13,7 @@ export interface EdgeView {
   readonly failures: number
   /** Refused by `mesh.rules`. */
   readonly denied: number
-  /** Estimated from the buckets of the metrics; null: all were denied. */
+  /** Estimated from the buckets of the metrics; null: there was none but denied ones and tunnels. */
   readonly p50Ms: number | null
   readonly p99Ms: number | null
 }

@@ -21,6 +21,8 @@ export interface Passage {
   readonly askedPath?: string
   /** Set if it has come through a gate: to be told its end. */
   readonly leave?: (outcome: Outcome) => void
+  /** Set if we name ourselves in the answer that is passed on. */
+  readonly via?: string | undefined
   /** Is told when all is over. */
   readonly onEnd?: ((ended: Ended) => void) | undefined
 }

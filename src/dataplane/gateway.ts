@@ -3,7 +3,7 @@ import { messageOf } from '../errors.ts'
 import { chooseDestination } from './choose-destination.ts'
 import { Endings, type EndingsDeps, type Passage } from './endings.ts'
 import type { Exchange, Failure, HeaderList, LocalReply, ResponseHead } from './exchange.ts'
-import { filterFailure, noFilters, type FilterChain, type Thought } from './filters/filter-chain.ts'
+import { filterFailure, noFilters, type Thought } from './filters/filter-chain.ts'
 import { forwardingHeaders } from './http/forwarded.ts'
 import { withoutHopByHop } from './http/hop-by-hop.ts'
 import type { NamedTarget } from './mesh/named-targets.ts'
@@ -24,8 +24,8 @@ export interface NamedCall {
   readonly origin: 'mesh' | 'task'
   /** Finds who is called, or why nobody is. Never rejects. */
   readonly lookUp: () => NamedTarget | Failure | Promise<NamedTarget | Failure>
-  /** What they do on the answer's way is done. */
-  readonly filters?: FilterChain
+  /** What names us in the answer that is passed on; absent: nothing. */
+  readonly via?: Passage['via']
   readonly onEnd?: Passage['onEnd']
 }
 
@@ -86,10 +86,10 @@ export class Gateway {
   }
 
   /** Serves a call by a service's name. */
-  serveNamed(exchange: Exchange, { origin, lookUp, filters = noFilters, onEnd }: NamedCall): void {
+  serveNamed(exchange: Exchange, { origin, lookUp, via, onEnd }: NamedCall): void {
     this.stats.inFlight++
     exchange.trace?.begin(this.#snapshot.generation)
-    const passage = { exchange, route: origin, filters, upstream: null, onEnd }
+    const passage = { exchange, route: origin, filters: noFilters, upstream: null, via, onEnd }
     const found = lookUp()
     if (found instanceof Promise)
       this.#guard(
@@ -201,6 +201,7 @@ export class Gateway {
       const head = { status, headers: withoutHopByHop(received) }
       const cookie = sticky?.cookieFor(destination, endpoint)
       if (cookie) head.headers.push('Set-Cookie', cookie)
+      if (passage.via !== undefined) head.headers.push('Via', passage.via)
       return this.#endings.headOf(passage, head)
     }
     new Forwarding({

@@ -60,6 +60,8 @@ export interface WorkerStart extends Part {
   readonly secret: readonly [number, number]
   /** With their real addresses; the socket of the first is at {@link firstSocketFd}, the others follow. */
   readonly listeners: readonly ListenerConfig[]
+  /** Which services are known by the addresses that calls come from. */
+  readonly addresses: AddressesMessage['addresses']
   readonly logLevel: LogOptions['level']
   readonly accessLog: boolean
   readonly drainMs: number

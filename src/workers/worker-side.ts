@@ -68,6 +68,7 @@ export class WorkerSide {
     this.#plane = new DataPlane(this.#gateway, { ...deps, peers, part: start, drainMs: start.drainMs, verdicts })
     this.#lookups = new Lookups((question) => say({ kind: 'lookUp', question }))
     this.#mesh = new Mesh({ gateway: this.#gateway, lookUp: this.#lookUp, secret: start.secret })
+    this.#mesh.addresses = new Map(start.addresses)
   }
 
   /** Serves the state that it was started with. Throws what listening throws. */

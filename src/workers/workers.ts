@@ -190,6 +190,7 @@ export class Workers {
         of: count,
         secret: this.#secret,
         listeners,
+        addresses: this.#addresses.addresses,
         logLevel: log.level,
         accessLog: log.access,
         drainMs: shutdown.drainMs,
@@ -222,7 +223,6 @@ export class Workers {
       case 'leave':
         return this.#replace(from)
       case 'serving':
-        from.send(this.#addresses)
         from.send(this.quotas.message)
         return from.send(this.#staleMessage())
       case 'report':

@@ -33,16 +33,16 @@ export class Edges {
   readonly #byCaller = new Map<string, Map<string, Edge>>()
   #size = 0
 
-  /** `from` and `to` are names that config or the registry has; null: nobody knows the caller. */
+  /** `from` and `to` are names that config or the registry has; null: nobody knows the caller. `durationMs` null: it has no length worth to be known. */
   count(
     from: string | null,
     to: string,
-    { outcome, durationMs }: { readonly outcome: EdgeOutcome; readonly durationMs: number },
+    { outcome, durationMs }: { readonly outcome: EdgeOutcome; readonly durationMs: number | null },
   ): void {
     const edge = this.#edge(from ?? UNKNOWN_CALLER, to)
     edge.outcomes[outcome]++
     // What was refused at once would make the callee look fast.
-    if (outcome !== 'denied') edge.durations.count(durationMs)
+    if (outcome !== 'denied' && durationMs !== null) edge.durations.count(durationMs)
   }
 
   metricSources(): readonly MetricSource[] {

@@ -1,6 +1,5 @@
 import { errorTable } from '../../errors.ts'
 import type { Exchange, Failure } from '../exchange.ts'
-import { FilterChain } from '../filters/filter-chain.ts'
 import type { Ended } from '../endings.ts'
 import type { Gateway } from '../gateway.ts'
 import { writtenPort } from '../http/authority.ts'
@@ -46,7 +45,7 @@ interface Call {
 const HTTP_PORT = 80
 
 /** RFC 9110 §7.6.3: a proxy names itself in what it passes on, both ways. */
-const answersWithVia = new FilterChain([{ onResponse: ({ headers }) => void headers.push('Via', '1.1 meshgate') }])
+const VIA_OF_ANSWERS = '1.1 meshgate'
 
 /** Serves calls from service to service, by name: nothing but what the registry lists or config declares is ever called. */
 export class Mesh {
@@ -77,8 +76,9 @@ export class Mesh {
       if (isFailure(name)) return name
       return denied ? denial(from, name, denied) : this.#find({ exchange, name, from, policy, listenerPort })
     }
-    const onEnd = (ended: Ended): void => this.#count(from, denied?.to ?? ended.upstream, ended)
-    this.#gateway.serveNamed(exchange, { origin: 'mesh', filters: answersWithVia, lookUp, onEnd })
+    const onEnd = (ended: Ended): void =>
+      this.#count({ from, to: denied?.to ?? ended.upstream, isTunnel: exchange.tunnel !== null }, ended)
+    this.#gateway.serveNamed(exchange, { origin: 'mesh', via: VIA_OF_ANSWERS, lookUp, onEnd })
   }
 
   /** Serves a call of the gateway's own, which no rule is for. */
@@ -108,7 +108,10 @@ export class Mesh {
   }
 
   /** Names that nobody has are not counted: there is no end of them. */
-  #count(from: string | null, to: string | null, { failure, status, durationMs }: Ended): void {
+  #count({ from, to, isTunnel }: { from: string | null; to: string | null; isTunnel: boolean }, ended: Ended): void {
+    const { failure, status } = ended
+    // How long a tunnel is open says nothing of the callee.
+    const durationMs = isTunnel ? null : ended.durationMs
     if (to !== null) this.edges.count(from, to, { outcome: outcomeOf(failure, status), durationMs })
   }
 }

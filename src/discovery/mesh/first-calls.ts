@@ -27,7 +27,7 @@ export class FirstCalls {
     // With one eligible instance nobody waits for the first probe of another.
     if (upstream.members.eligible.length > 0 || discovery.isSettled) return upstream
     const waiting = this.#waiting.get(upstream) ?? this.#wait(row)
-    if (waiting.calls >= upstream.policy.maxQueued)
+    if (waiting.calls >= Math.max(1, upstream.policy.maxQueued))
       return overloaded(`${waiting.calls} calls wait for the first lookup of "${upstream.name}"`)
     waiting.calls++
     return waiting.known

@@ -24,6 +24,13 @@ describe('edges', () => {
     assert.deepEqual(denied, { from: 'unknown', to: 'orders', requests: 1, failures: 0, denied: 1, p50Ms: null, p99Ms: null })
   })
 
+  it('count tunnels, but not how long they are open', () => {
+    const edges = new Edges()
+    edges.count('web', 'chat', { outcome: 'ok', durationMs: null })
+    const expected = { from: 'web', to: 'chat', requests: 1, failures: 0, denied: 0, p50Ms: null, p99Ms: null }
+    assert.deepEqual(graphView(edges.metricSources()).edges, [expected])
+  })
+
   it('are bounded: what comes beyond is counted together, and nothing is lost', () => {
     const edges = new Edges()
     const calls = MOST_EDGES * 2

@@ -100,6 +100,7 @@ describe('what passes the mesh', () => {
     await register(mesh, { web: web.port })
     const answer = await ask(mesh, 'web')
     assert.match(answer, /\r\nVia: 1\.1 meshgate\r\n/)
+    assert.doesNotMatch(await ask(mesh, 'nobody'), /\r\nVia:/i, 'what we answer ourselves has passed nobody')
     assert.match(answer, /1\.1 meshgate-[0-9a-f]{16}\r?\n?/)
   })
 })
