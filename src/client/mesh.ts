@@ -1,6 +1,7 @@
 import { Dispatcher1Wrapper, type Dispatcher, getGlobalDispatcher, setGlobalDispatcher } from 'undici'
 import type { InstanceView } from '../discovery/instance-view.ts'
-import { KeptRegistration } from '../discovery/kept-registration.ts'
+import { heartbeat, KeptRegistration } from '../discovery/kept-registration.ts'
+import { serviceRegistration } from '../discovery/service-registration.ts'
 import type { StandingReport } from '../discovery/outage/registry-standing.ts'
 import { GatewayError } from '../errors.ts'
 import { Candidacy } from './candidacy.ts'
@@ -10,7 +11,7 @@ import { MeshKv } from './kv.ts'
 import type { MeshParts } from './mesh-parts.ts'
 import { parseLockOptions, parseRegisterOptions, type LockOptions, type RegisterOptions } from './options.ts'
 import { Places } from './places.ts'
-import { Registered, registrationOf } from './registered.ts'
+import { Registered } from './registered.ts'
 
 /** The undici inside of Node 24 speaks to dispatchers in the words of its version 7. */
 const ownUndiciIsOlder = Number.parseInt(process.versions['undici'] ?? '0', 10) < 8
@@ -104,17 +105,15 @@ export class Mesh implements AsyncDisposable {
     const config = parseRegisterOptions(options)
     this.#open()
     const { registry, watches, clock, random, settings } = this.#parts
-    const registration = registrationOf(config)
-    const kept = new KeptRegistration({ registration, registry, watches, health, clock, random, logger: settings.logger })
+    const registration = { check: heartbeat, ...serviceRegistration(config) }
+    const { logger } = settings
+    const kept = new KeptRegistration({ registrations: [registration], registry, watches, health, clock, random, logger })
     const registered: Registered = new Registered(config.id, kept, () => void this.#held.delete(registered))
     this.#keep(registered)
-    try {
-      await kept.start()
-    } catch (error) {
-      await registered.close()
-      throw error
-    }
-    return registered
+    const failure = await kept.start()
+    if (!(failure instanceof GatewayError) || failure.code !== 'registry_refused') return registered
+    await registered.close()
+    throw failure
   }
 
   /** Takes out what was registered, gives locks back, lets calls under way end within 5 s, and ends. Never throws. */

@@ -1,20 +1,15 @@
 import { hostname } from 'node:os'
 import { formatAddress, type Address } from '../address.ts'
-import type { Clock, Random, Timer } from '../clock.ts'
+import type { Clock, Random } from '../clock.ts'
 import type { ServiceConfig } from '../config/config.ts'
-import { messageOf } from '../errors.ts'
+import { heartbeat, KeptRegistration } from '../discovery/kept-registration.ts'
+import { serviceRegistration } from '../discovery/service-registration.ts'
 import type { Logger } from '../logging.ts'
 import type { Instance, Registration, Registry } from '../registry/registry.ts'
 import type { ServiceWatches } from '../discovery/service-watches.ts'
 
 /** The service under which every gateway registers itself. */
 const gatewayService = 'meshgate'
-
-const BEAT_EVERY_MS = 5_000
-/** Three beats and a bit: one lost beat is no outage. */
-const TTL_MS = 16_000
-/** Consul's smallest; a gateway that was killed leaves the list after it. */
-const DEREGISTER_AFTER_MS = 60_000
 
 /** A listener as it listens. */
 export interface ListeningAs {
@@ -47,67 +42,26 @@ export interface SelfRegistration {
   close(): Promise<void>
 }
 
-/**
- * Keeps this gateway and the static services of its config registered: a heartbeat tells the gateway's health. When the registry does not
- * list this gateway any more (it lost its data, somebody deregistered us), everything is registered again with the next beat. A static
- * service that somebody takes out by itself stays out until then.
- */
+/** Keeps this gateway and the static services of its config registered: a heartbeat tells the gateway's health. Closed by the caller. */
 export function registerSelf(front: Address, services: readonly ServiceConfig[], deps: SelfRegistrationDeps): SelfRegistration {
-  const { registry, clock, random, logger, listeners = [] } = deps
-  const self = selfRegistration(front, listeners)
-  const everything = [self, ...services.map(registrationOf)]
+  const self = selfRegistration(front, deps.listeners ?? [])
+  const registrations: [Registration, ...Registration[]] = [self, ...services.map(serviceRegistration)]
+  const kept = new KeptRegistration({ ...deps, registrations, health: deps.unready })
   let peers: readonly Instance[] = []
-  let registered = false
-  let complained = false
-  let closed = false
-  let timer: Timer | null = null
-  let beating: Promise<void> = Promise.resolve()
-
   const watch = deps.watches.watch(gatewayService, {
-    onValue: (instances) => {
-      peers = instances.filter((instance) => instance.id !== self.id)
-      // Somebody took us out of the list: the next beat puts us back.
-      if (peers.length === instances.length) registered = false
-    },
+    onValue: (instances) => void (peers = instances.filter(({ id }) => id !== self.id)),
+    // Who was there stays known.
     onError: () => {},
   })
-  const beat = async (): Promise<void> => {
-    try {
-      if (!registered) await registerAll()
-      const reason = deps.unready()
-      await registry.reportHealth(self.id, reason === null ? 'passing' : 'critical', reason ?? 'serving')
-      complained = false
-    } catch (error) {
-      registered = false
-      if (!complained)
-        logger.warn({ event: 'self.unregistered', error: messageOf(error) }, 'cannot register with the registry yet')
-      complained = true
-    }
-  }
-  const registerAll = async (): Promise<void> => {
-    for (const registration of everything) await registry.register(registration)
-    registered = true
-    logger.info({ event: 'self.registered', id: self.id, services: everything.map(({ id }) => id) }, `registered as ${self.id}`)
-  }
-  const stays = (id: string, error: unknown): void =>
-    logger.warn({ event: 'self.still_registered', id, error: messageOf(error) }, `${id} could not be deregistered`)
-  const loop = (): void => {
-    beating = beat().then(() => {
-      if (!closed) timer = clock.after(BEAT_EVERY_MS * (0.9 + 0.2 * random()), loop)
-    })
-  }
-  loop()
+  void kept.start()
   return {
     id: self.id,
     get hasPeers() {
       return peers.some(({ status }) => status === 'passing')
     },
-    close: async () => {
-      closed = true
-      timer?.cancel()
+    close: () => {
       watch.close()
-      await beating
-      await Promise.all(everything.map(({ id }) => registry.deregister(id).catch((error: unknown) => stays(id, error))))
+      return kept.close()
     },
   }
 }
@@ -119,7 +73,7 @@ function selfRegistration(front: Address, listeners: readonly ListeningAs[]): Re
     name: gatewayService,
     address,
     meta: { pid: String(process.pid), ...Object.fromEntries(listeners.slice(0, MOST_LISTENERS).map(listenerPair)) },
-    check: { kind: 'ttl', ttlMs: TTL_MS, deregisterAfterMs: DEREGISTER_AFTER_MS },
+    check: heartbeat,
   }
 }
 
@@ -131,12 +85,4 @@ function listenerPair({ name, mode, address }: ListeningAs): readonly [string, s
 /** Nobody can call 0.0.0.0: an empty address makes the registry use its node's. */
 function reachableHost(host: string): string {
   return host === '0.0.0.0' || host === '::' ? '' : host
-}
-
-function registrationOf({ id, name, address, tags, meta, check }: ServiceConfig): Registration {
-  const base = { id, name, address, tags, meta }
-  if (!check) return base
-  const { everyMs, timeoutMs } = check
-  if (check.kind === 'tcp') return { ...base, check: { kind: 'tcp', address, everyMs, timeoutMs } }
-  return { ...base, check: { kind: 'http', url: `http://${formatAddress(address)}${check.path}`, everyMs, timeoutMs } }
 }

@@ -1,16 +1,23 @@
 import type { Clock, Random, Timer } from '../clock.ts'
-import { GatewayError, messageOf } from '../errors.ts'
+import { messageOf } from '../errors.ts'
 import type { Logger } from '../logging.ts'
 import type { Registration, Registry, Watch } from '../registry/registry.ts'
 import type { ServiceWatches } from './service-watches.ts'
 
 const BEAT_EVERY_MS = 5_000
 
+/**
+ * The check of an instance that lives as long as its process tells so: three beats and a bit, since one lost beat is no outage; one whose
+ * process was killed leaves the list after Consul's smallest time for that.
+ */
+export const heartbeat = { kind: 'ttl', ttlMs: 16_000, deregisterAfterMs: 60_000 } as const
+
 export interface KeptRegistrationOptions {
-  readonly registration: Registration
+  /** The first is watched and beats, if it has a TTL check; the others are registered with it. */
+  readonly registrations: readonly [Registration, ...Registration[]]
   readonly registry: Pick<Registry, 'register' | 'deregister' | 'reportHealth'>
   readonly watches: Pick<ServiceWatches, 'watch'>
-  /** Why it should get no traffic; null: it should. Told to its TTL check with each beat. */
+  /** Why the first should get no traffic; null: it should. */
   readonly health: () => string | null
   readonly clock: Clock
   readonly random: Random
@@ -18,8 +25,9 @@ export interface KeptRegistrationOptions {
 }
 
 /**
- * Keeps one instance registered: a beat every 5 s tells its health, if it has a TTL check, and registers it again once the registry does not
- * list it any more (it lost its data, somebody deregistered it). Started once, closed by the caller.
+ * Keeps instances registered: a beat every 5 s tells the health of the first, and registers all of them again once the registry does not list
+ * the first any more (it lost its data, somebody deregistered it). Another one that somebody takes out by itself stays out until then.
+ * Started once, closed by the caller.
  */
 export class KeptRegistration {
   readonly #options: KeptRegistrationOptions
@@ -27,85 +35,89 @@ export class KeptRegistration {
   #isRegistered = false
   #hasComplained = false
   #timer: Timer | null = null
-  #beating: Promise<void> = Promise.resolve()
+  #beating: Promise<unknown> = Promise.resolve()
   #isClosed = false
 
   constructor(options: KeptRegistrationOptions) {
     this.#options = options
   }
 
-  /** Resolves after the first try; a registry that is away is tried again. Throws `registry_refused` if it does not want the registration. */
-  async start(): Promise<void> {
-    const { registration, watches } = this.#options
-    const failure = await this.#beat()
-    if (failure instanceof GatewayError && failure.code === 'registry_refused') throw failure
-    if (this.#isClosed) return
-    this.#watch = watches.watch(registration.name, {
+  /** Resolves after the first try, with what it failed for, or null; it is tried again all the same. */
+  start(): Promise<unknown> {
+    const { registrations, watches } = this.#options
+    const [{ id, name }] = registrations
+    this.#watch = watches.watch(name, {
       onValue: (instances, isRemembered) => {
-        if (!isRemembered && !instances.some(({ id }) => id === registration.id)) this.#isRegistered = false
+        if (!isRemembered && !instances.some((instance) => instance.id === id)) this.#isRegistered = false
       },
       // What the registry lists is not known: the beats go on.
       onError: () => {},
     })
+    const first = this.beat()
     this.#beatLater()
+    return first
   }
 
-  /** Whether the registry has taken it, as far as is known. */
+  /** Whether the registry has taken them, as far as is known. */
   get isRegistered(): boolean {
     return this.#isRegistered
   }
 
-  /** Tells its health now and not with the next beat. */
-  tellHealth(): Promise<void> {
-    return this.#beat().then(() => {})
+  /** Tells the health now, and registers again if need be. Gives what that failed for; null: it did not. */
+  beat(): Promise<unknown> {
+    this.#beating = this.#beating.then(() => (this.#isClosed ? null : this.#tell()))
+    return this.#beating
   }
 
-  /** Takes it out; never throws. */
+  /** Takes them out; never throws. */
   async close(): Promise<void> {
-    if (this.#isClosed) return this.#beating
-    const { registration, registry, logger } = this.#options
-    this.#isClosed = true
-    this.#timer?.cancel()
-    this.#watch?.close()
-    await this.#beating
-    this.#beating = registry.deregister(registration.id).catch((error: unknown) => {
-      const event = { event: 'registration.stays', id: registration.id, error: messageOf(error) }
-      logger.warn(event, `${registration.id} could not be deregistered`)
-    })
+    if (!this.#isClosed) {
+      this.#isClosed = true
+      this.#timer?.cancel()
+      this.#watch?.close()
+      this.#beating = this.#beating.then(() => this.#takeOut())
+    }
     await this.#beating
   }
 
   #beatLater(): void {
     this.#timer = this.#options.clock.after(BEAT_EVERY_MS * (0.9 + 0.2 * this.#options.random()), () => {
-      void this.#beat().then(() => {
+      void this.beat().then(() => {
         if (!this.#isClosed) this.#beatLater()
       })
     })
   }
 
-  /** Gives what it failed for; null: it did not. One at a time. */
-  #beat(): Promise<unknown> {
-    const beat = this.#beating.then(() => (this.#isClosed ? null : this.#tell()))
-    this.#beating = beat.then(() => {})
-    return beat
-  }
-
   async #tell(): Promise<unknown> {
-    const { registration, registry, health, logger } = this.#options
+    const { registrations, registry, health, logger } = this.#options
+    const [{ id, check }] = registrations
     try {
-      if (!this.#isRegistered) await registry.register(registration)
-      this.#isRegistered = true
+      if (!this.#isRegistered) await this.#register()
       const reason = health()
-      if (registration.check?.kind === 'ttl')
-        await registry.reportHealth(registration.id, reason === null ? 'passing' : 'critical', reason ?? 'serving')
+      if (check?.kind === 'ttl') await registry.reportHealth(id, reason === null ? 'passing' : 'critical', reason ?? 'serving')
       this.#hasComplained = false
       return null
     } catch (error) {
       this.#isRegistered = false
-      const event = { event: 'registration.failed', id: registration.id, error: messageOf(error) }
-      if (!this.#hasComplained) logger.warn(event, `${registration.id} cannot be registered yet`)
+      if (!this.#hasComplained)
+        logger.warn({ event: 'self.unregistered', id, error: messageOf(error) }, `cannot register ${id} with the registry yet`)
       this.#hasComplained = true
       return error
     }
+  }
+
+  async #register(): Promise<void> {
+    const { registrations, registry, logger } = this.#options
+    for (const registration of registrations) await registry.register(registration)
+    this.#isRegistered = true
+    const [{ id }] = registrations
+    logger.info({ event: 'self.registered', id, services: registrations.map((one) => one.id) }, `registered as ${id}`)
+  }
+
+  async #takeOut(): Promise<void> {
+    const { registrations, registry, logger } = this.#options
+    const stays = (id: string, error: unknown): void =>
+      logger.warn({ event: 'self.still_registered', id, error: messageOf(error) }, `${id} could not be deregistered`)
+    await Promise.all(registrations.map(({ id }) => registry.deregister(id).catch((error: unknown) => stays(id, error))))
   }
 }
