@@ -114,24 +114,22 @@ describe('commands that ask a running gateway', () => {
   }
 
   it('upstreams --load: what each upstream has under way and waiting, its breaker and the retries left', async () => {
-    const { gate, budget } = admin.plane.upstreams.find('hello')?.upstream ?? assert.fail()
+    const { upstream } = admin.plane.upstreams.find('hello') ?? assert.fail()
+    const { gate, budget } = upstream
     // Ten are granted to whom nobody asks.
     assert.deepEqual(await loadOfHello(), ['hello', 'round-robin', '1 of 2', '0', '-', '-', '10'])
-    const on = { connect: true, reset: true, timeout: true, statuses: [] }
-    gate.setPolicy({
-      breaker: { failureRatio: 0.5, minRequests: 5, windowMs: 60_000, openMs: 60_000, trials: 1, on },
-      concurrency: { requests: 1, perInstance: 0, queue: 7, queueTimeoutMs: 1_000 },
-    })
+    admin.plane.setFile(
+      `upstreams: { hello: { breaker: { minRequests: 5, window: 1m, open: 1m }, concurrency: { requests: 1, queue: 7 } } }\n${routes}`,
+    )
     const failure = { code: 'upstream_reset', detail: '' } as const
     gate.breaker?.settle(gate.breaker.term, { attempts: 1, endpoint: null, failure, status: 0 }, performance.now())
-    const { upstream } = admin.plane.upstreams.find('hello') ?? assert.fail()
     for (let i = 0; i < 3; i++) gate.concurrency?.enter({ picker: upstream, onTurn: () => {} })
     for (let i = 0; i < 200; i++) budget.earn(0.2)
     assert.deepEqual(await loadOfHello(), ['hello', 'round-robin', '1 of 2', '1 of 1', '2 of 7', 'closed, 1 of 1 failed', '40'])
     for (let i = 0; i < 4; i++)
       gate.breaker?.settle(gate.breaker.term, { attempts: 1, endpoint: null, failure, status: 0 }, performance.now())
     assert.match((await loadOfHello())?.[5] ?? '', /^open for (1m|\d+(\.\d)?s), 5 of 5 failed$/)
-    gate.setPolicy({ breaker: null, concurrency: null })
+    admin.plane.setFile(routes)
   })
 
   it('tables are aligned: each column begins at one place', async () => {
@@ -153,7 +151,11 @@ describe('commands that ask a running gateway', () => {
   })
 
   it('ready: 0 while it is ready, 1 with the reasons when it is not', async () => {
-    assert.deepEqual(await meshgate('ready', '--admin', at), { code: 0, out: 'ready (config 1)\n', err: '' })
+    assert.deepEqual(await meshgate('ready', '--admin', at), {
+      code: 0,
+      out: `ready (config ${admin.plane.reconciler.generation})\n`,
+      err: '',
+    })
     admin.readiness.startDraining()
     assert.deepEqual(await meshgate('ready', '--admin', at), {
       code: 1,
