@@ -39,6 +39,9 @@ export interface JudgedClaims {
   readonly refused: readonly RefusedClaim[]
 }
 
+/** Instances of a service that is being replaced differ; that each says something else is a mistake. */
+const MOST_TEXTS = 10
+
 /** A longer text is not read: the registry's own limit. */
 const MOST_CHARACTERS = 512
 
@@ -49,7 +52,7 @@ interface RankedClaim extends AllowedClaim {
 
 /** Holds what services claim against what they may. The same for the same claims, in whatever order they came. */
 export function judgeClaims(all: readonly ServiceClaims[], { allow, most }: RegisteredRoutesConfig): JudgedClaims {
-  const judged = all.flatMap((claims) => [...patternsIn(claims)].map((route) => judge(route, claims, allow)))
+  const judged = all.flatMap((claims) => judgeService(claims, allow))
   const ranked = judged
     .filter((claim): claim is RankedClaim => 'rank' in claim)
     .toSorted((left, right) => left.rank - right.rank || compare(left.service, right.service) || compare(left.route, right.route))
@@ -71,6 +74,13 @@ export function judgeClaims(all: readonly ServiceClaims[], { allow, most }: Regi
 /** Whether a rule is for a service. */
 export function isFor({ service: pattern }: ClaimRule, service: string): boolean {
   return pattern.endsWith('*') ? service.startsWith(pattern.slice(0, -1)) : service === pattern
+}
+
+function judgeService(claims: ServiceClaims, allow: readonly ClaimRule[]): readonly (RankedClaim | RefusedClaim)[] {
+  const { service, texts } = claims
+  if (texts.size <= MOST_TEXTS) return [...patternsIn(claims)].map((route) => judge(route, claims, allow))
+  const reason = `its instances say ${texts.size} different things, at most ${MOST_TEXTS} are read`
+  return [{ route: '*', service, reason }]
 }
 
 function judge(route: string, claims: ServiceClaims, allow: readonly ClaimRule[]): RankedClaim | RefusedClaim {

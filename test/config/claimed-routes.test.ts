@@ -69,7 +69,12 @@ describe('a route that a service claims', () => {
     assert.match(reason('shop.example.com:80/x'), /has a port/)
     assert.match(reason('~^/x'), /a regular expression cannot be claimed/)
     assert.match(reason(`/${'x'.repeat(600)}`), /is longer than 512 characters/)
+    assert.match(reason('mesh'), /is taken by the gateway itself/)
     assert.deepEqual(judged('shop', ' , ', all), { allowed: [], reasons: [] })
+    const each = Object.fromEntries(Array.from({ length: 11 }, (_, at) => [`/${at}`, 1]))
+    assert.deepEqual(judgeClaims([claims('shop', each)], all).refused, [
+      { route: '*', service: 'shop', reason: 'its instances say 11 different things, at most 10 are read' },
+    ])
   })
 
   it('goes to all instances of the service, or while these differ to those that claim it', () => {

@@ -14,6 +14,8 @@ import { split, to } from './split.ts'
 /** Taken by the metrics for requests without a route, calls by name, and tasks. */
 const reservedNames: readonly string[] = ['none', 'mesh', 'task']
 
+const takenText = `is taken by the gateway itself (${reservedNames.join(', ')}): choose another name`
+
 type Pattern = { readonly ok: true } | { readonly ok: false; readonly reason: string }
 
 /** A pattern that its parser takes. */
@@ -110,10 +112,7 @@ const sticky = z
 const routeName = name({
   description: 'Stable name: for metrics, logs, and the key in KV that overrides it.',
   example: 'shop-api',
-}).refine(
-  (text) => !reservedNames.includes(text),
-  `is taken by the gateway itself (${reservedNames.join(', ')}): choose another name`,
-)
+}).refine((text) => !reservedNames.includes(text), takenText)
 
 const longRoute = {
   match: match.optional(),
@@ -168,10 +167,11 @@ export const shortRoute = z
     pattern: String.raw`\s->\s`,
   })
 
-function shortRouteProblems({ match, upstream }: NonNullable<ReturnType<typeof parseShortRoute>>): readonly string[] {
+function shortRouteProblems({ name: text, match, upstream }: NonNullable<ReturnType<typeof parseShortRoute>>): readonly string[] {
   const host = match.host === undefined ? null : parseHostPattern(match.host)
   const path = match.path === undefined ? null : parsePathPattern(match.path)
-  const found = [host?.ok === false ? host.reason : null, path?.ok === false ? path.reason : null, nameProblem(upstream)]
+  const taken = reservedNames.includes(text) ? `"${text}" ${takenText}` : null
+  const found = [host?.ok === false ? host.reason : null, path?.ok === false ? path.reason : null, nameProblem(upstream), taken]
   return found.filter((problem) => problem !== null)
 }
 
