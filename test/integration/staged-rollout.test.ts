@@ -6,6 +6,7 @@ import { after, before, describe, it } from 'node:test'
 import { Agent, request } from 'undici'
 import type { ConfigStatus } from '../../src/controlplane/config-status.ts'
 import type { FleetView } from '../../src/controlplane/revisions/revision-report.ts'
+import type { TasksView } from '../../src/controlplane/tasks/task-view.ts'
 import { meshgate, type Ran } from '../cli/captured.ts'
 import { startAppHere, type AppHere } from '../support/app-here.ts'
 import { bareRegistries, type BareRegistry } from '../support/bare-registries.ts'
@@ -208,6 +209,24 @@ for (const kind of bareRegistries) {
       assert.equal((await commands.run('rollout')).code, 0)
       const now = await commands.view()
       assert.deepEqual([now.revision, now.trial, now.moves[0]?.kind], [revision, null, 'rollback'])
+    })
+
+    it('goes on when its leader leaves, with the next one; when that has tried it, it is taken back', async () => {
+      const { leader } = await (gateways[2] as AppHere).ask<TasksView>('/tasks')
+      const leading = gateways[indexOf(leader?.name)] as AppHere
+      const other = gateways.find((gateway) => gateway !== leading) as AppHere
+      const { apply, run, view } = commandsAt(other.adminAddress, folder)
+      const applied = await apply(revisionText('led'), '--staged', '--watch-for', '3s', '--min-requests', '20')
+      assert.equal(applied.code, 0, applied.err)
+      const hasTried = indexOf((await view()).trial?.replicas[0]) === gateways.indexOf(leading)
+      gateways.splice(gateways.indexOf(leading), 1)
+      await leading.stop()
+      const { code, out } = await run('rollout')
+      assert.equal(code, hasTried ? 1 : 0, out)
+      const [move] = (await view()).moves
+      if (hasTried) assert.match(move?.reason ?? '', /, which tried it, is gone$/)
+      else assert.equal(move?.kind, 'promote')
+      commands = { run, apply, view }
     })
 
     it('is refused with the reason if it is asked for wrongly', async () => {
