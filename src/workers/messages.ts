@@ -44,7 +44,8 @@ export interface Counted {
 export interface PartsMessage {
   readonly kind: 'parts'
   readonly generation: number
-  readonly parts: readonly (Place & { readonly ratio: number })[]
+  /** `secret`: of a limit with a key, if it is known. */
+  readonly parts: readonly (Place & { readonly ratio: number; readonly secret: readonly [number, number] | null })[]
 }
 
 /** Requests that limits of the cluster have seen since the last such message. */

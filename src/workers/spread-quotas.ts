@@ -1,24 +1,47 @@
-import type { Quota } from '../dataplane/filters/filter.ts'
+import type { Quota, QuotaKeys } from '../dataplane/filters/filter.ts'
 import { placesOf, type Place } from '../dataplane/filters/places.ts'
 import type { Snapshot } from '../dataplane/snapshot.ts'
-import type { AskedMessage, PartsMessage } from './messages.ts'
+import type { AskedMessage, Counted, PartsMessage } from './messages.ts'
+
+/** What workers are told of limits of the cluster. */
+type SpreadMessage = PartsMessage | { readonly kind: 'counted'; readonly counted: Counted }
+
+interface SpreadDeps {
+  /** Something is to be told to the workers. */
+  readonly onChange: () => void
+  /** What other gateways have let through. */
+  readonly onTold: (numbers: Uint32Array) => void
+}
 
 /** One limit of all workers. */
 class SpreadQuota implements Quota {
   readonly perSecond: number
-  readonly isKeyed: boolean
-  readonly #onPart: () => void
+  readonly keys: QuotaKeys | null
+  readonly #onChange: () => void
   ratio = 1
+  secret: readonly [number, number] | null = null
   #asked = 0
+  #counted: Uint32Array[] = []
 
-  constructor({ perSecond, isKeyed }: Quota, onPart: () => void) {
+  constructor({ perSecond, keys }: Quota, { onChange, onTold }: SpreadDeps) {
     this.perSecond = perSecond
-    this.isKeyed = isKeyed
-    this.#onPart = onPart
+    this.#onChange = onChange
+    this.keys = keys && {
+      take: () => Uint32Array.from(this.#counted.splice(0).flatMap((numbers) => [...numbers])),
+      add: onTold,
+      setSecret: (secret) => {
+        this.secret = secret
+        onChange()
+      },
+    }
   }
 
   add(asked: number): void {
     this.#asked += asked
+  }
+
+  count(numbers: Uint32Array): void {
+    if (this.keys) this.#counted.push(numbers)
   }
 
   takeAsked(): number {
@@ -29,7 +52,7 @@ class SpreadQuota implements Quota {
 
   setPart(ratio: number): void {
     this.ratio = ratio
-    this.#onPart()
+    this.#onChange()
   }
 }
 
@@ -40,14 +63,14 @@ type Spread = Place & { readonly part: SpreadQuota }
  * keep together as they keep any limit.
  */
 export class SpreadQuotas {
-  readonly #tell: (message: PartsMessage) => void
+  readonly #tell: (message: SpreadMessage) => void
   /** By what stands for the limit in this process. */
   readonly #known = new WeakMap<Quota, SpreadQuota>()
   #generation = 0
   #spread: readonly Spread[] = []
   #isTelling = false
 
-  constructor(tell: (message: PartsMessage) => void) {
+  constructor(tell: (message: SpreadMessage) => void) {
     this.#tell = tell
   }
 
@@ -65,20 +88,37 @@ export class SpreadQuotas {
   /** Takes what a worker has been asked for. While it serves by another config, places do not mean the same. */
   note({ generation, asked }: AskedMessage): void {
     if (generation !== this.#generation) return
-    for (const { route, at, count } of asked)
-      this.#spread.find((spread) => spread.route === route && spread.at === at)?.part.add(count)
+    for (const { route, at, count } of asked) this.#at(route, at)?.add(count)
+  }
+
+  /** Takes what a worker has let through, by key. */
+  noteCounted({ generation, counts }: Counted): void {
+    if (generation !== this.#generation) return
+    for (const { route, at, numbers } of counts) this.#at(route, at)?.count(numbers)
   }
 
   /** What a worker is to be told that has just started. */
   get message(): PartsMessage {
-    const parts = this.#spread.map(({ route, at, part: { ratio } }) => ({ route, at, ratio }))
+    const parts = this.#spread.map(({ route, at, part: { ratio, secret } }) => ({ route, at, ratio, secret }))
     return { kind: 'parts', generation: this.#generation, parts }
   }
 
+  #at(route: string, at: number): SpreadQuota | undefined {
+    return this.#spread.find((spread) => spread.route === route && spread.at === at)?.part
+  }
+
   #spreadOf(quota: Quota): SpreadQuota {
-    const known = this.#known.get(quota) ?? new SpreadQuota(quota, () => this.#tellSoon())
-    this.#known.set(quota, known)
-    return known
+    const known = this.#known.get(quota)
+    if (known) return known
+    const onTold = (numbers: Uint32Array): void => this.#tellCounted(spread, numbers)
+    const spread = new SpreadQuota(quota, { onChange: () => this.#tellSoon(), onTold })
+    this.#known.set(quota, spread)
+    return spread
+  }
+
+  #tellCounted(of: SpreadQuota, numbers: Uint32Array): void {
+    const counts = this.#spread.flatMap(({ route, at, part }) => (part === of ? [{ route, at, numbers }] : []))
+    this.#tell({ kind: 'counted', counted: { generation: this.#generation, counts } })
   }
 
   /** All that change together go together. */

@@ -28,8 +28,11 @@ export class WorkerQuotas {
 
   setParts({ generation, parts }: PartsMessage): void {
     if (generation !== this.#generation) return
-    for (const { route, at, ratio } of parts)
-      this.#placed.find((placed) => placed.route === route && placed.at === at)?.part.setPart(ratio)
+    for (const { route, at, ratio, secret } of parts) {
+      const quota = this.#placed.find((placed) => placed.route === route && placed.at === at)?.part
+      quota?.setPart(ratio)
+      if (secret) quota?.keys?.setSecret(secret)
+    }
   }
 
   #arm(): void {

@@ -216,6 +216,7 @@ export class Workers {
       case 'lookUp':
         return void lookUp(message.question).then((found) => from.send({ kind: 'found', question: message.question, found }))
       case 'counted':
+        this.quotas.noteCounted(message.counted)
         for (const process of this.#processes) if (process !== from) process.send(message)
         return
       case 'asked':

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import type { Quota } from '../../src/dataplane/filters/filter.ts'
 import type { Snapshot } from '../../src/dataplane/snapshot.ts'
-import type { AskedMessage, PartsMessage } from '../../src/workers/messages.ts'
+import type { AskedMessage, Counted, PartsMessage } from '../../src/workers/messages.ts'
 import { SpreadQuotas } from '../../src/workers/spread-quotas.ts'
 import { WorkerQuotas } from '../../src/workers/worker-quotas.ts'
 import { ManualClock, settle } from '../support/manual-clock.ts'
@@ -11,7 +11,7 @@ import { ManualClock, settle } from '../support/manual-clock.ts'
 function limit(): Quota & { asked: number; ratio: number } {
   return {
     perSecond: 100,
-    isKeyed: false,
+    keys: null,
     asked: 0,
     ratio: 1,
     takeAsked() {
@@ -23,6 +23,17 @@ function limit(): Quota & { asked: number; ratio: number } {
       this.ratio = ratio
     },
   }
+}
+
+/** The same with a key. */
+function keyedLimit(): Quota & { secrets: (readonly number[])[] } {
+  const secrets: (readonly number[])[] = []
+  const keys = {
+    take: () => new Uint32Array(0),
+    add: () => {},
+    setSecret: (secret: readonly number[]) => void secrets.push(secret),
+  }
+  return { ...limit(), keys, secrets }
 }
 
 /** A config with two routes, of which the second has its limit behind another filter. */
@@ -39,7 +50,12 @@ async function startTwoWorkers() {
   const workers: { limits: readonly [ReturnType<typeof limit>, ReturnType<typeof limit>]; quotas: WorkerQuotas }[] = []
   const told: AskedMessage[] = []
   const sent: PartsMessage[] = []
+  const counted: Counted[] = []
   const spread = new SpreadQuotas((message) => {
+    if (message.kind === 'counted') {
+      counted.push(message.counted)
+      return
+    }
     sent.push(message)
     for (const { quotas } of workers) quotas.setParts(message)
   })
@@ -56,7 +72,7 @@ async function startTwoWorkers() {
   const primary = [limit(), limit()] as const
   const seen = spread.follow(snapshotOf(1, primary))
   await settle()
-  return { clock, workers, told, sent, spread, primary, seen }
+  return { clock, workers, told, sent, counted, spread, primary, seen }
 }
 
 describe('a limit of the cluster in a gateway with workers', () => {
@@ -96,7 +112,28 @@ describe('a limit of the cluster in a gateway with workers', () => {
     assert.equal(again[0]?.part.takeAsked(), 3)
     assert.deepEqual([first?.limits[0].ratio, second?.limits[0].ratio], [0.5, 1])
     // What a worker is told that starts now.
-    assert.deepEqual(spread.message.parts[0], { route: 'shop', at: 0, ratio: 0.5 })
+    assert.deepEqual(spread.message.parts[0], { route: 'shop', at: 0, ratio: 0.5, secret: null })
+  })
+
+  it('with a key has its secret told to all, and tells to and fro what was let through', async () => {
+    const { clock, counted, workers, spread } = await startTwoWorkers()
+    const [own, at] = [keyedLimit(), keyedLimit()]
+    const quotas = new WorkerQuotas(clock, () => {})
+    quotas.follow(snapshotOf(1, [at, limit()]))
+    const [seen] = spread.follow(snapshotOf(1, [own, limit()]))
+    assert.ok(seen?.part.keys)
+    seen.part.keys.setSecret([0.25, 0.5])
+    await settle()
+    quotas.setParts(spread.message)
+    assert.deepEqual(at.secrets, [[0.25, 0.5]])
+    workers[0]?.quotas.setParts(spread.message)
+    spread.noteCounted({ generation: 1, counts: [{ route: 'shop', at: 0, numbers: Uint32Array.of(1, 2, 3) }] })
+    spread.noteCounted({ generation: 1, counts: [{ route: 'shop', at: 0, numbers: Uint32Array.of(1, 2, 4) }] })
+    spread.noteCounted({ generation: 0, counts: [{ route: 'shop', at: 0, numbers: Uint32Array.of(9, 9, 9) }] })
+    assert.deepEqual([...seen.part.keys.take()], [1, 2, 3, 1, 2, 4])
+    assert.equal(seen.part.keys.take().length, 0)
+    seen.part.keys.add(Uint32Array.of(5, 6, 7))
+    assert.deepEqual(counted, [{ generation: 1, counts: [{ route: 'shop', at: 0, numbers: Uint32Array.of(5, 6, 7) }] }])
   })
 
   it('is nothing to talk of when nothing was asked', async () => {

@@ -50,12 +50,18 @@ export interface Tally {
 export interface Quota {
   /** The whole limit, in requests per second. */
   readonly perSecond: number
-  /** Whether each key has a limit of its own, so that the sum of the requests says nothing about any of them. */
-  readonly isKeyed: boolean
+  /** Set if each key has the limit for itself. */
+  readonly keys: QuotaKeys | null
   /** Requests here since the last call, whatever became of them. */
   takeAsked(): number
   /** So much of the limit is this replica's from now on, 0 … 1. */
   setPart(ratio: number): void
+}
+
+/** What keys have taken of a limit, for the other replicas. */
+export interface QuotaKeys extends Tally {
+  /** All replicas have to have the same to know whom the others tell of. Another one begins with full buckets. */
+  setSecret(secret: readonly [number, number]): void
 }
 
 /** What one line of the filter table holds: the schema of the options (the value of the filter's key in YAML) and the maker. */

@@ -1,10 +1,11 @@
+import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import type { Random } from '../../clock.ts'
 import type { Asker, RequestHead, ResponseHead } from '../exchange.ts'
 import { callerAddress } from '../http/caller-address.ts'
 import { refusal } from '../reply.ts'
 import { compileRequestKey, requestKeyText } from '../request-key.ts'
-import type { FilterKind, Quota } from './filter.ts'
+import type { FilterKind, Quota, Tally } from './filter.ts'
 import { networkOf } from './network.ts'
 import { perSecondOf, rateText } from './scalar-options.ts'
 import { TokenBuckets, type Draw } from './token-buckets.ts'
@@ -48,7 +49,7 @@ const options = z
       .default('gateway')
       .meta({
         description:
-          'Who keeps the limit: each `gateway` by itself, or the `cluster` of all its replicas together, by parts that follow the demand (with a key: equal parts). See docs/traffic.md. Default: gateway.',
+          'Who keeps the limit: each `gateway` by itself, or the `cluster` of all its replicas together, by parts that follow the demand, or with a key by telling each other what was let through. See docs/traffic.md. Default: gateway.',
         examples: ['cluster'],
       }),
     fields: z
@@ -67,37 +68,53 @@ export const rateLimit: FilterKind<z.infer<typeof options>> = {
     const perSecond = perSecondOf(rate)
     const burst = written ?? Math.max(1, Math.ceil(perSecond))
     const limits = { perSecond, burst, keys: by === 'route' ? 1 : keys }
+    const isTold = scope === 'cluster' && by !== 'route'
     // Peers tell keys by their fingerprints, which have to be the same everywhere.
-    const buckets = peers ? new TokenBuckets(limits, drawnFrom(peers.secret), true) : new TokenBuckets(limits, random)
-    const keyOf = compileKey(by)
-    let asked = 0
+    let buckets = peers ? new TokenBuckets(limits, drawnFrom(peers.secret), true) : new TokenBuckets(limits, random, isTold)
+    let secret = peers?.secret ?? null
+    let [asked, part] = [0, 1]
+    const tally: Tally = { take: () => buckets.take(), add: (told) => buckets.add(told, clock.monotonic()) }
     const quota: Quota = {
       perSecond,
-      isKeyed: by !== 'route',
+      keys: isTold
+        ? {
+            ...tally,
+            setSecret: (next) => {
+              if (isDeepStrictEqual(next, secret)) return
+              secret = next
+              buckets = new TokenBuckets(limits, drawnFrom(next), true)
+              buckets.setPart(part, clock.monotonic())
+            },
+          }
+        : null,
       takeAsked: () => {
         const taken = asked
         asked = 0
         return taken
       },
-      setPart: (ratio) => buckets.setPart(ratio, clock.monotonic()),
+      setPart: (ratio) => {
+        part = ratio
+        buckets.setPart(ratio, clock.monotonic())
+      },
     }
+    const keyOf = compileKey(by)
     const policy = `"${by}";q=${burst};w=${Math.max(1, Math.round(burst / perSecond))}`
     const onResponse = ({ headers }: ResponseHead, request: RequestHead): void => {
-      const draw = request.notes?.get(buckets) as Draw | undefined
+      const draw = request.notes?.get(quota) as Draw | undefined
       if (draw) headers.push('RateLimit-Policy', policy, 'RateLimit', `"${by}";r=${draw.remaining};t=${seconds(resetMs(draw))}`)
     }
     return {
       onRequest: (request, asker) => {
         asked++
         const draw = buckets.draw(keyOf(asker), clock.monotonic())
-        if (fields) (request.notes ??= new Map()).set(buckets, draw)
+        if (fields) (request.notes ??= new Map()).set(quota, draw)
         if (draw.admitted) return undefined
         const detail = `more than ${rate} by ${by}`
         return refusal(request, 'rate_limited', { detail, headers: ['Retry-After', String(Math.max(1, seconds(draw.nextInMs)))] })
       },
       ...(fields ? { onResponse } : {}),
       ...(scope === 'cluster' ? { quota } : {}),
-      ...(peers ? { tally: { take: () => buckets.take(), add: (told) => buckets.add(told, clock.monotonic()) } } : {}),
+      ...(peers ? { tally } : {}),
     }
   },
 }

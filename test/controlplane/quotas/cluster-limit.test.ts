@@ -141,25 +141,6 @@ describe('what all replicas use together', () => {
   })
 })
 
-describe('a limit with a key', () => {
-  it('is divided equally by the replicas that live', async () => {
-    const fleet = limitedFleet({ seed: 29, options: { rate: '100/s', burst: 10, by: 'client.ip' } })
-    const replicas = Array.from({ length: 4 }, () => fleet.start())
-    for (const replica of replicas) replica.load(100, '192.0.2.1')
-    await fleet.clock.advance(4_000)
-    assert.deepEqual(
-      replicas.map((replica) => replica.part()),
-      [0.25, 0.25, 0.25, 0.25],
-    )
-    const from = fleet.clock.monotonic()
-    await fleet.clock.advance(10_000)
-    assertWithin(fleet.admitted(from), 1_000, 0.05)
-    replicas[0]?.kill()
-    await fleet.clock.advance(3_000)
-    assert.ok(replicas.slice(1).every((replica) => Math.abs(replica.part() - 1 / 3) < 1e-3))
-  })
-})
-
 describe('one replica', () => {
   it('has all of the limit, also with no registry ever heard', async () => {
     for (const isAway of [false, true]) {

@@ -16,8 +16,10 @@ export interface LimitedReplica {
   readonly admittedAt: readonly number[]
   /** Of the limit, 0 … 1. */
   readonly part: () => number
-  /** Requests per second that come from now on, at random. */
+  /** Requests per second that come from now on, at random, of one client. */
   readonly load: (perSecond: number, address?: string) => void
+  /** One request; whether it was let through. */
+  readonly call: (address: string) => boolean
   readonly cut: (isCut: boolean) => void
   /** It does nothing any more, and nobody is told. */
   readonly kill: () => void
@@ -34,7 +36,7 @@ export function limitedFleet({ seed, options }: { seed: number; options: Record<
     const { own, kill: end } = mortalClock(clock)
     const { registry: seen, cut } = registry.open()
     const pulse = new Pulse({ registry: seen, prefix: 'gateway', clock: own, random, logger })
-    const quotas = new FleetQuotas({ pulse, clock: own })
+    const quotas = new FleetQuotas({ registry: seen, prefix: 'gateway', pulse, clock: own })
     const filter = createFilter({ kind: 'rateLimit', options: { scope: 'cluster', ...options } }, { clock: own, random, logger })
     pulse.knowAs(name, new HeldKeys(seen, name))
     if (filter.quota) quotas.setQuotas([{ route: 'shop', at: 0, part: filter.quota }])
@@ -51,11 +53,12 @@ export function limitedFleet({ seed, options }: { seed: number; options: Record<
       }
       if (perSecond > 0) next()
     }
+    const call = (address: string): boolean => !ask(filter, requestHead(), address)
     const kill = (): void => {
       end()
       cut(true)
     }
-    const replica = { admittedAt, part: () => quotas.view()[0]?.ratio ?? 0, load, cut, kill }
+    const replica = { admittedAt, part: () => quotas.view()[0]?.ratio ?? 0, load, call, cut, kill }
     replicas.push(replica)
     return replica
   }

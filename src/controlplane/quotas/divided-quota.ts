@@ -1,30 +1,21 @@
 import type { Quota } from '../../dataplane/filters/filter.ts'
 import type { Place } from '../../dataplane/filters/places.ts'
-import { partByDemand, roomBeside, type Claim } from './parts.ts'
+import { claimText, partByDemand, readClaim, roomBeside, type Claim } from './parts.ts'
+import { JOINING_MS, type FleetShare, type Standing } from './standing.ts'
 
 /** How much of the demand of the last beat counts; the rest is that of the beats before. */
 const FRESH_RATIO = 0.5
 /** Nobody's part is nothing: his next request tells that he wants one. */
 const LEAST_PART = 0.0005
 
-/** How this replica stands to the others at a moment. */
-export interface Standing {
-  /** Monotonic ms. */
-  readonly now: number
-  /** `together`: parts follow the demand; `joining`: we have just come, or come back, and not all know of us; `lapsed`: nobody hears us, and
-   *  the others may still use what they had; `alone`: whoever lives is alone too. */
-  readonly state: 'together' | 'joining' | 'lapsed' | 'alone'
-}
-
 /**
  * This replica's part of one limit. It claims a part with its beat, reads what the others claim, and uses no more than is left: of two who
  * claim at once, one at least sees the other's claim, so what all use together is never more than the limit (docs/decisions/0037).
  */
-export class SharedQuota {
+export class DividedQuota implements FleetShare {
   readonly quota: Quota
   readonly place: Place
-  /** Monotonic ms of the time from which we have had this limit. */
-  readonly since: number
+  readonly #since: number
   #part = 1
   #claimed = 1
   #demand: number | null = null
@@ -40,42 +31,46 @@ export class SharedQuota {
   ) {
     this.quota = quota
     this.place = place
-    this.since = now
+    this.#since = now
     this.#askedSince = now
     this.#replicas = replicas
     this.#use(1 / replicas)
   }
 
-  /** Of the limit, 0 … 1. */
   get part(): number {
     return this.#part
   }
 
-  /** What to tell the others with the next beat. A smaller part than now is in force before it is told. */
-  claim({ now, state }: Standing): Claim {
+  /** A smaller part than now is in force before it is told. */
+  claim({ now, state }: Standing): unknown {
     const demand = this.#measure(now)
-    const isEqual = this.quota.isKeyed || state !== 'together'
+    const isEqual = state !== 'together' || this.#isNew(now)
     const claimed = roundedDown(isEqual ? 1 / this.#replicas : partByDemand(demand, this.#others))
     this.#claimed = claimed
     if (!isEqual && claimed < this.#part) this.#use(claimed)
-    return { claimed, demand, isEqual }
+    return claimText({ claimed, demand, isEqual })
   }
 
-  /** Takes what the others claim, as it was read after our own claim was written. */
-  hear(others: readonly Claim[], { state }: Standing): void {
+  hear(told: ReadonlyMap<string, unknown>, { now, state }: Standing): void {
+    const others = [...told.values()].flatMap((written) => readClaim(written) ?? [])
     this.#others = others
     // Who comes back counts those who were there before: they come back too.
-    this.#replicas = state === 'joining' ? Math.max(this.#replicas, others.length + 1) : others.length + 1
-    if (this.quota.isKeyed || state === 'joining') return this.#use(1 / this.#replicas)
+    const isJoining = state === 'joining' || this.#isNew(now)
+    this.#replicas = isJoining ? Math.max(this.#replicas, others.length + 1) : others.length + 1
+    if (isJoining) return this.#use(1 / this.#replicas)
     // What we had and still claim is ours; only who takes more has to see whether it is there.
     const kept = Math.min(this.#part, this.#claimed)
     this.#use(Math.max(kept, Math.min(this.#claimed, roomBeside(others))))
   }
 
-  /** Nobody is heard. */
   fallBack({ state }: Standing): void {
     const equal = 1 / this.#replicas
     this.#use(state === 'lapsed' ? Math.min(this.#part, equal) : equal)
+  }
+
+  /** The others may not have this limit yet. */
+  #isNew(now: number): boolean {
+    return now < this.#since + JOINING_MS
   }
 
   #measure(now: number): number {
