@@ -164,6 +164,20 @@ describe('what a leader leaves', () => {
     assert.equal(most, 1)
   })
 
+  it('undone is made up for also when the first leader of a task died right after its first run', async () => {
+    const first = start('first', { catchUp: 'each' }, { term: 7n, call: done })
+    await settle()
+    await fleet.clock.advance(60_000)
+    first.scheduler.setTasks([callTaskConfig({ catchUp: 'each', cron: '*/1 * * * *' })])
+    first.fire('2026-01-01T00:01:00Z')
+    await settle()
+    first.election.lose()
+    await fleet.clock.advance(180_000)
+    start('next', { catchUp: 'each', cron: '*/1 * * * *' }, { term: 8n, call: done })
+    await fleet.clock.advance(30_000)
+    assert.deepEqual(minutes(await recorded()), ['01', '02', '03', '04'])
+  })
+
   it('undone without catchUp stays undone', async () => {
     start('first', {}, { term: 7n, call: done }).election.lose()
     await fleet.clock.advance(600_000)

@@ -28,6 +28,8 @@ export interface GatewayProcessOptions {
   readonly config?: string
   /** For so long kept connections are told to end before they are closed, ms. Default 100. */
   readonly graceMs?: number
+  /** Beside what this process has. */
+  readonly env?: Readonly<Record<string, string>>
   /** Default true. */
   readonly awaitReady?: boolean
 }
@@ -38,6 +40,7 @@ export async function startGatewayProcess({
   web: more = '',
   config = '',
   graceMs = 100,
+  env = {},
   awaitReady = true,
 }: GatewayProcessOptions): Promise<GatewayProcess> {
   const folder = await mkdtemp(join(tmpdir(), 'meshgate-test-'))
@@ -56,7 +59,7 @@ export async function startGatewayProcess({
     ].join('\n'),
   )
   // In its folder, so that what it keeps by default is gone with it.
-  const process = spawnMeshgate(['run', '--config', configFile], { cwd: folder })
+  const process = spawnMeshgate(['run', '--config', configFile], { cwd: folder, env })
   const stop = async (): Promise<void> => {
     await process.end('SIGTERM')
     await rm(folder, { recursive: true, force: true })

@@ -10,6 +10,8 @@ export interface Replica {
   readonly isAlive: boolean
   /** SIGKILL. */
   kill(): Promise<void>
+  /** SIGSTOP, and SIGCONT. */
+  signal(signal: 'SIGSTOP' | 'SIGCONT'): void
   /** Resolves when it is ready. */
   restart(): Promise<void>
   stop(): Promise<void>
@@ -33,8 +35,9 @@ export async function startReplica(options: GatewayProcessOptions): Promise<Repl
       ;[life, isAlive] = [life + 1, false]
       await process.end('SIGKILL')
     },
+    signal: (signal) => void globalThis.process.kill(process.pid, signal),
     restart: async () => {
-      process = spawnMeshgate(['run', '--config', configFile], { cwd: dirname(configFile) })
+      process = spawnMeshgate(['run', '--config', configFile], { cwd: dirname(configFile), env: options.env ?? {} })
       await untilReady(Number(new URL(gateway.admin).port), process)
       ;[life, isAlive] = [life + 1, true]
     },

@@ -43,6 +43,11 @@ export class LeftOver {
     this.#seen.delete(task)
   }
 
+  /** Notes, before the first run of a term, since when the task has its schedule: its leader may die before the first look. Throws `registry_…`. */
+  async know(task: TaskConfig, { term, fireTime, now }: { term: bigint; fireTime: Date; now: number }): Promise<void> {
+    if (task.catchUp !== 'off') await this.#seenOf(task, { term, now, since: Math.min(now, fireTime.getTime() - 1) })
+  }
+
   /** Throws `registry_…`. */
   async look(task: TaskConfig, { term, now }: { readonly term: bigint; readonly now: number }): Promise<void> {
     const open = this.#options.recordsOf(task.name).filter((record) => isLeftTo(term, record))
@@ -55,7 +60,7 @@ export class LeftOver {
   }
 
   async #missed(task: TaskConfig, { term, now }: { readonly term: bigint; readonly now: number }): Promise<readonly Fire[]> {
-    const seen = await this.#seenOf(task, { term, now })
+    const seen = await this.#seenOf(task, { term, now, since: now })
     // Until then some of what was missed before this term is too young to be told, and one run is to make up for all of it.
     if (task.catchUp === 'once' && now - seen.at < missedAfterMs(task)) return []
     const { schedule, settledUntil } = seen
@@ -68,11 +73,11 @@ export class LeftOver {
   }
 
   /** What is settled is so for a term: before, another gateway led. */
-  async #seenOf(task: TaskConfig, { term, now }: { readonly term: bigint; readonly now: number }): Promise<Seen> {
+  async #seenOf(task: TaskConfig, { term, now, since }: { term: bigint; now: number; since: number }): Promise<Seen> {
     const { name, cron, timezone } = task
     const known = this.#seen.get(name)
     if (known?.term === term && known.cron === cron && known.timezone === timezone) return known
-    const settledUntil = await this.#options.marks.sinceOf(task, now)
+    const settledUntil = await this.#options.marks.sinceOf(task, since)
     const seen: Seen = { term, at: now, cron, timezone, schedule: scheduleOf(cron, timezone), settledUntil }
     this.#seen.set(name, seen)
     return seen

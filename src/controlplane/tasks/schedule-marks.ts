@@ -17,15 +17,15 @@ export class ScheduleMarks {
     this.#root = `${prefix}/schedules/`
   }
 
-  /** Since when, ms; a schedule that nobody has seen begins now. */
-  async sinceOf({ name, cron, timezone }: TaskConfig, now: number): Promise<number> {
+  /** Since when, ms; of a schedule that nobody has seen since `since`. */
+  async sinceOf({ name, cron, timezone }: TaskConfig, since: number): Promise<number> {
     const entry = await this.#registry.kv.get(this.#root + name)
     const known = entry && readMark(entry.value.toString('utf8'))
     if (known?.cron === cron && known.timezone === timezone) return known.since
-    await this.#registry.kv.put(this.#root + name, JSON.stringify({ cron, timezone, since: now }), {
+    await this.#registry.kv.put(this.#root + name, JSON.stringify({ cron, timezone, since }), {
       cas: entry?.modifyIndex ?? 0n,
     })
-    return now
+    return since
   }
 
   /** The task is gone: should it come back, it begins anew. */

@@ -85,8 +85,15 @@ class Scheduler implements TaskScheduler {
     this.#options = options
     this.#marks = new ScheduleMarks(registry, prefix)
     this.#history = new RunHistory({ records, registry, prefix, clock, random, logger, isLeader, onRead })
-    this.#runner = new TaskRunner({ ...surroundings, records, stopping: this.#stopping.signal, election, history: this.#history })
     this.#leftOver = new LeftOver({ marks: this.#marks, recordsOf: (task) => this.#history.of(task) })
+    this.#runner = new TaskRunner({
+      ...surroundings,
+      records,
+      stopping: this.#stopping.signal,
+      election,
+      history: this.#history,
+      leftOver: this.#leftOver,
+    })
     this.desk = new TaskDesk({
       ...surroundings,
       records,

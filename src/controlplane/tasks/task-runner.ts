@@ -2,6 +2,7 @@ import { formatDurationMs } from '../../durations.ts'
 import { messageOf } from '../../errors.ts'
 import type { Election, Leadership } from '../../registry/election.ts'
 import type { Fire, NamedFire } from './fire.ts'
+import type { LeftOver } from './left-over.ts'
 import type { RunHistory } from './run-history.ts'
 import type { RunRecord } from './run-record.ts'
 import { closed } from './run-steps.ts'
@@ -10,6 +11,7 @@ import { holderOf, newRecord, refuseFire, runFire, type TaskRunDeps } from './ta
 export interface TaskRunnerOptions extends TaskRunDeps {
   readonly election: Election
   readonly history: RunHistory
+  readonly leftOver: LeftOver
 }
 
 /** Runs fires while this gateway leads, and tells how they ended. */
@@ -23,10 +25,11 @@ export class TaskRunner {
   /** Never rejects. */
   run(fire: Fire): Promise<void> {
     return this.#lead(fire, async (leadership) => {
-      const { history, clock } = this.#options
+      const { history, leftOver, clock } = this.#options
       const { task, fireTime, found } = fire
       if (found) return runFire(fire, leadership, this.#options)
       await history.loadFor(leadership.term)
+      await leftOver.know(task, { term: leadership.term, fireTime, now: clock.now() })
       const tooOld = history.tooOldProblem(task.name, fireTime)
       if (tooOld !== null) return this.#tellTooOld(task.name, leadership, tooOld)
       if (clock.now() - fireTime.getTime() <= task.startWithinMs) return runFire(fire, leadership, this.#options)
