@@ -10,6 +10,7 @@ export class Candidacy implements AsyncIterable<Leadership>, AsyncDisposable {
   readonly #election: Election
   readonly #terms: Latest<Leadership>[] = []
   readonly #giveBack: () => void
+  #isClosed = false
 
   constructor(options: Omit<ElectionOptions, 'onChange'>, giveBack: () => void) {
     this.#giveBack = giveBack
@@ -27,6 +28,7 @@ export class Candidacy implements AsyncIterable<Leadership>, AsyncDisposable {
   }
 
   async *[Symbol.asyncIterator](): AsyncIterableIterator<Leadership> {
+    if (this.#isClosed) return
     const terms: Latest<Leadership> = new Latest(() => void this.#terms.splice(this.#terms.indexOf(terms), 1))
     this.#terms.push(terms)
     if (this.current) terms.set(this.current)
@@ -35,6 +37,7 @@ export class Candidacy implements AsyncIterable<Leadership>, AsyncDisposable {
 
   /** Gives the lead back; the iterators end. Never throws. */
   async close(): Promise<void> {
+    this.#isClosed = true
     for (const terms of this.#terms.slice()) terms.end()
     await this.#election.close()
     this.#giveBack()

@@ -1,4 +1,4 @@
-import { Dispatcher, errors } from 'undici'
+import { Dispatcher, Dispatcher1Wrapper, errors } from 'undici'
 import type { LookupFailure, ServiceLookup } from '../dataplane/mesh/mesh.ts'
 import { NamedTargets, type NamedTarget } from '../dataplane/mesh/named-targets.ts'
 import { GatewayError } from '../errors.ts'
@@ -32,6 +32,7 @@ export class MeshDispatcher extends Dispatcher {
   readonly #targets = new NamedTargets()
   readonly #sender: CallSender
   readonly #upgrades = new Upgrades()
+  readonly #older = new Dispatcher1Wrapper(this)
   #closed: Error | null = null
   #underWay = 0
   readonly #quiet = Promise.withResolvers<void>()
@@ -49,6 +50,8 @@ export class MeshDispatcher extends Dispatcher {
   }
 
   override dispatch(options: Options, handler: Handler): boolean {
+    // An application may bring an undici of its own, whose handlers have other methods up to version 7.
+    if (!handler.onRequestStart && 'onConnect' in handler) return this.#older.dispatch(options, handler)
     const service = this.#services.of(options.origin)
     if (!service) return this.#deps.others.dispatch(options, handler)
     try {

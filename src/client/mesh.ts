@@ -28,6 +28,7 @@ export class Mesh implements AsyncDisposable {
   readonly #held = new Set<AsyncDisposable>()
   readonly #forFetch: Dispatcher
   #undoGlobal: (() => void) | null = null
+  #closed: Promise<void> | null = null
 
   constructor(parts: MeshParts) {
     this.#parts = parts
@@ -117,18 +118,22 @@ export class Mesh implements AsyncDisposable {
   }
 
   /** Takes out what was registered, gives locks back, lets calls under way end within 5 s, and ends. Never throws. */
-  async close(): Promise<void> {
-    if (this.#closing.signal.aborted) return this.#parts.close()
+  close(): Promise<void> {
+    this.#closed ??= this.#end()
+    return this.#closed
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #end(): Promise<void> {
     void this.dispatcher.close()
     this.#closing.abort(new GatewayError('mesh_closed', 'the mesh has been closed'))
     this.#undoGlobal?.()
     this.kv.close()
     await Promise.all([...this.#held].map((held) => held[Symbol.asyncDispose]()))
     await this.#parts.close()
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close()
   }
 
   #candidate(key: string) {

@@ -34,49 +34,49 @@ export type ServicePolicy = WithProbe<z.input<typeof upstream>>
 /** What `connect` takes; all of it may be left out. */
 export interface ConnectOptions {
   /** The agent of the registry. Default `http://127.0.0.1:8500`. */
-  readonly registry?: string
+  readonly registry?: string | undefined
   /** ACL token. Default: none. */
-  readonly token?: string
+  readonly token?: string | undefined
   /** Default: the agent's own. */
-  readonly datacenter?: string
+  readonly datacenter?: string | undefined
   /** Folder of the gateways' keys in KV: an instance that is drained there gets no calls from here either. Default `gateway`. */
-  readonly prefix?: string
+  readonly prefix?: string | undefined
   /** Names this process in locks. Default: the name of the machine and the process id. */
-  readonly name?: string
+  readonly name?: string | undefined
   /** Folder for what the registry said last, so that a process that starts while the registry is away knows its services. Default: none. */
-  readonly stateDir?: string
+  readonly stateDir?: string | undefined
   /** How long `connect` waits for the first answer of the registry; after that it is awaited while calls fail. Default `2s`. */
-  readonly wait?: string
-  readonly defaults?: CallPolicy
+  readonly wait?: string | undefined
+  readonly defaults?: CallPolicy | undefined
   /** Services whose calls differ from the defaults; they are looked up at once. */
-  readonly services?: Readonly<Record<string, ServicePolicy>>
+  readonly services?: Readonly<Record<string, ServicePolicy>> | undefined
   /** Of names like `orders.service.dc1.consul`. Default `consul`. */
-  readonly domain?: string
+  readonly domain?: string | undefined
   /** A service that is not called any more, and not in `services`, is followed for so long. Default `10m`. */
-  readonly idle?: string
+  readonly idle?: string | undefined
   /** Services at the most that are followed because they are called. Default 1,000. */
-  readonly maxServices?: number
+  readonly maxServices?: number | undefined
   /** Where changes are told. Default: nowhere. */
-  readonly logger?: Logger
+  readonly logger?: Logger | undefined
   /** Takes what is no call to a service. Default: the global dispatcher at the time of `connect`. */
-  readonly dispatcher?: Dispatcher
+  readonly dispatcher?: Dispatcher | undefined
 }
 
 /** An instance that this process registers. */
 export interface RegisterOptions extends Omit<z.input<typeof service>, 'id' | 'address'> {
   /** Default: name, machine and port. */
-  readonly id?: string
+  readonly id?: string | undefined
   /** Where others reach it. Default: the address of the agent's node. */
-  readonly address?: string
+  readonly address?: string | undefined
   /** Why the instance should get no calls now; null: it should. Asked every 5 s, of instances without a `check`. */
-  readonly health?: () => string | null
+  readonly health?: (() => string | null) | undefined
 }
 
 export interface LockOptions {
   /** Longest wait for whoever holds it: `30s`. Default: until there is no need to wait. */
-  readonly wait?: string
+  readonly wait?: string | undefined
   /** Ends the waiting. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 /** {@link ConnectOptions} with every value filled in. */

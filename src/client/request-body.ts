@@ -69,7 +69,8 @@ async function* measured(stream: Readable, lengthBytes: number | null): AsyncIte
 }
 
 function formBody(form: object): OutgoingBody {
-  const made = new Response(form as BodyInit)
+  // Node's own undici and ours each know their own forms alone; blobs are Node's.
+  const made = form instanceof FormData ? new globalThis.Response(form) : new Response(form as BodyInit)
   const stream = made.body ? Readable.fromWeb(made.body) : Readable.from([])
   const contentType = made.headers.get('content-type') ?? undefined
   return { lengthBytes: null, stream, contentType }

@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { ServerResponse } from 'node:http'
 import { createServer as createTcpServer, type AddressInfo } from 'node:net'
-import { Readable } from 'node:stream'
 import { setTimeout as sleepUntilAborted } from 'node:timers/promises'
 import { after, before, describe, it } from 'node:test'
 import { Agent, getGlobalDispatcher, request, setGlobalDispatcher, WebSocket as UndiciWebSocket } from 'undici'
@@ -10,36 +9,9 @@ import { WebSocketServer } from 'ws'
 import type { Mesh } from '../../src/client/connect.ts'
 import { registryServers, type RegistryServerUnderTest } from '../registry/registry-servers.ts'
 import { startInstance, type Answer, type TestInstance } from '../support/instance.ts'
-import { put, registerInstance } from '../support/registries.ts'
+import { put } from '../support/registries.ts'
 import { until } from '../support/until.ts'
-import { answersOf, codeOf, hasEligible, hasExcluded, killAll, openTestMesh } from './open-mesh.ts'
-
-/** Tells what came. */
-const echo: Answer = (incoming, response) => {
-  const pieces: Buffer[] = []
-  incoming.on('data', (piece: Buffer) => pieces.push(piece))
-  incoming.on('end', () => {
-    const body = Buffer.concat(pieces).toString()
-    response.end(JSON.stringify({ method: incoming.method, url: incoming.url, headers: incoming.headers, body }))
-  })
-}
-
-interface Echoed {
-  readonly method: string
-  readonly url: string
-  readonly headers: Record<string, string>
-  readonly body: string
-}
-
-async function sendForm(mesh: Mesh, body: unknown): Promise<Echoed> {
-  const init = { method: 'PUT', body: body as string, headers: { 'x-a': '1' } }
-  return (await (await mesh.fetch('http://forms/p?q=1', init)).json()) as Echoed
-}
-
-async function sendStream(mesh: Mesh, body: Readable | string, headers: Record<string, string> = {}): Promise<Echoed> {
-  const options = { dispatcher: mesh.dispatcher, method: 'POST', body, headers, query: { a: ['1', '2'] } } as const
-  return (await (await request('http://forms/s', options)).body.json()) as Echoed
-}
+import { answersOf, codeOf, hasEligible, killAll, openTestMesh, startService } from './open-mesh.ts'
 
 for (const { name, skip, start } of registryServers) {
   describe(`calls by name, with ${name}`, { skip }, () => {
@@ -47,14 +19,8 @@ for (const { name, skip, start } of registryServers) {
     let mesh: Mesh
     const instances: TestInstance[] = []
 
-    /** Starts instances of a service and waits until the registry lists them to the mesh. */
-    const serve = async (service: string, ...answers: readonly (Answer | undefined)[]): Promise<readonly TestInstance[]> => {
-      const started = await Promise.all(answers.map((answer, at) => startInstance(`${service}-${at}`, answer)))
-      instances.push(...started)
-      for (const { port } of started) await registerInstance(server.address, service, port)
-      await until(`${service} is probed`, () => hasEligible(mesh, service, started.length))
-      return started
-    }
+    const serve = (service: string, ...answers: readonly (Answer | undefined)[]): Promise<readonly TestInstance[]> =>
+      startService({ mesh, registry: server.address, instances }, service, answers)
 
     before(async () => {
       server = await start()
@@ -86,35 +52,6 @@ for (const { name, skip, start } of registryServers) {
       assert.equal(await codeOf(mesh.fetch('http://tagged.service:1234/')), 'port_not_registered')
       assert.equal(await codeOf(mesh.fetch('http://v3.tagged.service/')), 'no_instance')
       assert.equal(await codeOf(mesh.fetch('http://tagged.service.dc9.consul/')), 'service_unknown')
-    })
-
-    it('carry every form of body whole, with the length where it is known', async () => {
-      const [first] = await serve('forms', echo)
-      assert.ok(first)
-      assert.deepEqual(
-        await sendForm(mesh, 'text').then(({ method, url, body, headers }) => [
-          method,
-          url,
-          body,
-          headers['content-length'],
-          headers['x-a'],
-          headers['host'],
-        ]),
-        ['PUT', '/p?q=1', 'text', '4', '1', 'forms'],
-      )
-      assert.equal((await sendForm(mesh, Buffer.from('bytes'))).body, 'bytes')
-      assert.equal((await sendForm(mesh, new Blob(['blob']))).body, 'blob')
-      const form = new FormData()
-      form.append('field', 'value')
-      assert.match((await sendForm(mesh, form)).body, /name="field"\r\n\r\nvalue/)
-      const streamed = await sendStream(mesh, Readable.from(['a', 'b']))
-      assert.deepEqual([streamed.body, streamed.url, streamed.headers['transfer-encoding']], ['ab', '/s?a=1&a=2', 'chunked'])
-      assert.equal((await sendStream(mesh, Readable.from(['abc']), { 'content-length': '3' })).headers['content-length'], '3')
-      await assert.rejects(sendStream(mesh, Readable.from(['abcd']), { 'content-length': '3' }), {
-        code: 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH',
-      })
-      await assert.rejects(sendStream(mesh, 'abcd', { 'content-length': '3' }), { code: 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH' })
-      await assert.rejects(sendStream(mesh, 'x', { 'x-a': 'a\r\nb: c' }), { code: 'UND_ERR_INVALID_ARG' })
     })
 
     it('are repeated at another instance when one is gone, and not one of them fails', async () => {
@@ -233,48 +170,20 @@ for (const { name, skip, start } of registryServers) {
       await assert.rejects(own.lock('after'), { code: 'mesh_closed' })
     })
 
-    it('take the settings of a service in the words of the config: another service, fixed addresses, retries by status', async () => {
-      let asked = 0
-      const [ill] = await serve('ill', (_, response) => {
-        asked++
-        response.writeHead(503).end()
+    it('are made for handlers of older versions of undici too', async () => {
+      await serve('older', undefined)
+      const events: string[] = []
+      await new Promise<void>((resolve, reject) => {
+        const handler = {
+          onConnect: () => void events.push('connect'),
+          onHeaders: (status: number) => void events.push(String(status)),
+          onData: (chunk: Buffer) => void events.push(String(chunk)),
+          onComplete: () => resolve(),
+          onError: reject,
+        }
+        mesh.dispatcher.dispatch({ origin: 'http://older', path: '/', method: 'GET' }, handler as object)
       })
-      assert.ok(ill)
-      const services = {
-        alias: { service: 'ill', retry: { attempts: 3, on: [503], backoff: '1ms' } },
-        fixed: { instances: [`127.0.0.1:${ill.port}`] },
-      }
-      await using own = await openTestMesh(server.address, { services })
-      for (const key of ['alias', 'fixed']) await until(`${key} is probed`, () => hasEligible(own, key, 1))
-      asked = 0
-      assert.equal((await own.fetch('http://alias/')).status, 503)
-      assert.equal(asked, 3)
-      assert.equal((await own.fetch('http://fixed/')).status, 503)
-      assert.equal(asked, 4)
-    })
-
-    it('leave alone an instance that is drained in KV or fails too many requests', async () => {
-      const [drained, failing, good] = await serve(
-        'picky',
-        undefined,
-        (_, response) => response.writeHead(500).end('bad'),
-        undefined,
-      )
-      assert.ok(drained && failing && good)
-      const own = await openTestMesh(server.address, {
-        services: { picky: { outlier: { consecutive: 2, on: ['5xx'], eject: '1h', maxEjected: '100%' } } },
-      })
-      try {
-        await put(server.address, `/v1/kv/gateway/drains/picky/picky-${drained.port}`)
-        await until('it is drained', () => hasExcluded(own, 'picky', 'draining'))
-        await until('the other is ejected', async () => {
-          await own.fetch('http://picky/')
-          return hasExcluded(own, 'picky', 'ejected')
-        })
-        assert.deepEqual(new Set(await answersOf(own, 'http://picky/', 6)), new Set([good.name]))
-      } finally {
-        await own.close()
-      }
+      assert.deepEqual(events, ['connect', '200', 'older-0'])
     })
   })
 }

@@ -1,5 +1,7 @@
 import { connect, type ConnectOptions, type Mesh } from '../../src/client/connect.ts'
-import type { TestInstance } from '../support/instance.ts'
+import { startInstance, type Answer, type TestInstance } from '../support/instance.ts'
+import { registerInstance } from '../support/registries.ts'
+import { until } from '../support/until.ts'
 
 /** Opens a mesh that probes often enough for a test. The caller closes it. */
 export function openTestMesh(registry: string, options: ConnectOptions = {}): Promise<Mesh> {
@@ -37,4 +39,24 @@ export async function hasEligible(mesh: Mesh, service: string, count: number): P
 /** Whether one of its instances is left alone for that reason. */
 export async function hasExcluded(mesh: Mesh, service: string, exclusion: string): Promise<boolean> {
   return (await mesh.instances(service)).some((instance) => instance.exclusion === exclusion)
+}
+
+export interface ServingFor {
+  readonly mesh: Mesh
+  readonly registry: string
+  /** Takes the instances that are started. The caller kills them. */
+  readonly instances: TestInstance[]
+}
+
+/** Starts an instance of a service for each answer and waits until the mesh may call all of them. */
+export async function startService(
+  { mesh, registry, instances }: ServingFor,
+  service: string,
+  answers: readonly (Answer | undefined)[],
+): Promise<readonly TestInstance[]> {
+  const started = await Promise.all(answers.map((answer, at) => startInstance(`${service}-${at}`, answer)))
+  instances.push(...started)
+  for (const { port } of started) await registerInstance(registry, service, port)
+  await until(`${service} is probed`, () => hasEligible(mesh, service, started.length))
+  return started
 }

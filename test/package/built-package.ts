@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { execFile, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { it } from 'node:test'
@@ -88,7 +88,8 @@ it('an application installs the package, has its types, and calls a service by n
   execFileSync('tar', ['-xzf', join(folder, packed?.filename ?? ''), '--strip-components=1', '-C', installed])
   // What npm would install beside it.
   await symlink(join(root, 'node_modules'), join(installed, 'node_modules'))
-  await symlink(join(root, 'node_modules/@types'), join(folder, 'node_modules/@types'))
+  for (const name of ['@types', 'undici', 'undici-types'])
+    await symlink(join(root, 'node_modules', name), join(folder, 'node_modules', name))
   await writeFile(join(folder, 'package.json'), '{ "type": "module" }')
   await writeFile(
     join(folder, 'app.ts'),
@@ -108,6 +109,7 @@ void (() => connect({ wait: 5 }))
 await mesh.close()
 `,
   )
+  await writeFile(join(folder, 'docs.ts'), await blocksOf(join(root, 'docs/client.md')))
   const check = [
     '--ignoreConfig',
     '--noEmit',
@@ -119,7 +121,7 @@ await mesh.close()
     '--lib',
     'es2024,esnext.disposable',
   ]
-  execFileSync(join(root, 'node_modules/.bin/tsc'), [...check, '--types', 'node', '--skipLibCheck', 'app.ts'], {
+  execFileSync(join(root, 'node_modules/.bin/tsc'), [...check, '--types', 'node', '--skipLibCheck', 'app.ts', 'docs.ts'], {
     cwd: folder,
     stdio: 'inherit',
   })
@@ -142,3 +144,28 @@ await mesh.close()
     await rm(folder, { recursive: true, force: true })
   }
 })
+
+/** The examples of a page as one module. */
+async function blocksOf(page: string): Promise<string> {
+  const blocks = [...(await readFile(page, 'utf8')).matchAll(/```ts\n([\s\S]*?)```/g)].map(([, block = '']) => block)
+  const imports = new Set(blocks.flatMap((block) => block.split('\n').filter(isImport)))
+  const bodies = blocks.map(
+    (block) =>
+      `{\n${block
+        .split('\n')
+        .filter((line) => !isImport(line))
+        .join('\n')}\n}`,
+  )
+  return [
+    ...imports,
+    "declare const mesh: import('meshgate/client').Mesh",
+    'declare const build: (work: { signal: AbortSignal; fence: bigint }) => Promise<void>, lead: typeof build',
+    'declare const apply: (text: string | undefined) => void, applyAll: (entries: readonly object[]) => void, problem: string | undefined',
+    ...bodies,
+    '',
+  ].join('\n')
+}
+
+function isImport(line: string): boolean {
+  return line.startsWith('import ')
+}
