@@ -119,7 +119,7 @@ describe('Proxy-Status', () => {
 
   it('knows only error types of RFC 9209', () => {
     const known =
-      /^(destination_(not_found|unavailable)|connection_(refused|terminated|timeout|limit_reached)|http_(request_error|request_denied|response_timeout|protocol_error)|proxy_internal_(response|error))$/
+      /^(destination_(not_found|unavailable)|connection_(refused|terminated|timeout|limit_reached)|http_(request_error|request_denied|response_timeout|protocol_error)|proxy_(internal_(response|error)|loop_detected))$/
     assert.deepEqual(
       Object.values(proxyErrorOf).filter((type) => !known.test(type)),
       [],
