@@ -44,10 +44,6 @@ class ToldMembers implements MembersKeeper {
   close(): void {}
 }
 
-function isBusy({ members }: Upstream): boolean {
-  return members.all.some(({ endpoint }) => endpoint.inFlight > 0)
-}
-
 /** The data plane of a worker: it serves by what the primary tells it. Closed by the caller. */
 export class DataPlane {
   /** 0: it has been told nothing yet. */
@@ -96,7 +92,7 @@ export class DataPlane {
   /** Upstreams that have been called since this was last asked, or have something under way. */
   takeCalled(): readonly string[] {
     const rows = [...this.#upstreams.rows]
-    const called = rows.filter(({ upstream }) => upstream.stats.attempts !== this.#attempts.get(upstream) || isBusy(upstream))
+    const called = rows.filter(({ upstream }) => upstream.stats.attempts !== this.#attempts.get(upstream) || upstream.isBusy)
     for (const { upstream } of rows) this.#attempts.set(upstream, upstream.stats.attempts)
     return called.map(({ upstream }) => upstream.name)
   }

@@ -107,6 +107,11 @@ export class Upstream implements Picker {
     return this.#members
   }
 
+  /** Whether anything is under way there, tunnels too. */
+  get isBusy(): boolean {
+    return this.#members.all.some(({ endpoint }) => endpoint.inFlight > 0)
+  }
+
   get policy(): UpstreamPolicy {
     return this.#policy
   }

@@ -86,6 +86,6 @@ export class OnDemand {
   }
 
   #isBusy(name: string): boolean {
-    return this.#deps.upstreams.find(name)?.upstream.members.all.some(({ endpoint }) => endpoint.inFlight > 0) ?? false
+    return this.#deps.upstreams.find(name)?.upstream.isBusy ?? false
   }
 }

@@ -78,4 +78,11 @@ describe('a service of another datacenter', () => {
     cleanups.push(() => directory.close())
     assert.equal(codeOf(await directory.find('orders', 'dc2')), 'upstream_unknown')
   })
+
+  it('is one of so many datacenters at the most', async () => {
+    const others = Array.from({ length: 9 }, (_, at) => `far${at}`)
+    const { directory } = startDirectory('', ['dc1', ...others])
+    const calls = others.map((datacenter) => Promise.resolve(directory.find('orders', datacenter)))
+    assert.equal(codeOf(await (calls[8] as (typeof calls)[number])), 'mesh_full')
+  })
 })
