@@ -7,6 +7,8 @@ import { parseFile } from '../../src/config/file.ts'
 import { configChanges } from '../../src/controlplane/revisions/config-diff.ts'
 
 const file = (rest: string) => parseFile(`listeners: { web: { bind: ":0" } }\n${rest}`, 'gateway.yaml', { env: {} })
+const hotOf = (rest: string) => assemble(file(rest), []).hot
+const domainOf = (rest: string): string => hotOf(rest).mesh.domain
 const revision = (text: string, name = 'r1') =>
   parseRevisionFile(text, name, { env: { MESHGATE_T: 'token-from-the-environment' } })
 
@@ -35,7 +37,6 @@ describe('mesh in a revision', () => {
   })
 
   it('is told as a change, without what tokens are kept as', () => {
-    const hotOf = (rest: string) => assemble(file(rest), []).hot
     const [before, after] = ['token-of-web-before', 'token-of-web-after'].map((token) =>
       hotOf(`mesh: { default: ${token.endsWith('after') ? 'deny' : 'allow'}, callers: { web: { token: ${token} } } }`),
     )
@@ -56,7 +57,6 @@ describe('mesh in a revision', () => {
 
 describe('the domain of names', () => {
   it('is that of the embedded DNS unless the mesh has its own', () => {
-    const domainOf = (rest: string): string => assemble(file(rest), []).hot.mesh.domain
     const dns = 'registry: { embedded: { http: "127.0.0.1:0", dns: { bind: "127.0.0.1:0", domain: Corp }, data: ./d } }'
     assert.deepEqual([domainOf(''), domainOf(dns), domainOf(`${dns}\nmesh: { domain: other }`)], ['consul', 'corp', 'other'])
   })
