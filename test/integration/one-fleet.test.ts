@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import type { UpstreamView } from '../../src/admin/upstreams-view.ts'
+import { meshgate } from '../cli/captured.ts'
 import { startEmbedded, type TestRegistry } from '../controlplane/embedded.ts'
 import { startAppHere, type AppHere } from '../support/app-here.ts'
 import { startGatewayProcess, type GatewayProcess } from '../support/gateway-process.ts'
@@ -66,6 +67,8 @@ describe('four gateways on one registry, one of them with two workers', () => {
       const believed = await Promise.all(replicas.map((replica) => figure(replica, 'meshgate_upstream_shared_verdicts')))
       return believed.reduce((sum, count) => sum + count, 0) === 2 * instances.length
     })
+    const printed = await Promise.all(replicas.map(({ adminAddress }) => meshgate('upstreams', '--admin', adminAddress)))
+    assert.ok(printed.some(({ out }) => /healthy .*seen by meshgate-\S+, meshgate-\S+/.test(out)))
   })
 
   it('all take out an instance that dies, and only that one', async () => {
@@ -74,6 +77,12 @@ describe('four gateways on one registry, one of them with two workers', () => {
       const seen = await Promise.all(replicas.map(instancesOf))
       return seen.every((list) => list.filter(({ eligible }) => eligible).length === 2)
     })
+    const url = 'http://shop.example.com/'
+    const explained = await Promise.all(
+      replicas.map(({ adminAddress }) => meshgate('explain', 'GET', url, '--admin', adminAddress)),
+    )
+    assert.ok(explained.every(({ out }) => out.includes('probe_failing: / (')))
+    assert.ok(explained.some(({ out }) => /probe_failing: .*, seen by meshgate-/.test(out)))
     await instances[2]?.restart()
     await until('it is back everywhere', async () => {
       const seen = await Promise.all(replicas.map(instancesOf))

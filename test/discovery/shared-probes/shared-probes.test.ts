@@ -19,11 +19,11 @@ function mostOf(times: readonly number[]): number {
   return most
 }
 
-describe('20 replicas that share the probes of 500 instances', () => {
-  it('send no instance more than twice k probes in an interval, also when a tenth of them goes down', async () => {
+describe('20 replicas that share the probes of hundreds of instances', () => {
+  it('send none of 500 more than twice k probes in an interval, also when a tenth of them goes down', async () => {
     const fleet = probingFleet({ seed: 1, instances: 500 })
     const replicas = range(20).map((at) => fleet.start(`gw-${at}`))
-    await fleet.clock.advance(4_000)
+    await fleet.clock.advance(2_500)
     const from = fleet.sent.length
     await fleet.clock.advance(2_000)
     fleet.setWorld((instance) => instance % 10 !== 0)
@@ -36,7 +36,7 @@ describe('20 replicas that share the probes of 500 instances', () => {
     assert.ok(sent.length <= 500 * 7 * fleet.policy.shared * 1.1, `${sent.length} probes in 7 intervals`)
     const [upAt, upFrom] = [fleet.clock.monotonic(), fleet.sent.length]
     fleet.setWorld(() => true)
-    await fleet.clock.advance(3_000)
+    await fleet.clock.advance(2_000)
     // The passes that bring an instance back come on top.
     const confirming = fleet.policy.shared * (fleet.policy.healthy - 1)
     const most = mostPerInterval(fleet.sent.slice(upFrom))
@@ -48,16 +48,16 @@ describe('20 replicas that share the probes of 500 instances', () => {
   })
 
   it('go on within two intervals when an observer dies', async () => {
-    const fleet = probingFleet({ seed: 2, instances: 500 })
+    const fleet = probingFleet({ seed: 2, instances: 200 })
     const replicas = range(20).map((at) => fleet.start(`gw-${at}`))
-    await fleet.clock.advance(4_000)
-    const observed = range(500).filter((instance) => fleet.probersOf(instance, 2_000).has('gw-7'))
-    assert.ok(observed.length > 20, `${observed.length} instances`)
+    await fleet.clock.advance(3_000)
+    const observed = range(200).filter((instance) => fleet.probersOf(instance, 1_500).has('gw-7'))
+    assert.ok(observed.length > 8, `${observed.length} instances`)
     replicas[7]?.kill()
     const killedAt = fleet.clock.monotonic()
     await fleet.clock.advance(2 * EVERY_MS)
     for (const instance of observed) {
-      const before = fleet.probersOf(instance, 2_000)
+      const before = fleet.probersOf(instance, 1_500)
       const now = fleet.probersOf(instance, killedAt)
       assert.ok(now.size >= 2, `${instance} is probed by ${[...now].join()}, and was by ${[...before].join()}`)
     }
