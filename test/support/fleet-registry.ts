@@ -6,7 +6,21 @@ import { memoryRegistry } from '../controlplane/memory-registry.ts'
 /** How long the way to the registry and back takes, ms. */
 const LATENCY_MS = 4
 
-type Line = { isCut: boolean; readonly listeners: Map<WatchListener<readonly KvEntry[]>, string> }
+/** The connection of one replica. */
+interface Line {
+  isCut: boolean
+  isDeaf: boolean
+  refused: string | null
+  freshSince: number
+  readonly listeners: Map<WatchListener<readonly KvEntry[]>, string>
+}
+
+export interface FleetRegistryView {
+  readonly registry: Registry
+  readonly cut: (isCut: boolean) => void
+  readonly deafen: (isDeaf: boolean) => void
+  readonly refuse: (folder: string | null) => void
+}
 
 /** KV, sessions and watches of one registry in memory, for several replicas on one clock of a simulation. */
 export class FleetRegistry {
@@ -34,9 +48,12 @@ export class FleetRegistry {
     if (!isAway) this.#tellBelow(null)
   }
 
-  /** The registry as one replica sees it; `cut` takes its connection away, and gives it back. */
-  open(): { readonly registry: Registry; readonly cut: (isCut: boolean) => void } {
-    const line: Line = { isCut: false, listeners: new Map() }
+  /**
+   * The registry as one replica sees it. `cut` takes its connection away, and gives it back; `deafen` has its watches fail; `refuse` has its
+   * writes below a folder fail, null: none.
+   */
+  open(): FleetRegistryView {
+    const line: Line = { isCut: false, isDeaf: false, refused: null, freshSince: 0, listeners: new Map() }
     this.#lines.add(line)
     const ask = <T>(work: () => T): Promise<T> => this.#ask(line, work)
     const registry = memoryRegistry({
@@ -44,21 +61,37 @@ export class FleetRegistry {
         get: (key) => ask(() => this.#entries.get(key) ?? null),
         list: (prefix) => ask(() => this.#below(prefix)),
         keys: (prefix) => ask(() => this.#below(prefix).map(({ key }) => key)),
-        put: (key, value, options = {}) => ask(() => this.#put(key, Buffer.from(value as string), options)),
+        put: (key, value, options = {}) => {
+          const isRefused = line.refused !== null && key.startsWith(line.refused)
+          if (isRefused) return Promise.reject(new GatewayError('registry_refused', `${key} is refused`))
+          return ask(() => this.#put(key, Buffer.from(value as string), options))
+        },
         delete: (key) => ask(() => this.#delete([key])),
       },
       openSession: (options) => ask(() => this.#openSession(options, line)),
       watchPrefix: (prefix, listener) => {
         line.listeners.set(listener, prefix)
         this.#tell(line, listener)
-        return { freshSince: 0, close: () => void line.listeners.delete(listener) }
+        return {
+          get freshSince() {
+            return line.freshSince
+          },
+          close: () => void line.listeners.delete(listener),
+        }
       },
     })
     const cut = (isCut: boolean): void => {
       line.isCut = isCut
       if (!isCut) for (const listener of line.listeners.keys()) this.#tell(line, listener)
     }
-    return { registry, cut }
+    const deafen = (isDeaf: boolean): void => {
+      line.isDeaf = isDeaf
+      for (const listener of line.listeners.keys()) {
+        if (isDeaf) listener.onError(new GatewayError('registry_unavailable', 'the watch has failed'))
+        else this.#tell(line, listener)
+      }
+    }
+    return { registry, cut, deafen, refuse: (folder) => void (line.refused = folder) }
   }
 
   /** Forgets everything, as one that lost its data. */
@@ -162,7 +195,9 @@ export class FleetRegistry {
   #tell(line: Line, listener: WatchListener<readonly KvEntry[]>): void {
     this.#clock.after(LATENCY_MS, () => {
       const prefix = line.listeners.get(listener)
-      if (prefix !== undefined && !line.isCut && !this.isAway) listener.onValue(this.#below(prefix))
+      if (prefix === undefined || line.isCut || line.isDeaf || this.isAway) return
+      line.freshSince = this.#clock.monotonic()
+      listener.onValue(this.#below(prefix))
     })
   }
 }

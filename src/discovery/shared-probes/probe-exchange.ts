@@ -11,6 +11,8 @@ const LONGEST_WAIT_MS = 500
 /** Findings that follow each other more closely are told together, ms. */
 const GATHER_MS = 20
 const RETRY_MS = 1_000
+/** A replica that cannot read what the others find goes on alone after so many beats. */
+const DEAF_BEATS = 2.5
 /** A dead replica is to be missed early enough for another one to probe within two intervals. */
 const BEATS_PER_INTERVAL = 2
 
@@ -47,6 +49,10 @@ export class ProbeExchange {
   #observing: ReadonlyMap<string, readonly string[]> = new Map()
   #watch: Watch | null = null
   #isHeard = false
+  /** Monotonic ms of the first failure to read since the last success; null: there was none. */
+  #failedSince: number | null = null
+  /** Whether the others can know what we have found. */
+  #isTold = true
   #hasWaited = false
   #toldState: ProbeExchange['state'] = 'waiting'
   #wait: Timer | null = null
@@ -62,8 +68,15 @@ export class ProbeExchange {
 
   /** `alone`: the registry is away, or refuses us; `waiting`: it is not known yet. */
   get state(): 'waiting' | 'alone' | 'together' {
-    if (this.#isHeard && this.#deps.pulse.isProven) return 'together'
+    if (this.#isHeard && this.#deps.pulse.isProven && !this.#isDeaf) return 'together'
     return this.#hasWaited ? 'alone' : 'waiting'
+  }
+
+  /** The others' findings have not been read for some beats, though they are heard to live. */
+  get #isDeaf(): boolean {
+    const { pulse, clock } = this.#deps
+    if (this.#failedSince === null || (this.#watch?.freshSince ?? -Infinity) > this.#failedSince) return false
+    return clock.monotonic() - this.#failedSince > DEAF_BEATS * pulse.everyMs
   }
 
   /** This replica; empty: it has no name yet. */
@@ -126,10 +139,7 @@ export class ProbeExchange {
   #follow(): void {
     const everyMs = Math.min(...[...this.#instances.values()].map((instance) => instance.everyMs))
     const isWanted = this.#instances.size > 0
-    this.#deps.pulse.wish(
-      'probes',
-      isWanted ? { everyMs: everyMs / BEATS_PER_INTERVAL, content: () => [...this.#upstreams()] } : null,
-    )
+    this.#deps.pulse.wish('probes', isWanted ? { everyMs: everyMs / BEATS_PER_INTERVAL, content: () => this.#shared() } : null)
     if (isWanted && !this.#watch) this.#start()
     if (!isWanted && this.#watch) this.#stop()
   }
@@ -139,16 +149,19 @@ export class ProbeExchange {
     this.#wait = clock.after(LONGEST_WAIT_MS, () => this.#settle())
     this.#watch = registry.watchPrefix(`${prefix}/probes/`, {
       onValue: (entries) => this.#hear(entries),
-      // What was heard last stands, as long as we hear the pulse of those who said it.
-      onError: () => {},
+      // What was heard last stands for some beats, as long as those live who said it.
+      onError: () => {
+        const isFirst = this.#failedSince === null || (this.#watch?.freshSince ?? -Infinity) > this.#failedSince
+        if (isFirst) this.#failedSince = clock.monotonic()
+      },
     })
-    const lost = (): (() => void) => pulse.self?.keys.followLoss(() => this.#write()) ?? (() => {})
     let unfollowLoss: (() => void) | null = null
-    const onBeat = (): void => {
-      unfollowLoss ??= pulse.self && lost()
+    const unfollowPulse = pulse.follow(() => {
+      // Before its first beat this replica has no keys that could be lost.
+      unfollowLoss ??= pulse.self?.keys.followLoss(() => this.#write()) ?? null
       this.#meet()
-    }
-    this.#unfollow = [pulse.follow(onBeat), () => unfollowLoss?.()]
+    })
+    this.#unfollow = [unfollowPulse, () => unfollowLoss?.()]
   }
 
   #stop(): void {
@@ -158,6 +171,7 @@ export class ProbeExchange {
     this.#watch = null
     this.#unfollow = []
     this.#isHeard = false
+    this.#failedSince = null
     this.#hasWaited = false
   }
 
@@ -168,6 +182,11 @@ export class ProbeExchange {
 
   #upstreams(): ReadonlySet<string> {
     return new Set([...this.#instances.values()].map(({ upstream }) => upstream))
+  }
+
+  /** The upstreams of which this replica can be an observer: the others hear what it finds, and it hears them. */
+  #shared(): readonly string[] {
+    return this.#isTold && !this.#isDeaf ? [...this.#upstreams()] : []
   }
 
   #meet(): void {
@@ -233,7 +252,10 @@ export class ProbeExchange {
     this.#isWriting = true
     try {
       await self.keys.put(`${prefix}/probes/${self.name}`, findingsText(this.#own))
+      this.#isTold = true
     } catch (error) {
+      // Until it is told, nobody is to take this replica for an observer: the beats leave its part to others.
+      this.#isTold = false
       logger.debug({ event: 'probes.untold', error: messageOf(error) }, 'the other replicas cannot be told what was probed')
       this.#write(RETRY_MS)
     } finally {

@@ -4,14 +4,13 @@ import { startChecker, type Checker } from '../../health/checker.ts'
 import type { HealthPolicy } from '../../health/policy.ts'
 import type { Probe } from '../../health/probe.ts'
 import type { Verdict } from '../../health/state.ts'
-import { hasPassed, type Finding } from './finding.ts'
+import { Conferral } from './conferral.ts'
+import type { Finding } from './finding.ts'
 import { observersOf } from './observers.ts'
 import type { ProbeExchange, SharedInstance } from './probe-exchange.ts'
 
 /** Who has had trouble with an instance itself looks at it for so many intervals more. */
 const TROUBLE_INTERVALS = 2
-/** For so many intervals after another observer has decided, one probe of ours that says the same is enough. */
-const AGREE_INTERVALS = 2
 /** How much longer than a probe may take it is waited for the first word on a new instance, ms. */
 const FIRST_WORD_MS = 300
 
@@ -60,9 +59,7 @@ export class SharedChecker implements InstanceChecker, SharedInstance {
   #unsureSince: number | null = null
   #sureAgain: Timer | null = null
   #troubleUntil = -Infinity
-  #rousedSince = -Infinity
-  /** Monotonic ms since when another observer has another verdict than we; null: none has. */
-  #disagreeSince: number | null = null
+  readonly #conferral = new Conferral()
   #isClosed = false
 
   constructor(options: SharedCheckerOptions) {
@@ -225,35 +222,22 @@ export class SharedChecker implements InstanceChecker, SharedInstance {
     this.#set(told, first?.detail ?? '')
   }
 
-  /** When another observer sees something else than we did, we look at once, in place of the next time: not more than once in an interval. */
+  /** Observers look when another one sees something else, in place of their next time. */
   #confer(words: Words): void {
     const own = this.#own
     this.#agree(words)
-    if (!own || own.state === 'unknown') return
-    const { state: verdict, wavers } = own
-    const isNews = [...words.values()].some(
-      (word) => word.verdict !== verdict || hasPassed(word) !== hasPassed({ verdict, wavers }),
-    )
-    const now = this.#options.clock.monotonic()
-    if (!isNews || now - this.#rousedSince < this.#policy.everyMs) return
-    this.#rousedSince = now
-    own.probeInstead()
+    if (own && this.#conferral.isRoused(words, own, this.#moment)) own.probeInstead()
   }
 
-  /**
-   * What another observer has decided, and our own last probe says too, need not be seen as often by us. Not so when they have disagreed for
-   * long: then one of the two is cut off from the instance, and one failure more is no reason to believe it.
-   */
   #agree(words: Words): void {
-    const own = this.#own
-    if (!own || own.state === 'unknown') return
-    const other = [...words.values()].find(({ verdict }) => verdict !== own.state)
-    const now = this.#options.clock.monotonic()
-    this.#disagreeSince = other ? (this.#disagreeSince ?? now) : null
-    if (!other || !own.wavers || now - (this.#disagreeSince ?? now) > AGREE_INTERVALS * this.#policy.everyMs) return
-    this.#disagreeSince = null
-    own.adopt(other.verdict)
+    const verdict = this.#own && this.#conferral.adopted(words, this.#own, this.#moment)
+    if (!verdict) return
+    this.#own?.adopt(verdict)
     this.#tell()
+  }
+
+  get #moment(): { readonly everyMs: number; readonly now: number } {
+    return { everyMs: this.#policy.everyMs, now: this.#options.clock.monotonic() }
   }
 
   #becomeSure(): void {

@@ -6,7 +6,7 @@ import type { HealthPolicy } from '../../../src/health/policy.ts'
 import { silentLogger } from '../../../src/logging.ts'
 import { HeldKeys } from '../../../src/registry/held-keys.ts'
 import { EventClock } from '../../support/event-clock.ts'
-import { FleetRegistry } from '../../support/fleet-registry.ts'
+import { FleetRegistry, type FleetRegistryView } from '../../support/fleet-registry.ts'
 import { healthPolicy } from '../../support/health-policy.ts'
 import { mortalClock } from '../../support/mortal-clock.ts'
 import { seededRandom } from '../../support/seeded-random.ts'
@@ -18,10 +18,9 @@ export interface Sent {
   readonly instance: number
 }
 
-export interface SimulatedReplica {
+export interface SimulatedReplica extends Omit<FleetRegistryView, 'registry'> {
   readonly name: string
   readonly checkers: InstanceCheckers
-  readonly cut: (isCut: boolean) => void
   /** It does nothing any more, and nobody is told. */
   kill(): void
   /** It goes in good order. */
@@ -61,7 +60,7 @@ export function probingFleet({
 
   const start = (name: string, of: readonly number[] = range(instances), upstream = 'shop'): SimulatedReplica => {
     const { own, kill: end } = mortalClock(clock)
-    const { registry: seen, cut } = registry.open()
+    const { registry: seen, ...line } = registry.open()
     const deps = { registry: seen, prefix: 'gateway', clock: own, random, logger }
     const pulse = new Pulse(deps)
     const exchange = new ProbeExchange({ ...deps, pulse })
@@ -95,10 +94,10 @@ export function probingFleet({
     return {
       name,
       checkers,
-      cut,
+      ...line,
       kill: () => {
         end()
-        cut(true)
+        line.cut(true)
       },
       leave: async () => {
         checkers.close()
