@@ -155,7 +155,8 @@ for (const kind of bareRegistries) {
       const { code, out } = await commands.run('rollout')
       const tookMs = Math.round(performance.now() - startedAt)
       assert.equal(code, 1, out)
-      assert.match(out, /\w{12} was taken back: route b: (\d+) of \1 requests failed, 0 of \d+ at the others, 0 of \d+ before/)
+      // One that began by the revision before may have ended by this one.
+      assert.match(out, /\w{12} was taken back: route b: \d+ of \d+ requests failed, 0 of \d+ at the others, 0 of \d+ before/)
       assert.ok(tookMs < 30_000, `it took ${tookMs} ms`)
       t.diagnostic(`undone ${tookMs} ms after it was applied`)
       const { revision, trial, moves, replicas } = await commands.view()
@@ -216,7 +217,7 @@ for (const kind of bareRegistries) {
       const leading = gateways[indexOf(leader?.name)] as AppHere
       const other = gateways.find((gateway) => gateway !== leading) as AppHere
       const { apply, run, view } = commandsAt(other.adminAddress, folder)
-      const applied = await apply(revisionText('led'), '--staged', '--watch-for', '3s', '--min-requests', '20')
+      const applied = await apply(revisionText('led'), '--staged', '--watch-for', '2s', '--min-requests', '20')
       assert.equal(applied.code, 0, applied.err)
       const hasTried = indexOf((await view()).trial?.replicas[0]) === gateways.indexOf(leading)
       gateways.splice(gateways.indexOf(leading), 1)

@@ -15,6 +15,8 @@ const LEAST_BAD = 5
 const WORSE_RATIO = 0.01
 /** … and by more than so many standard deviations: the two shares are looked at every second, on every route. */
 const DEVIATIONS = 4
+/** What has fewer requests knows too little for that: it excuses only what fails less than twice as often as it does itself. */
+const KNOWN_LEAST = 20
 /** So many requests tell where a reference's p99 is. */
 const P99_LEAST = 100
 /** A p99 is worse if it is more than so many times the other one… */
@@ -66,6 +68,7 @@ function failureText(tried: RouteTraffic, known: readonly Known[]): string | nul
 function failsMore(tried: RouteTraffic, reference: RouteTraffic): boolean {
   if (tried.failures < LEAST_BAD) return false
   const above = tried.failures / tried.requests - reference.failures / reference.requests
+  if (reference.requests < KNOWN_LEAST) return above > WORSE_RATIO && above > tried.failures / tried.requests / 2
   const pooled = (tried.failures + reference.failures) / (tried.requests + reference.requests)
   const deviation = Math.sqrt(pooled * (1 - pooled) * (1 / tried.requests + 1 / reference.requests))
   return above > WORSE_RATIO && above > DEVIATIONS * deviation

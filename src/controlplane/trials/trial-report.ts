@@ -23,6 +23,7 @@ export interface TrialReportDeps {
 /** One trial, as far as this replica has to do with it. */
 interface Course {
   readonly number: number
+  readonly revision: string | null
   /** Of one that tries: what was before it knew of the trial. */
   readonly before: Traffic
   /** Where it begins to count; null: not yet. */
@@ -34,7 +35,7 @@ export class TrialReport {
   readonly #deps: TrialReportDeps
   readonly #repeat: Repeat
   #course: Course | null = null
-  /** Where what was counted at the end of the last trial ends. */
+  /** What was counted when the last trial ended that was taken back: it is nothing to hold another one against. */
   #atEnd: Traffic = new Map()
 
   constructor(deps: TrialReportDeps) {
@@ -57,7 +58,7 @@ export class TrialReport {
     const counts = this.#counts()
     const now = await traffic()
     const { trial = null } = revisions.pointer ?? {}
-    if (this.#course && this.#course.number !== trial?.number) this.#end(now)
+    if (this.#course && this.#course.number !== trial?.number) this.#end(this.#course, now)
     if (!trial) return false
     this.#course ??= this.#know(trial, now)
     if (counts === trial.number && !this.#course.start)
@@ -80,14 +81,14 @@ export class TrialReport {
     return isThere || !replicas.includes(replica) ? number : null
   }
 
-  #know({ number, replicas }: Trial, now: Traffic): Course {
+  #know({ number, revision, replicas }: Trial, now: Traffic): Course {
     const isTrying = replicas.includes(this.#deps.replica)
-    return { number, before: isTrying ? abridged(since(this.#atEnd, now), MOST_ROUTES) : new Map(), start: null }
+    return { number, revision, before: isTrying ? abridged(since(this.#atEnd, now), MOST_ROUTES) : new Map(), start: null }
   }
 
-  #end(now: Traffic): void {
+  #end({ revision }: Course, now: Traffic): void {
     this.#course = null
-    this.#atEnd = now
+    if (this.#deps.revisions.pointer?.revision !== revision) this.#atEnd = now
     this.#deps.status.set(TRIAL_SECTION, null)
   }
 }

@@ -46,6 +46,14 @@ describe('traffic of a trial', () => {
     assert.equal(said(routeTraffic(0), routeTraffic(0)), '')
   })
 
+  it('is not excused by who has had too few requests to know, unless these failed too', () => {
+    assert.match(said(routeTraffic(14, 14), routeTraffic(30), routeTraffic(2)), /^route r: 14 of 14 /)
+    assert.match(said(routeTraffic(5, 5), routeTraffic(1)), /^route r: 5 of 5 /)
+    assert.equal(said(routeTraffic(10, 6), routeTraffic(10, 5)), '')
+    assert.equal(said(routeTraffic(14, 14), routeTraffic(300), routeTraffic(2, 1)), '')
+    assert.match(said(routeTraffic(5, 5), routeTraffic(20)), /^route r: 5 of 5 /)
+  })
+
   it('that takes long where others are fast is told of', () => {
     assert.equal(
       said(routeTraffic(400, 0, 40), routeTraffic(300)),

@@ -80,6 +80,16 @@ describe('what a replica tells of a trial', () => {
     assert.equal(requestsIn(section(4)?.before), 50)
   })
 
+  it('of one that was given to all is what was before the next one', async (t) => {
+    const { report, section, turn } = start('r1')
+    t.after(() => report.close())
+    await turn({ pointer: onTrial, running: two, number: 2, requests: 100 })
+    const promoted = moved(onTrial, two, { ...mover, kind: 'promote' })
+    await turn({ pointer: promoted, number: 3, requests: 200 })
+    await turn({ pointer: tried(promoted, { revision: one, ...limits }, mover), running: one, number: 4, requests: 250 })
+    assert.equal(requestsIn(section(4)?.before), 250)
+  })
+
   it('is nothing, and costs nothing, while none is on', async (t) => {
     const { clock, report, state, turn } = start('r1')
     t.after(() => report.close())
