@@ -7,7 +7,8 @@ import type { Election, Leadership } from '../../src/registry/election.ts'
 import type { LeaderView } from '../../src/registry/leader-record.ts'
 import type { StartTicker } from '../../src/controlplane/tasks/ticker.ts'
 import { startTasks, type TaskScheduler } from '../../src/controlplane/tasks/scheduler.ts'
-import { fireTimeName } from '../../src/controlplane/tasks/run-record.ts'
+import { fireTimeName, type RunRecord } from '../../src/controlplane/tasks/run-record.ts'
+import { RunRecords } from '../../src/controlplane/tasks/run-records.ts'
 import type { TaskContext, TaskRequest } from '../../src/controlplane/tasks/task-kind.ts'
 import type { RunView } from '../../src/controlplane/tasks/task-view.ts'
 import { silentLogger } from '../../src/logging.ts'
@@ -127,6 +128,11 @@ export function gatewaysByHand() {
     clock = new ManualClock()
     registry = memoryRegistry()
   })
+  const start = (name: string, options: Partial<GatewayOptions> = {}): TestGateway => {
+    const gateway = startGateway({ registry, prefix: 'gateway', name, clock, ...options })
+    gateways.push(gateway)
+    return gateway
+  }
   return {
     get clock() {
       return clock
@@ -134,11 +140,21 @@ export function gatewaysByHand() {
     get registry() {
       return registry
     },
-    start: (name: string, options: Partial<GatewayOptions> = {}): TestGateway => {
-      const gateway = startGateway({ registry, prefix: 'gateway', name, clock, ...options })
-      gateways.push(gateway)
+    start,
+    /** Starts one that leads in a term and calls every minute. */
+    lead: (
+      name: string,
+      task: Partial<TaskConfig>,
+      { term, ...options }: Partial<GatewayOptions> & { readonly term: bigint },
+    ) => {
+      const gateway = start(name, options)
+      gateway.election.lead(term)
+      gateway.scheduler.setTasks([callTaskConfig({ cron: '* * * * *', startWithinMs: 3_600_000, ...task })])
       return gateway
     },
+    /** The runs of the task as recorded, the earliest planned first. */
+    recorded: async (): Promise<readonly RunRecord[]> =>
+      ((await new RunRecords(registry, 'gateway').list()).get('nightly') ?? []).toReversed(),
   }
 }
 

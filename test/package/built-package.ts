@@ -52,9 +52,9 @@ routes: ["/hello/* -> hello"]
   await rm(folder, { recursive: true, force: true })
 })
 
-it('the types for authors of filters hold the example, which the built package runs', async () => {
+it('the types for authors of filters and tasks hold the examples, which the built package loads', async () => {
   const root = fileURLToPath(new URL('../..', import.meta.url))
-  const example = join(root, 'examples/filters/tenant.ts')
+  const [filter, task] = [join(root, 'examples/filters/tenant.ts'), join(root, 'examples/tasks/purge.ts')]
   const options = [
     '--ignoreConfig',
     '--noEmit',
@@ -67,11 +67,18 @@ it('the types for authors of filters hold the example, which the built package r
     '--types',
     'node',
   ]
-  execFileSync(join(root, 'node_modules/.bin/tsc'), [...options, example], { cwd: root, stdio: 'inherit' })
+  execFileSync(join(root, 'node_modules/.bin/tsc'), [...options, filter, task], { cwd: root, stdio: 'inherit' })
   const folder = await mkdtemp(join(tmpdir(), 'meshgate-dist-'))
   const config = join(folder, 'gateway.yaml')
-  const filters = `[{ module: { file: ${example}, options: { plans: { acme: gold } } } }]`
-  await writeFile(config, `listeners: { web: { bind: "127.0.0.1:0" } }\nroutes: [{ name: r, filters: ${filters}, to: app }]\n`)
+  const filters = `[{ module: { file: ${filter}, options: { plans: { acme: gold } } } }]`
+  const own = `module: { file: ${task}, options: { service: images, olderThan: 30d } }`
+  await writeFile(
+    config,
+    `listeners: { web: { bind: "127.0.0.1:0" } }
+routes: [{ name: r, filters: ${filters}, to: app }]
+tasks: [{ name: t, cron: "@daily", ${own} }]
+`,
+  )
   const checked = execFileSync(process.execPath, [main, 'check', config], { encoding: 'utf8' })
   assert.match(checked, /OK/)
   await rm(folder, { recursive: true, force: true })

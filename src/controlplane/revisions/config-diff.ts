@@ -29,7 +29,8 @@ const MOST_FIELDS = 12
 const MOST_CHARACTERS = 80
 
 /** Settings that may hold secrets, at any depth: it is told that they change, not to what. */
-const untold = /(?:^|\.)(?:filters|headers|headerFields|set|add|body|token|secrets?|keys?|callers|password|users|ca|cert)\b/i
+const untold =
+  /(?:^|\.)(?:filters|headers|headerFields|set|add|body|token|secrets?|keys?|callers|password|users|ca|cert|env|options\.options)\b/i
 
 /** What differs in effect between two configs, a removed part before an added one. */
 export function configChanges(before: HotConfig, after: HotConfig): readonly ConfigChange[] {

@@ -10,6 +10,14 @@ export interface LeftOverOptions {
   readonly recordsOf: (task: string) => readonly RunRecord[]
 }
 
+interface Look {
+  readonly term: bigint
+  /** Wall ms. */
+  readonly now: number
+  /** Whether this gateway has the run of that planned time in hand. */
+  readonly isUnderWay: (fireTime: string) => boolean
+}
+
 interface Seen {
   readonly term: bigint
   /** When the first look of the term was, ms. */
@@ -49,8 +57,9 @@ export class LeftOver {
   }
 
   /** Throws `registry_…`. */
-  async look(task: TaskConfig, { term, now }: { readonly term: bigint; readonly now: number }): Promise<void> {
-    const open = this.#options.recordsOf(task.name).filter((record) => isLeftTo(term, record))
+  async look(task: TaskConfig, { term, now, isUnderWay }: Look): Promise<void> {
+    const isLeft = (record: RunRecord): boolean => isLeftTo(term, record) && !isUnderWay(record.fireTime)
+    const open = this.#options.recordsOf(task.name).filter(isLeft)
     const goOn = open.map((found): Fire => ({ task, fireTime: new Date(found.fireTime), cause: found.cause, found }))
     const missed = task.catchUp === 'off' ? [] : await this.#missed(task, { term, now })
     this.#fires.set(

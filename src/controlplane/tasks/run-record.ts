@@ -63,7 +63,10 @@ export function readRecord(name: string, text: string): RunRecord | null {
   const [, task = '', year, month, day, hour, minute, second, ms = '.000'] = found
   const fireTime = `${year}-${month}-${day}T${hour}:${minute}:${second}${ms}Z`
   try {
-    return { ...record.parse(JSON.parse(text)), task, fireTime }
+    const written = record.parse(JSON.parse(text))
+    // An open run without attempts is that of a gateway which did not tell them apart from the run: it has had one.
+    const isUntold = written.ok === null && written.attempts.length === 0 && written.term !== NO_TERM
+    return { ...written, ...(isUntold ? { attempts: [attempt.parse(written)] } : {}), task, fireTime }
   } catch {
     // Not written by a gateway. It still counts: the fire must not run again.
     return { ...unreadable, attempts: [], task, fireTime, startedAt: fireTime }

@@ -162,7 +162,8 @@ class Scheduler implements TaskScheduler {
 
   #lineOf(name: string): TaskLine {
     return new TaskLine({
-      run: (fire) => this.#track(this.#runner.run(fire)),
+      // What waits when the gateway stops is left to the next leader.
+      run: (fire) => (this.#isClosed ? Promise.resolve() : this.#track(this.#runner.run(fire))),
       refuse: (fire, why) => this.#track(this.#runner.refuse(fire, why)),
       spare: () => (this.#isLeader && !this.#isClosed ? this.#leftOver.take(name) : undefined),
     })
@@ -184,7 +185,7 @@ class Scheduler implements TaskScheduler {
     if (dueInMs > 0) await pause(clock, dueInMs, this.#stopping.signal)
     const scheduled = this.#scheduled.get(task.name)
     if (!scheduled || !this.#isLeader || this.#isClosed) return
-    scheduled.line.enter({ task, fireTime, cause: 'schedule' })
+    scheduled.line.enter({ task: scheduled.config, fireTime, cause: 'schedule' })
   }
 
   /** After each reading of the records, when we lead. Throws `registry_…`. */
@@ -193,7 +194,7 @@ class Scheduler implements TaskScheduler {
     if (!leadership || this.#isClosed) return
     const now = this.#options.clock.now()
     for (const { config, line } of this.#scheduled.values()) {
-      await this.#leftOver.look(config, { term: leadership.term, now })
+      await this.#leftOver.look(config, { term: leadership.term, now, isUnderWay: (fireTime) => line.has(fireTime) })
       line.nudge()
     }
     await this.#refuseUnknown()
