@@ -4,7 +4,7 @@ import { messageOf } from '../../errors.ts'
 import type { Datacenters, Registry, Watch } from '../../registry/registry.ts'
 import { ServiceNames } from './service-names.ts'
 
-/** How long a call waits for the list of services of another datacenter, ms. */
+/** How long the first calls wait for the list of services of another datacenter, ms. */
 const FIRST_LIST_MS = 2_000
 /** So long what the registry has said of its datacenters is not asked again, ms: names of datacenters are callers' to invent. */
 const ASKED_AGAIN_MS = 5_000
@@ -22,6 +22,8 @@ interface Followed {
   readonly watch: Watch
   names: ServiceNames | null
   readonly known: AbortController
+  /** Ends with the first list, or when that has been waited for long enough: once for all that wait. */
+  readonly listed: Promise<void>
 }
 
 /** The services of other datacenters, followed from the first call to one of them on. Closed by the caller. */
@@ -47,7 +49,7 @@ export class FarServices {
     if (this.isOwn(datacenter)) return null
     const followed = this.#followed.get(datacenter) ?? this.#follow(datacenter)
     if (!followed) return this.#noSuch(datacenter, problem)
-    if (!followed.names) await pause(this.#deps.clock, FIRST_LIST_MS, followed.known.signal)
+    await followed.listed
     const why = `the registry has not listed the services of datacenter "${datacenter}" yet`
     return followed.names ?? { code: 'upstream_unknown', detail: why }
   }
@@ -91,7 +93,12 @@ export class FarServices {
       // What is known so far stays valid.
       onError: () => {},
     }
-    const followed: Followed = { watch: this.#deps.registry.watchServices(listener, name), names: null, known }
+    const followed: Followed = {
+      watch: this.#deps.registry.watchServices(listener, name),
+      names: null,
+      known,
+      listed: pause(this.#deps.clock, FIRST_LIST_MS, known.signal),
+    }
     this.#followed.set(datacenter, followed)
     return followed
   }

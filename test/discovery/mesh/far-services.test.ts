@@ -26,6 +26,21 @@ describe('a service of another datacenter', () => {
     assert.deepEqual([names(), registry.watched], [[], []], 'and is forgotten when it leaves there')
   })
 
+  it('is waited for by all first calls together, as long as one would wait', async () => {
+    const { directory, registry, clock } = startDirectory('', ['dc1', 'dc2'])
+    const warnings: unknown[] = []
+    const onWarning = (warning: unknown): void => void warnings.push(warning)
+    process.on('warning', onWarning)
+    const calls = Array.from({ length: 50 }, async () => directory.find('orders', 'dc2'))
+    await settle()
+    const timers = clock.pending
+    await clock.advance(2_000)
+    assert.deepEqual(new Set((await Promise.all(calls)).map(codeOf)), new Set(['upstream_unknown']))
+    assert.deepEqual([timers - clock.pending, registry.askedForDatacenters, warnings], [1, 1, []])
+    assert.equal(codeOf(await directory.find('orders', 'dc2')), 'upstream_unknown', 'later ones do not wait')
+    process.off('warning', onWarning)
+  })
+
   it('is not there if the datacenter is not, however many are invented', async () => {
     const { directory, registry, names } = startDirectory('', ['dc1', 'dc2'])
     registry.listServices(['orders'])
