@@ -1,4 +1,4 @@
-import { pause, type Clock } from '../clock.ts'
+import { holdProcess, pause, type Clock } from '../clock.ts'
 import { formatDurationMs } from '../durations.ts'
 import { GatewayError, type ErrorCode } from '../errors.ts'
 
@@ -52,8 +52,13 @@ export class Wait {
   }
 
   /** Until the next look is due. */
-  pause(): Promise<void> {
-    return pause(this.#options.clock, Math.min(LOOK_EVERY_MS, Math.max(1, this.#deadlineMs - this.tookMs)))
+  async pause(): Promise<void> {
+    const letGo = holdProcess()
+    try {
+      await pause(this.#options.clock, Math.min(LOOK_EVERY_MS, Math.max(1, this.#deadlineMs - this.tookMs)))
+    } finally {
+      letGo()
+    }
   }
 
   /** Asks until there is an answer. Throws what no waiting mends at once, and the last failure when the time is over. */

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { pause, systemClock } from '../../src/clock.ts'
 import type { LeaderView } from '../../src/registry/leader-record.ts'
 import type { RunView } from '../../src/controlplane/tasks/task-view.ts'
 import { startAdminUnderTest } from '../admin/subject.ts'
 import { memoryRegistry } from '../controlplane/memory-registry.ts'
 import { callTaskConfig, startGateway, type TestGateway } from '../controlplane/tasks-harness.ts'
+import { runMeshgate } from '../support/meshgate-process.ts'
 import { until } from '../support/until.ts'
 import { meshgate } from './captured.ts'
 
@@ -16,9 +18,18 @@ describe('meshgate tasks, asked of a gateway that does not lead', () => {
   let [leading, follower] = [null, null] as [TestGateway | null, TestGateway | null]
   let at = ''
   let status = 200
+  let slowMs = 0
 
   before(async () => {
-    leading = startGateway({ registry, prefix: 'gateway', name: 'a', call: async () => ({ status }) })
+    leading = startGateway({
+      registry,
+      prefix: 'gateway',
+      name: 'a',
+      call: async () => {
+        await pause(systemClock, slowMs)
+        return { status }
+      },
+    })
     follower = startGateway({ registry, prefix: 'gateway', name: 'b' })
     follower.election.lose()
     follower.election.leader = leader
@@ -40,6 +51,13 @@ describe('meshgate tasks, asked of a gateway that does not lead', () => {
       out: 'nightly: ok: POST http://reports/run answered 200 (by a)\n',
       err: '',
     })
+  })
+
+  it('run NAME waits in a process of its own, which nothing else keeps alive', async () => {
+    slowMs = 700
+    const { code, output } = await runMeshgate(['tasks', 'run', 'nightly', '--admin', at])
+    slowMs = 0
+    assert.deepEqual([code, output], [0, 'nightly: ok: POST http://reports/run answered 200 (by a)\n'])
   })
 
   it('run NAME ends with exit code 1 when the run has failed, and NAME shows each attempt', async () => {

@@ -50,7 +50,8 @@ for (const { name: registryName, skip, start } of registryServers) {
       const said = await backupTask.run({ keep: 2 }, context(registry, { machine }))
       const at = join(machine.backups, 'nightly', '20260101T000000Z')
       assert.match(said, /^wrote .*nightly\/20260101T000000Z \(\d+ bytes\)$/)
-      assert.equal((await stat(at)).mode & 0o077, 0)
+      for (const path of [at, ...['registry.snap', 'gateway.yaml', 'config.json'].map((name) => join(at, name))])
+        assert.equal((await stat(path)).mode & 0o077, 0, path)
       assert.equal(await readFile(join(at, 'gateway.yaml'), 'utf8'), 'listeners: { web: { bind: ":8080" } }\n')
       for (const key of ['gateway/routes/shop', 'gateway/leader', 'other/key']) await registry.kv.delete(key)
 

@@ -1,5 +1,5 @@
 import { createReadStream, createWriteStream } from 'node:fs'
-import { copyFile, mkdir, open, readdir, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -33,7 +33,7 @@ export async function writeBackup(
     const snapshot = join(partial, 'registry.snap')
     await pipeline(await registry.snapshot(signal), createWriteStream(snapshot, { mode: 0o600 }), { signal })
     await requireWhole(snapshot, signal)
-    await copyFile(configFile, join(partial, 'gateway.yaml'))
+    await writeFile(join(partial, 'gateway.yaml'), await readFile(configFile), { mode: 0o600 })
     await writeFile(join(partial, 'config.json'), await exportConfig(registry, prefix), { mode: 0o600 })
     const bytes = await syncAll(partial)
     signal.throwIfAborted()
