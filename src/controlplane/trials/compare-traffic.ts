@@ -11,18 +11,18 @@ export interface Reference {
 
 /** So many requests have to be worse than they should, at the least: fewer are an accident. */
 const LEAST_BAD = 5
-/** The share of failures is worse if it is above the other one by more than this… */
+/** A share of bad requests is worse if it is above the other one by more than this… */
 const WORSE_RATIO = 0.01
 /** … and by more than so many standard deviations: the two shares are looked at every second, on every route. */
-const DEVIATIONS = 4
-/** What has fewer requests knows too little for that: it excuses only what fails less than twice as often as it does itself. */
-const KNOWN_LEAST = 20
+const DEVIATIONS = 5
+/** What has fewer requests knows too little for that: it excuses only what is bad less than twice as often as it is itself. */
+const KNOWN_LEAST = 30
 /** So many requests tell where a reference's p99 is. */
 const P99_LEAST = 100
-/** A p99 is worse if it is more than so many times the other one… */
-const P99_FACTOR = 2
+/** A request is slow if it takes more than so many times that long… */
+const SLOW_FACTOR = 2
 /** … and longer than this, ms. */
-const P99_FLOOR_MS = 50
+const SLOW_FLOOR_MS = 50
 
 /**
  * Says where the traffic of a trial is worse than all that it is held against: a sentence per route, the worst first; if no route stands out,
@@ -55,33 +55,38 @@ interface Known {
 }
 
 function failureText(tried: RouteTraffic, known: readonly Known[]): string | null {
+  const bad = { requests: tried.requests, bad: tried.failures }
   const isWorse =
     known.length === 0
-      ? tried.failures >= LEAST_BAD && tried.failures > WORSE_RATIO * tried.requests
-      : known.every(({ reference }) => failsMore(tried, reference))
+      ? bad.bad >= LEAST_BAD && bad.bad > WORSE_RATIO * bad.requests
+      : known.every(({ reference: { requests, failures } }) => isMore(bad, { requests, bad: failures }))
   if (!isWorse) return null
   const others = known.map(({ name, reference }) => `${reference.failures} of ${reference.requests} ${name}`)
   return [`${tried.failures} of ${tried.requests} requests failed`, ...others].join(', ')
 }
 
-/** Two shares differ by more than chance makes them: the z-test of two proportions. */
-function failsMore(tried: RouteTraffic, reference: RouteTraffic): boolean {
-  if (tried.failures < LEAST_BAD) return false
-  const above = tried.failures / tried.requests - reference.failures / reference.requests
-  if (reference.requests < KNOWN_LEAST) return above > WORSE_RATIO && above > tried.failures / tried.requests / 2
-  const pooled = (tried.failures + reference.failures) / (tried.requests + reference.requests)
-  const deviation = Math.sqrt(pooled * (1 - pooled) * (1 / tried.requests + 1 / reference.requests))
-  return above > WORSE_RATIO && above > DEVIATIONS * deviation
+function slownessText(tried: RouteTraffic, all: readonly Known[]): string | null {
+  const known = all.filter(({ reference }) => reference.requests >= P99_LEAST)
+  const p99Ms = Math.max(0, ...known.map(({ reference }) => p99AtMostMs(reference)))
+  const limitMs = bucketBoundsMs.find((boundMs) => boundMs >= Math.max(SLOW_FACTOR * p99Ms, SLOW_FLOOR_MS))
+  if (known.length === 0 || limitMs === undefined) return null
+  const slow = (of: RouteTraffic): Share => ({ requests: of.requests, bad: longerThan(of, limitMs) })
+  if (!known.every(({ reference }) => isMore(slow(tried), slow(reference)))) return null
+  const limit = formatDurationMs(limitMs)
+  return `${slow(tried).bad} of ${tried.requests} requests took longer than ${limit}, where 99 % took at most ${formatDurationMs(p99Ms)}`
 }
 
-function slownessText(tried: RouteTraffic, known: readonly Known[]): string | null {
-  const p99s = known.flatMap(({ reference }) => (reference.requests >= P99_LEAST ? [p99AtMostMs(reference)] : []))
-  if (p99s.length === 0) return null
-  const p99Ms = Math.max(...p99s)
-  const limitMs = bucketBoundsMs.find((boundMs) => boundMs >= Math.max(P99_FACTOR * p99Ms, P99_FLOOR_MS))
-  if (limitMs === undefined) return null
-  const slow = longerThan(tried, limitMs)
-  if (slow < LEAST_BAD || slow * 100 <= tried.requests) return null
-  const limit = formatDurationMs(limitMs)
-  return `${slow} of ${tried.requests} requests took longer than ${limit}, where 99 % took at most ${formatDurationMs(p99Ms)}`
+interface Share {
+  readonly requests: number
+  readonly bad: number
+}
+
+/** Two shares differ by more than chance makes them: the z-test of two proportions. */
+function isMore(tried: Share, reference: Share): boolean {
+  if (tried.bad < LEAST_BAD) return false
+  const above = tried.bad / tried.requests - reference.bad / reference.requests
+  if (reference.requests < KNOWN_LEAST) return above > WORSE_RATIO && above > tried.bad / tried.requests / 2
+  const pooled = (tried.bad + reference.bad) / (tried.requests + reference.requests)
+  const deviation = Math.sqrt(pooled * (1 - pooled) * (1 / tried.requests + 1 / reference.requests))
+  return above > WORSE_RATIO && above > DEVIATIONS * deviation
 }
