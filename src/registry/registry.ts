@@ -101,9 +101,9 @@ export interface Registration {
     | { readonly kind: 'tcp'; readonly address: Address; readonly everyMs: number; readonly timeoutMs: number }
 }
 
-/** Which datacenters the registry knows, and which of them is asked when none is named. */
+/** Which datacenters the registry knows, and which of them is asked when none is named (null: we are not allowed to know). */
 export interface Datacenters {
-  readonly own: string
+  readonly own: string | null
   readonly all: readonly string[]
 }
 

@@ -16,11 +16,18 @@ afterEach(async () => {
 })
 
 async function answering(answer: Scripted, clock: Clock = systemClock): Promise<{ fake: ScriptedRegistry; registry: Registry }> {
-  const fake = await startScriptedRegistry(() => answer)
+  return asking(() => answer, { clock })
+}
+
+async function asking(
+  answer: Parameters<typeof startScriptedRegistry>[0],
+  { clock = systemClock, datacenter = 'dc7' }: { clock?: Clock; datacenter?: string | null },
+): Promise<{ fake: ScriptedRegistry; registry: Registry }> {
+  const fake = await startScriptedRegistry(answer)
   const registry = openConsulRegistry({
     address: fake.address,
     token: 'very-secret',
-    datacenter: 'dc7',
+    datacenter,
     clock,
     random: () => 0,
     logger: silentLogger,
@@ -29,11 +36,30 @@ async function answering(answer: Scripted, clock: Clock = systemClock): Promise<
   return { fake, registry }
 }
 
+async function datacenters(self: Scripted, datacenter: string | null) {
+  const answer = (path: string): Scripted => (path === '/v1/agent/self' ? self : { body: '["dc1","dc2"]' })
+  const { registry } = await asking((_, { path }) => answer(path), { datacenter })
+  return { found: await registry.datacenters(), lastError: registry.contact.lastError }
+}
+
 async function failure(call: Promise<unknown>): Promise<GatewayError> {
   const outcome: unknown = await call.catch((error: unknown) => error)
   assert.ok(outcome instanceof GatewayError, 'it did not fail with a GatewayError')
   return outcome
 }
+
+describe('the datacenters', () => {
+  it('are all that the registry knows, and our own is that of its agent, or the one that the config names', async () => {
+    const self = { body: '{"Config":{"Datacenter":"dc2"}}' }
+    assert.deepEqual((await datacenters(self, null)).found, { own: 'dc2', all: ['dc1', 'dc2'] })
+    assert.deepEqual((await datacenters(self, 'dc1')).found, { own: 'dc1', all: ['dc1', 'dc2'] })
+  })
+
+  it('are known without the right to read the agent too, which is no failure', async () => {
+    const { found, lastError } = await datacenters({ status: 403, body: 'Permission denied' }, null)
+    assert.deepEqual([found, lastError], [{ own: null, all: ['dc1', 'dc2'] }, null])
+  })
+})
 
 describe('a call of the registry', () => {
   it('carries the token and the datacenter', async () => {

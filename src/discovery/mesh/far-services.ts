@@ -40,7 +40,7 @@ export class FarServices {
 
   /** Whether that is our own datacenter, as far as the registry has told its name. */
   isOwn(datacenter: string): boolean {
-    return datacenter === this.#datacenters?.own.toLowerCase()
+    return datacenter === this.#datacenters?.own?.toLowerCase()
   }
 
   /** The services of a datacenter, which may turn out to be ours (null); or why there are none. */

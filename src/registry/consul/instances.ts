@@ -49,14 +49,18 @@ export function readOwnNodeMeta(client: ConsulClient): Promise<Readonly<Record<s
   return client.send({ method: 'GET', path: '/v1/agent/self' }, ({ body }) => parseJson(body, agentSelf).Meta ?? {})
 }
 
-/** Which datacenters there are; `own` is the one that all is asked of, null: the agent's. */
+/**
+ * Which datacenters there are; `own` is the one that all is asked of, null: the agent's. Their names anybody may read, the agent's own only with
+ * `agent:read`.
+ */
 export async function readDatacenters(client: ConsulClient, own: string | null): Promise<Datacenters> {
   const all = await client.send({ method: 'GET', path: '/v1/catalog/datacenters' }, ({ body }) => parseJson(body, datacenters))
-  return { all, own: own ?? (await client.send({ method: 'GET', path: '/v1/agent/self' }, datacenterOf)) }
+  const ofAgent = { method: 'GET', path: '/v1/agent/self', expect: [200, 403] } as const
+  return { all, own: own ?? (await client.send(ofAgent, datacenterOf)) }
 }
 
-function datacenterOf({ body }: ConsulReply): string {
-  return parseJson(body, agentConfig).Config.Datacenter
+function datacenterOf({ status, body }: ConsulReply): string | null {
+  return status === 200 ? parseJson(body, agentConfig).Config.Datacenter : null
 }
 
 /** Every instance that is critical and not in maintenance. */
