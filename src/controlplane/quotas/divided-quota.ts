@@ -23,6 +23,10 @@ export class DividedQuota implements FleetShare {
   /** Replicas that had a part when we were last heard, ourselves included. */
   #replicas = 1
   #others: readonly Claim[] = []
+  /** Whether we have an equal part, since not all know of all. */
+  #isEqual = true
+  /** Whether parts have followed the demand before. */
+  #hasDivided = false
 
   /** `replicas`: those that live, which will have this limit too, or have it already. */
   constructor(
@@ -42,9 +46,9 @@ export class DividedQuota implements FleetShare {
   }
 
   /** A smaller part than now is in force before it is told. */
-  claim({ now, state }: Standing): unknown {
+  claim({ now }: Standing): unknown {
     const demand = this.#measure(now)
-    const isEqual = state !== 'together' || this.#isNew(now)
+    const isEqual = this.#isEqual
     const claimed = roundedDown(isEqual ? 1 / this.#replicas : partByDemand(demand, this.#others))
     this.#claimed = claimed
     if (!isEqual && claimed < this.#part) this.#use(claimed)
@@ -54,10 +58,14 @@ export class DividedQuota implements FleetShare {
   hear(told: ReadonlyMap<string, unknown>, { now, state }: Standing): void {
     const others = [...told.values()].flatMap((written) => readClaim(written) ?? [])
     this.#others = others
-    // Who comes back counts those who were there before: they come back too.
-    const isJoining = state === 'joining' || this.#isNew(now)
-    this.#replicas = isJoining ? Math.max(this.#replicas, others.length + 1) : others.length + 1
-    if (isJoining) return this.#use(1 / this.#replicas)
+    // Who comes back counts those who were there before: they come back too, and until then have equal parts. When all are heard, all is known.
+    const isMissing = !this.#hasDivided || others.length + 1 < this.#replicas
+    this.#isEqual = now < this.#since + JOINING_MS || (state === 'joining' && isMissing)
+    this.#replicas = this.#isEqual ? Math.max(this.#replicas, others.length + 1) : others.length + 1
+    const equal = 1 / this.#replicas
+    // Who has just come is not to refuse its first requests; who comes back goes on with what it had.
+    if (this.#isEqual) return this.#use(this.#hasDivided ? Math.min(this.#part, equal) : equal)
+    this.#hasDivided = true
     // What we had and still claim is ours; only who takes more has to see whether it is there.
     const kept = Math.min(this.#part, this.#claimed)
     this.#use(Math.max(kept, Math.min(this.#claimed, roomBeside(others))))
@@ -65,12 +73,8 @@ export class DividedQuota implements FleetShare {
 
   fallBack({ state }: Standing): void {
     const equal = 1 / this.#replicas
+    this.#isEqual = true
     this.#use(state === 'lapsed' ? Math.min(this.#part, equal) : equal)
-  }
-
-  /** The others may not have this limit yet. */
-  #isNew(now: number): boolean {
-    return now < this.#since + JOINING_MS
   }
 
   #measure(now: number): number {

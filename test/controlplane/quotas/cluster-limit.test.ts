@@ -113,6 +113,25 @@ describe('what all replicas use together', () => {
     }
   })
 
+  it('is never more than the limit when the registry goes away for a moment, again and again, and is divided again soon after', async () => {
+    for (const seed of [51, 52, 53]) {
+      const { fleet, replicas } = await skewedFleet(seed, 400)
+      for (let turn = 0; turn < 8; turn++) {
+        fleet.registry.isAway = true
+        for (let step = 0; step < 8 + 5 * turn; step++) {
+          await fleet.clock.advance(100)
+          assert.ok(fleet.used() <= 1.003, `seed ${seed}: ${fleet.used()} in turn ${turn}`)
+        }
+        fleet.registry.isAway = false
+        for (let step = 0; step < 40; step++) {
+          await fleet.clock.advance(100)
+          assert.ok(fleet.used() <= 1.003, `seed ${seed}: ${fleet.used()} after turn ${turn}`)
+        }
+        assert.ok((replicas[0]?.part() ?? 0) > 0.5, `seed ${seed}: ${replicas[0]?.part()} 4 s after turn ${turn}`)
+      }
+    }
+  })
+
   it('is one equal part more while one of them is cut off: so far off is what is documented', async () => {
     const { fleet, replicas } = await skewedFleet(27, 2 * RATE)
     replicas[3]?.cut(true)
