@@ -13,6 +13,8 @@ const env = {
   REGISTRY: `http://127.0.0.1:${registry}`,
   DNS: `127.0.0.1:${dns}`,
   HTTP_PROXY: `http://127.0.0.1:${mesh}`,
+  // Python reads this one first.
+  http_proxy: `http://127.0.0.1:${mesh}`,
 }
 const python = process.env['PYTHON'] ?? 'python3'
 const front = `http://127.0.0.1:${web}/`
