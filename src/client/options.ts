@@ -93,21 +93,32 @@ export interface Settings {
   readonly dispatcher: Dispatcher
 }
 
-const connectSettings = z.strictObject({
-  registry: agentUrl.optional(),
-  token: z.string().optional(),
-  datacenter: name({ description: 'Datacenter to ask for.', example: 'dc1' }).optional(),
-  prefix: kv.shape.prefix.optional(),
-  name: name({ description: 'Name of this process.', example: 'orders-1' }).optional(),
-  stateDir: z.string().min(1, 'names no folder: write ./state, or leave it out').optional(),
-  wait: duration({ description: 'Time for the first answer of the registry.', default: '2s' }).optional(),
-  ...byName,
-  defaults: defaults.optional(),
-  services: z
-    .record(name({ description: 'Name of a service.', example: 'orders' }), upstream)
-    .optional()
-    .meta(about({ description: 'Services by name.', example: { orders: {} } })),
-})
+const connectSettings = z
+  .strictObject({
+    registry: agentUrl.optional(),
+    token: z.string().optional(),
+    datacenter: name({ description: 'Datacenter to ask for.', example: 'dc1' }).optional(),
+    prefix: kv.shape.prefix.optional(),
+    name: name({ description: 'Name of this process.', example: 'orders-1' }).optional(),
+    stateDir: z.string().min(1, 'names no folder: write ./state, or leave it out').optional(),
+    wait: duration({ description: 'Time for the first answer of the registry.', default: '2s' }).optional(),
+    ...byName,
+    defaults: defaults.optional(),
+    services: z
+      .record(name({ description: 'Name of a service.', example: 'orders' }), upstream)
+      .optional()
+      .meta(about({ description: 'Services by name.', example: { orders: {} } })),
+  })
+  .superRefine(({ defaults: all, services = {} }, context) => {
+    const refuse = (path: PropertyKey[]): void =>
+      context.addIssue({
+        code: 'custom',
+        path,
+        message: 'only gateways share probes, each process probes by itself here: take it out',
+      })
+    if (all?.health?.shared) refuse(['defaults', 'health', 'shared'])
+    for (const [key, { health }] of Object.entries(services)) if (health?.shared) refuse(['services', key, 'health', 'shared'])
+  })
 
 /** Throws `config_invalid`, which names each value that is wrong, and the fix. */
 export function parseConnectOptions({ logger, dispatcher, ...written }: ConnectOptions): Settings {

@@ -183,3 +183,18 @@ it('options that are wrong are refused, each with its path and the fix', () => {
     },
   )
 })
+
+it('probes are not shared between applications, and a setting that asks for it is refused', () => {
+  const wrong = {
+    defaults: { health: { shared: 2 } },
+    services: { orders: { health: { shared: 3 } }, shop: { health: { shared: 0 } } },
+  }
+  assert.throws(
+    () => parseConnectOptions(wrong),
+    (error: Error) => {
+      const places = error.message.split('\n').map((line) => line.split(': ')[1])
+      assert.deepEqual(places.toSorted(), ['defaults.health.shared', 'services.orders.health.shared'])
+      return true
+    },
+  )
+})
