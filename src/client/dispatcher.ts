@@ -21,6 +21,7 @@ export interface MeshDispatcherDeps extends CallSenderDeps {
 type Options = Dispatcher.DispatchOptions
 type Handler = Dispatcher.DispatchHandler
 type Found = ReturnType<ServiceLookup>
+type Known = Exclude<Found, Promise<unknown>>
 
 /**
  * An undici dispatcher that takes calls to services to their instances, and all others to another dispatcher. `close` lets what is under way
@@ -85,35 +86,31 @@ export class MeshDispatcher extends Dispatcher {
   }
 
   #call(options: Options, handler: Handler, { service, found }: Looked): void {
-    const target = this.#aim(service, found)
     const request = callRequest(options, service.host)
     const { body } = request
     const call = new Call(handler, body && !body.whole ? body.stream : null)
     if (!call.begin()) return
     this.#underWay++
-    const send = (late: NamedTarget): void => {
+    const send = (known: Known): void => {
       if (call.gone) this.#end()
-      else this.#sender.send(call, request, late, this.#end)
+      else this.#sender.send(call, request, this.#aim(service, known), this.#end)
     }
-    if (!(target instanceof Promise)) return send(target)
-    target.then(send).catch((error: unknown) => {
-      call.break(error as Error)
+    whenFound(found, send, (error) => {
+      call.break(error)
       this.#end()
     })
   }
 
   #upgrade(options: Options, handler: Handler, { service, found }: Looked): void {
-    const target = this.#aim(service, found)
-    const send = (late: NamedTarget): void => this.#upgrades.send(options, handler, { ...late, host: service.host })
-    if (!(target instanceof Promise)) return send(target)
-    target.then(send).catch((error: unknown) => new Call(handler).break(error as Error))
+    const { host } = service
+    const send = (known: Known): void => this.#upgrades.send(options, handler, { ...this.#aim(service, known), host })
+    whenFound(found, send, (error) => new Call(handler).break(error))
   }
 
-  /** The part of the upstream that is asked for. Throws, or rejects with, the code of why there is none. */
-  #aim(service: CalledService, found: Found): NamedTarget | Promise<NamedTarget> {
-    if (found instanceof Promise) return found.then((late) => this.#aim(service, late))
-    if ('code' in found) throw lookupError(found)
-    const target = this.#targets.find(found, service)
+  /** The part of the upstream that is asked for. Throws the code of why there is none. */
+  #aim(service: CalledService, known: Known): NamedTarget {
+    if ('code' in known) throw lookupError(known)
+    const target = this.#targets.find(known, service)
     if ('code' in target) throw new GatewayError(target.code, target.detail)
     return target
   }
@@ -131,6 +128,16 @@ interface Looked {
 
 function isUnknown(found: Found): boolean {
   return 'code' in found && found.code === 'service_unknown'
+}
+
+/** Goes on at once if it can; `fail` is told what `goOn` throws. */
+function whenFound(found: Found, goOn: (known: Known) => void, fail: (error: Error) => void): void {
+  if (found instanceof Promise) return void found.then(goOn).catch(fail)
+  try {
+    goOn(found)
+  } catch (error) {
+    fail(error as Error)
+  }
 }
 
 /** What is thrown for a service that is not found. */

@@ -95,6 +95,19 @@ for (const { name, skip, start } of registryServers) {
       setGlobalDispatcher(former)
     })
 
+    it('are refused for what cannot be sent also while their service is looked up, and leave nothing behind', async () => {
+      const far = { dispatcher: mesh.dispatcher, headers: { a: 'b\nc' } }
+      await assert.rejects(request('http://orders.service.dc7.consul/', far), { code: 'UND_ERR_INVALID_ARG' })
+      const given = AbortSignal.abort(new Error('no need'))
+      await assert.rejects(
+        request('http://orders.service.dc6.consul/', { dispatcher: mesh.dispatcher, signal: given }),
+        /no need/,
+      )
+      // A promise that nobody looks at would end the process now.
+      assert.equal(await codeOf(mesh.fetch('http://orders.service.dc7.consul/')), 'service_unknown')
+      assert.equal(mesh.dispatcher.underWay, 0)
+    })
+
     it('end when the application aborts them: before the answer, and in the middle of it', async () => {
       let left = 0
       const never: Answer = (incoming, response) => {
