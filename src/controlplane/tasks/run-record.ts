@@ -62,6 +62,8 @@ export function readRecord(name: string, text: string): RunRecord | null {
   if (!found) return null
   const [, task = '', year, month, day, hour, minute, second, ms = '.000'] = found
   const fireTime = `${year}-${month}-${day}T${hour}:${minute}:${second}${ms}Z`
+  // Anybody can write there: the 99th of a month is no fire of ours.
+  if (Number.isNaN(Date.parse(fireTime)) || new Date(fireTime).toISOString() !== fireTime) return null
   try {
     const written = record.parse(JSON.parse(text))
     // An open run without attempts is that of a gateway which did not tell them apart from the run: it has had one.

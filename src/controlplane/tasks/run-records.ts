@@ -77,10 +77,10 @@ export class RunRecords {
     return byTask
   }
 
-  /** Deletes those of one task that are past keeping; `records` as {@link list} gives them. */
+  /** Deletes those of one task that are past keeping, and of no run that is still open; `records` as {@link list} gives them. */
   async prune(records: readonly RunRecord[]): Promise<void> {
     const bound = keptSince(records)
-    const past = records.filter(({ fireTime }) => bound !== null && Date.parse(fireTime) < bound)
+    const past = records.filter(({ fireTime, ok }) => ok !== null && bound !== null && Date.parse(fireTime) < bound)
     for (const record of past) await this.#registry.kv.delete(this.#key(record))
   }
 
