@@ -26,11 +26,18 @@ export function runProgram({ command, env, maxOutputBytes, signal }: ProgramOpti
     const output = new ByteTail(maxOutputBytes)
     // Detached: a process group of its own, so that its children can be killed with it.
     const child = spawn(program, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'], ...(env ? { env } : {}) })
-    const kill = (): void => killGroup(child)
+    const kill = (): void => {
+      killGroup(child)
+      // A daemon that it has started has left the group and may hold the pipes open for as long as it lives.
+      for (const pipe of [child.stdout, child.stderr]) pipe.destroy()
+    }
     const ended = (): void => signal.removeEventListener('abort', kill)
     signal.addEventListener('abort', kill, { once: true })
-    child.stdout.on('data', (chunk: Buffer) => output.push(chunk))
-    child.stderr.on('data', (chunk: Buffer) => output.push(chunk))
+    for (const pipe of [child.stdout, child.stderr]) {
+      pipe.on('data', (chunk: Buffer) => output.push(chunk))
+      // What cannot be read is missing in the output; how the program ended is told all the same.
+      pipe.on('error', () => {})
+    }
     child.on('error', (error) => {
       ended()
       reject(error)
@@ -48,7 +55,7 @@ function killGroup({ pid }: ChildProcess): void {
   try {
     process.kill(-pid, 'SIGKILL')
   } catch (error) {
-    // ESRCH: it ended by itself at this moment.
-    if (systemCodeOf(error) !== 'ESRCH') throw error
+    // ESRCH: it ended by itself at this moment. EPERM: it runs as another user (set-user-ID), and nobody but its own user can end it.
+    if (!['ESRCH', 'EPERM'].includes(systemCodeOf(error) ?? '')) throw error
   }
 }

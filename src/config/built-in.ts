@@ -116,7 +116,7 @@ export const builtIn: {
     startWithinMs: 3_600_000,
     retry: { attempts: 1, backoffMs: 1_000, maxBackoffMs: 60_000 },
   },
-  machine: { exec: [], backups: './backups' },
+  machine: { exec: [], execEnv: [], backups: './backups' },
   workers: 1,
   mesh: {
     default: 'allow',

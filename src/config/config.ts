@@ -200,6 +200,8 @@ export interface TaskRetry {
 export interface MachineConfig {
   /** Programs, by their whole path. */
   readonly exec: readonly string[]
+  /** Names of the variables that tasks may set for them. */
+  readonly execEnv: readonly string[]
   /** A folder. */
   readonly backups: string
 }

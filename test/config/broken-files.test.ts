@@ -40,7 +40,8 @@ const expected: Readonly<Record<string, readonly string[]>> = {
     '9:54 tasks[5].backup.folder: unknown key: there are keep',
   ],
   'exec-not-allowed.yaml': [
-    '3:5 tasks[0]: may not run /usr/local/bin/report: write machine: { exec: [/usr/local/bin/report] }, or take the task out',
+    '4:5 tasks[0]: may not run /usr/local/bin/report: write machine: { exec: [/usr/local/bin/report] }, or take the task out',
+    '5:5 tasks[1]: may not set BASH_ENV for /bin/true: write machine: { execEnv: [BASH_ENV] }, or take the task out',
   ],
   'bad-health.yaml': [
     '4:21 upstreams.shop.health.http: a path starts with "/" and has no blanks: write /healthz',

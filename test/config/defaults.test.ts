@@ -52,7 +52,7 @@ describe('the smallest file', () => {
       },
       kv: { prefix: 'gateway' },
       services: [],
-      machine: { exec: [], backups: './backups' },
+      machine: { exec: [], execEnv: [], backups: './backups' },
       workers: 1,
       shutdown: { graceMs: 1_000, drainMs: 30_000 },
       log: { level: 'info', format: 'auto', access: false },

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { after, before, describe, it } from 'node:test'
 import { gzipSync } from 'node:zlib'
+import { builtIn } from '../../src/config/built-in.ts'
 import { systemClock, systemRandom } from '../../src/clock.ts'
 import { backupTask } from '../../src/controlplane/tasks/backup.ts'
 import type { TaskContext } from '../../src/controlplane/tasks/task-kind.ts'
@@ -24,7 +25,7 @@ before(async () => {
 after(() => rm(folder, { recursive: true, force: true }))
 
 function context(registry: Registry, changes: Partial<TaskContext> = {}): TaskContext {
-  const machine = { exec: [], backups: join(folder, 'backups') }
+  const machine = { ...builtIn.machine, backups: join(folder, 'backups') }
   return taskContext(registry, { machine, configFile: join(folder, 'gateway.yaml'), ...changes })
 }
 
@@ -46,7 +47,7 @@ for (const { name: registryName, skip, start } of registryServers) {
       await registry.kv.put('gateway/routes/shop', '{ to: shop }')
       await registry.kv.put('gateway/leader', 'nobody')
       await registry.kv.put('other/key', Buffer.from([0, 255, 10]))
-      const machine = { exec: [], backups: join(folder, registryName.replaceAll(' ', '-')) }
+      const machine = { ...builtIn.machine, backups: join(folder, registryName.replaceAll(' ', '-')) }
       const said = await backupTask.run({ keep: 2 }, context(registry, { machine }))
       const at = join(machine.backups, 'nightly', '20260101T000000Z')
       assert.match(said, /^wrote .*nightly\/20260101T000000Z \(\d+ bytes\)$/)
@@ -80,18 +81,20 @@ describe('a backup', () => {
     const said: string[] = []
     for (let day = 1; day <= 4; day++) {
       const fireTime = new Date(Date.UTC(2026, 0, day))
-      said.push(await backupTask.run({ keep: 2 }, context(of(gzipSync('all')), { machine: { exec: [], backups }, fireTime })))
+      said.push(
+        await backupTask.run({ keep: 2 }, context(of(gzipSync('all')), { machine: { ...builtIn.machine, backups }, fireTime })),
+      )
     }
     assert.deepEqual((await readdir(tasks)).toSorted(), ['20260103T000000Z', '20260104T000000Z', 'mine'])
     assert.match(said[3] ?? '', /, removed 20260102T000000Z$/)
-    const plan = await backupTask.plan({ keep: 2 }, context(of(Buffer.alloc(0)), { machine: { exec: [], backups } }))
+    const plan = await backupTask.plan({ keep: 2 }, context(of(Buffer.alloc(0)), { machine: { ...builtIn.machine, backups } }))
     assert.match(plan, /, and removes 20260103T000000Z$/)
   })
 
   it('that is not whole leaves nothing and removes nothing', async () => {
     const backups = join(folder, 'cut')
     const whole = gzipSync('all that the registry knows')
-    const machine = { exec: [], backups }
+    const machine = { ...builtIn.machine, backups }
     await backupTask.run({ keep: 1 }, context(of(whole), { machine }))
     const next = { machine, fireTime: new Date('2026-01-02T00:00:00Z') }
     await assert.rejects(backupTask.run({ keep: 1 }, context(of(whole.subarray(0, -4)), next)), {
@@ -103,10 +106,13 @@ describe('a backup', () => {
 
   it('that cannot be written says where', async () => {
     const backups = join(folder, 'gateway.yaml', 'below-a-file')
-    await assert.rejects(backupTask.run({ keep: 1 }, context(of(Buffer.alloc(0)), { machine: { exec: [], backups } })), {
-      code: 'task_failed',
-      message: /no backup in .*below-a-file\/nightly: .*ENOTDIR/,
-    })
+    await assert.rejects(
+      backupTask.run({ keep: 1 }, context(of(Buffer.alloc(0)), { machine: { ...builtIn.machine, backups } })),
+      {
+        code: 'task_failed',
+        message: /no backup in .*below-a-file\/nightly: .*ENOTDIR/,
+      },
+    )
   })
 
   it('ends with the lead', async () => {
@@ -115,7 +121,9 @@ describe('a backup', () => {
       snapshot: async () => new Readable({ read: () => end.abort(new Error('the lock is gone')) }),
     })
     const backups = join(folder, 'aborted')
-    await assert.rejects(backupTask.run({ keep: 1 }, context(stuck, { machine: { exec: [], backups }, signal: end.signal })))
+    await assert.rejects(
+      backupTask.run({ keep: 1 }, context(stuck, { machine: { ...builtIn.machine, backups }, signal: end.signal })),
+    )
     assert.deepEqual(await readdir(join(backups, 'nightly')), [])
   })
 })

@@ -26,10 +26,10 @@ describe('the kind "exec"', () => {
 
   /** A gateway that leads in term 7 and may run the program, which does what the shell makes of `script`. */
   const start = (script: string, exec: readonly string[] = [program]) => {
-    const machine = { ...builtIn.machine, exec }
+    const machine = { ...builtIn.machine, exec, execEnv: ['COLOR', 'MESHGATE_FENCING_TOKEN'] }
     const clock = fastClock(10, Date.now())
     const gateway = startGateway({ registry: memoryRegistry(), prefix: 'gateway', machine, clock })
-    const options = { command: [program, script], env: { COLOR: 'blue' } }
+    const options = { command: [program, script], env: { COLOR: 'blue', MESHGATE_FENCING_TOKEN: '999' } }
     gateway.scheduler.setTasks([callTaskConfig({ kind: 'exec', options, timeoutMs: 300_000 })])
     return gateway
   }
@@ -77,7 +77,10 @@ describe('the kind "exec"', () => {
 
   it('is refused where the operator of the machine has not named the program, whoever wrote the task', async () => {
     const { ok, detail } = await outcome('echo no', [])
-    assert.deepEqual([ok, /may not run .*work: its operator has to name it in machine\.exec/.test(detail)], [false, true])
+    assert.deepEqual(
+      [ok, /may not run .*work: write machine: \{ exec: \[.*work\] \} in its config file$/.test(detail)],
+      [false, true],
+    )
     assert.throws(
       () =>
         parseFile(
@@ -87,6 +90,13 @@ describe('the kind "exec"', () => {
         ),
       { message: /f\.yaml:2:9 tasks\[0\]: may not run \/bin\/true/ },
     )
+  })
+
+  it('is refused a variable that the operator has not named: BASH_ENV is a program too', async () => {
+    const context = taskContext(memoryRegistry(), { machine: { ...builtIn.machine, exec: [program], execEnv: ['COLOR'] } })
+    const wanted = { command: [program, 'true'] as const, env: { COLOR: 'blue', BASH_ENV: '$(touch /tmp/owned)' } }
+    for (const tried of [execTask.run(wanted, context), execTask.plan(wanted, context)])
+      await assert.rejects(tried, { code: 'task_failed', message: /may not set BASH_ENV for .*work: write machine: \{ execEnv/ })
   })
 
   for (const [end, reason, finish] of [

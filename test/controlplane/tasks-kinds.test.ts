@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { before, describe, it } from 'node:test'
+import { builtIn } from '../../src/config/built-in.ts'
 import { callTask } from '../../src/controlplane/tasks/call.ts'
 import { pruneTask } from '../../src/controlplane/tasks/prune.ts'
 import { taskKinds } from '../../src/controlplane/tasks/table.ts'
@@ -74,7 +75,12 @@ describe('every kind of task', () => {
         const down = new GatewayError('registry_unavailable', 'down')
         const refuse = (): Promise<never> => Promise.reject(down)
         const registry = memoryRegistry({ criticalInstances: refuse, snapshot: refuse })
-        const machine = { exec: ['/bin/true'], backups: await mkdtemp(join(tmpdir(), 'meshgate-kinds-')) }
+        const machine = {
+          ...builtIn.machine,
+          exec: ['/bin/true'],
+          execEnv: ['A'],
+          backups: await mkdtemp(join(tmpdir(), 'meshgate-kinds-')),
+        }
         const failing = { ...context(registry), machine, call: refuse }
         await assert.rejects(kind.run(kind.options.parse(good), failing), { code: 'registry_unavailable' })
         await rm(machine.backups, { recursive: true })
@@ -82,7 +88,7 @@ describe('every kind of task', () => {
     )
 
     it(`"${name}" tells what it would do, and does nothing`, async () => {
-      const machine = { exec: ['/bin/true'], backups: '/nowhere' }
+      const machine = { ...builtIn.machine, exec: ['/bin/true'], execEnv: ['A'], backups: '/nowhere' }
       const planned = { ...context(memoryRegistry({ criticalInstances: async () => [] })), machine }
       assert.match(await kind.plan(kind.options.parse(good), planned), /^(sends|deregisters|writes|runs|has) /)
     })

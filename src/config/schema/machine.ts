@@ -18,6 +18,17 @@ export const machine = z
           example: ['/usr/local/bin/report'],
         }),
       ),
+    execEnv: z
+      .array(z.string().refine(isSettable, 'is no variable that a task can set: write letters, digits and "_", not MESHGATE_…'))
+      .max(100)
+      .optional()
+      .meta(
+        about({
+          description:
+            'Variables that tasks may set for these programs (`env`). Some make a program run what their value says (`BASH_ENV`, `LD_PRELOAD`, `PATH`), so each has to be named. Default: none.',
+          example: ['REPORT_FORMAT'],
+        }),
+      ),
     backups: z
       .string()
       .min(1, 'names no folder: write ./backups')
@@ -30,10 +41,18 @@ export const machine = z
         }),
       ),
   })
-  .transform(({ exec, backups }): MachineConfig => ({ exec: exec ?? [], backups: backups ?? builtIn.machine.backups }))
+  .transform(({ exec, execEnv, backups }): MachineConfig => ({
+    exec: exec ?? [],
+    execEnv: execEnv ?? [],
+    backups: backups ?? builtIn.machine.backups,
+  }))
   .meta(
     about({
       description: 'What tasks may do on the machine of this gateway, should it lead. Needs a restart.',
       example: { exec: ['/usr/local/bin/report'] },
     }),
   )
+
+function isSettable(name: string): boolean {
+  return /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && !name.startsWith('MESHGATE_')
+}

@@ -2,6 +2,7 @@ import { isAbsolute } from 'node:path'
 import { z } from 'zod'
 import type { ByteTail } from '../../byte-tail.ts'
 import type { MachineConfig } from '../../config/config.ts'
+import { execProblem } from '../../config/exec-problems.ts'
 import { GatewayError, messageOf } from '../../errors.ts'
 import { runProgram } from '../../program.ts'
 import type { TaskContext, TaskKind } from './task-kind.ts'
@@ -28,7 +29,7 @@ const options = z
       .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'is no name of a variable: write letters, digits and "_"'), z.string())
       .optional()
       .meta({
-        description: `Variables for it, beside MESHGATE_TASK, MESHGATE_FIRE, MESHGATE_IDEMPOTENCY_KEY, MESHGATE_FENCING_TOKEN and the gateway's ${PASSED_ON.join(', ')}. Default: none.`,
+        description: `Variables for it that machine.execEnv names, beside MESHGATE_TASK, MESHGATE_FIRE, MESHGATE_IDEMPOTENCY_KEY, MESHGATE_FENCING_TOKEN and the gateway's ${PASSED_ON.join(', ')}. Default: none.`,
         examples: [{ REPORT_FORMAT: 'pdf' }],
       }),
   })
@@ -39,10 +40,10 @@ const options = z
 export const execTask: TaskKind<ExecOptions> = {
   options,
   run: async ({ command, env }, context) => {
-    requireAllowed(command, context.machine)
+    requireAllowed({ command, env }, context.machine)
     const { exitCode, output } = await runProgram({
       command,
-      env: { ...ownEnv(), ...runEnv(context), ...env },
+      env: { ...ownEnv(), ...env, ...runEnv(context) },
       maxOutputBytes: MAX_OUTPUT_BYTES,
       signal: context.signal,
     }).catch((error: unknown) => {
@@ -54,16 +55,15 @@ export const execTask: TaskKind<ExecOptions> = {
     return ended
   },
   plan: async ({ command, env }, { machine }) => {
-    requireAllowed(command, machine)
+    requireAllowed({ command, env }, machine)
     const names = Object.keys(env).join(', ')
     return `runs ${JSON.stringify(command)} on the machine of the leader${names === '' ? '' : `, with ${names}`}`
   },
 }
 
-function requireAllowed([program]: ExecOptions['command'], { exec }: MachineConfig): void {
-  if (exec.includes(program)) return
-  const why = `this gateway may not run ${program}: its operator has to name it in machine.exec of the config file`
-  throw new GatewayError('task_failed', why)
+function requireAllowed(wanted: ExecOptions, machine: MachineConfig): void {
+  const problem = execProblem(wanted, machine)
+  if (problem !== null) throw new GatewayError('task_failed', `this gateway ${problem} in its config file`)
 }
 
 function ownEnv(): Readonly<Record<string, string>> {
