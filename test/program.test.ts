@@ -7,12 +7,6 @@ import { runProgram } from '../src/program.ts'
 import { until } from './support/until.ts'
 
 describe('a program that is to be killed', () => {
-  const start = (script: string) => {
-    const end = new AbortController()
-    const ended = runProgram({ command: ['/bin/sh', '-c', script], maxOutputBytes: 100, signal: end.signal })
-    return { end, ended }
-  }
-
   it('and runs as another user, whom we may not kill, takes nothing down with it', { timeout: 20_000 }, async (t) => {
     const { end, ended } = start('exec sleep 600')
     const killed: number[] = []
@@ -44,3 +38,9 @@ describe('a program that is to be killed', () => {
     }
   })
 })
+
+function start(script: string) {
+  const end = new AbortController()
+  const ended = runProgram({ command: ['/bin/sh', '-c', script], maxOutputBytes: 100, signal: end.signal })
+  return { end, ended }
+}
