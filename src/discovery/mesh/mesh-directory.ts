@@ -4,6 +4,7 @@ import type { LookupFailure, ServiceLookup } from '../../dataplane/mesh/mesh.ts'
 import type { Upstream } from '../../dataplane/upstream/upstream.ts'
 import type { UpstreamRow, UpstreamTable } from '../upstream-table.ts'
 import type { Registry, Watch } from '../../registry/registry.ts'
+import { Departures } from './departures.ts'
 import { FarServices } from './far-services.ts'
 import { FirstCalls } from './first-calls.ts'
 import { OnDemand, type OnDemandLimits } from './on-demand.ts'
@@ -28,6 +29,7 @@ export class MeshDirectory {
   readonly #deps: MeshDirectoryDeps
   readonly #firstCalls: FirstCalls
   readonly #onDemand: OnDemand
+  readonly #departures: Departures
   readonly #far: FarServices
   #watch: Watch | null = null
   #services: ServiceNames | null = null
@@ -38,7 +40,8 @@ export class MeshDirectory {
     this.#deps = deps
     this.#firstCalls = new FirstCalls(clock)
     this.#onDemand = new OnDemand({ upstreams, clock, limits })
-    const onServices = (datacenter: string, names: ServiceNames): void => this.#keepOnly(names, `@${datacenter}`)
+    this.#departures = new Departures({ onDemand: this.#onDemand, upstreams, clock })
+    const onServices = (datacenter: string, names: ServiceNames): void => this.#departures.setListed(names, `@${datacenter}`)
     this.#far = new FarServices({ registry, clock, onServices })
   }
 
@@ -46,7 +49,7 @@ export class MeshDirectory {
     this.#watch = this.#deps.registry.watchServices({
       onValue: (listed) => {
         this.#services = new ServiceNames(listed)
-        this.#keepOnly(this.#services, '')
+        this.#departures.setListed(this.#services, '')
         this.#untilListed.release()
       },
       // The names known so far stay valid while the registry is away.
@@ -77,6 +80,7 @@ export class MeshDirectory {
     this.#untilListed.release()
     this.#watch?.close()
     this.#far.close()
+    this.#departures.close()
     this.#onDemand.close()
   }
 
@@ -120,15 +124,6 @@ export class MeshDirectory {
   #whenKnown(row: UpstreamRow): Upstream | LookupFailure | Promise<Upstream> {
     this.#onDemand.note(row.upstream.name)
     return this.#firstCalls.whenKnown(row)
-  }
-
-  /** Ends what was called of services that are gone; `suffix` tells the names of one datacenter from those of the others. */
-  #keepOnly(names: ServiceNames, suffix: string): void {
-    for (const name of this.#onDemand.names) {
-      const at = name.indexOf('@')
-      const [service, found] = at === -1 ? [name, ''] : [name.slice(0, at), name.slice(at)]
-      if (found === suffix && names.find(service) === undefined) this.#onDemand.forget(name)
-    }
   }
 }
 

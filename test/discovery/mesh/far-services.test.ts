@@ -22,6 +22,7 @@ describe('a service of another datacenter', () => {
     const upstream = upstreamIn(await found)
     assert.equal(directory.find('orders', 'dc2'), upstream)
     assert.deepEqual([names(), registry.askedForDatacenters], [['orders@dc2'], 1])
+    registry.list('orders@dc2', [])
     registry.listServices([], 'DC2')
     assert.deepEqual([names(), registry.watched], [[], []], 'and is forgotten when it leaves there')
   })
