@@ -61,11 +61,17 @@ function withQuery(path: string, query: Readonly<Record<string, unknown>>): stri
   return pairs.length === 0 ? path : `${path}?${new URLSearchParams(pairs).toString()}`
 }
 
-/** undici's words for two of our times; 0 is no limit. */
+/** undici's words for two of our times. */
 function timeoutsOf({ headersTimeout, bodyTimeout }: Options): Partial<Timeouts> | null {
   if (headersTimeout === undefined && bodyTimeout === undefined) return null
   return {
-    ...(typeof headersTimeout === 'number' ? { responseMs: headersTimeout || Infinity } : {}),
-    ...(typeof bodyTimeout === 'number' ? { idleMs: bodyTimeout || Infinity } : {}),
+    ...(typeof headersTimeout === 'number' ? { responseMs: limitMs('headersTimeout', headersTimeout) } : {}),
+    ...(typeof bodyTimeout === 'number' ? { idleMs: limitMs('bodyTimeout', bodyTimeout) } : {}),
   }
+}
+
+/** 0 is no limit. */
+function limitMs(name: string, given: number): number {
+  if (!Number.isFinite(given) || given < 0) throw new errors.InvalidArgumentError(`invalid ${name}`)
+  return given || Infinity
 }

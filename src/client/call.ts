@@ -103,7 +103,12 @@ export class Call implements Downstream, Dispatcher.DispatchController {
   end(): void {
     if (this.gone || this.#isOver) return
     this.#isOver = true
-    this.#handler.onResponseEnd?.(this, {})
+    try {
+      this.#handler.onResponseEnd?.(this, {})
+    } catch (error) {
+      // It comes from inside the connection, which serves others too: undici tells the handler of it.
+      this.#tellError(error as Error)
+    }
   }
 
   /** An answer that breaks off is told by `fail`. */
@@ -119,7 +124,18 @@ export class Call implements Downstream, Dispatcher.DispatchController {
     if (this.#isOver) return
     this.#isOver = true
     this.#body?.destroy()
-    this.#handler.onResponseError?.(this, error)
+    this.#tellError(error)
+  }
+
+  #tellError(error: Error): void {
+    try {
+      this.#handler.onResponseError?.(this, error)
+    } catch (bug) {
+      // Nobody is left to be told: it is the application's, as in undici, and not of whoever has called us here.
+      queueMicrotask(() => {
+        throw bug
+      })
+    }
   }
 
   #tellHead(status: number, headers: HeaderList): void {

@@ -49,6 +49,8 @@ describe('a request to a service', () => {
       { headers: ['a'] },
       { headers: { 'content-length': '1, 1' }, body: 'x' },
       { body: 5 },
+      { headersTimeout: -1 },
+      { bodyTimeout: NaN },
     ]
     for (const given of refused) assert.throws(() => callRequest(options(given), 'orders'), invalid, JSON.stringify(given))
     assert.throws(() => callRequest(options({ method: 'CONNECT' }), 'orders'), { code: 'UND_ERR_NOT_SUPPORTED' })
@@ -93,6 +95,18 @@ describe('a call', () => {
     call.end()
     call.fail({ code: 'upstream_reset', detail: 'late' })
     assert.deepEqual(events, ['start', 'error a bad head'])
+  })
+
+  it('ends with what its handler throws at the end of its answer, without a throw into the connection', () => {
+    const { events, handler } = told({
+      onResponseEnd: () => {
+        throw new Error('the handler has had enough')
+      },
+    })
+    const call = new Call(handler)
+    call.end()
+    call.end()
+    assert.deepEqual(events, ['error the handler has had enough'])
   })
 
   it('does not begin if its handler aborts it at the start', () => {
