@@ -6,6 +6,8 @@ export interface MeshKvDeps {
   readonly kv: Kv
   readonly watches: Pick<Registry, 'watchPrefix'>
   readonly places: Places
+  /** Throws `mesh_closed` when the mesh is. */
+  readonly open: () => unknown
 }
 
 export interface WatchOptions {
@@ -53,7 +55,8 @@ export class MeshKv {
 
   /**
    * The entry of a key now (null: there is none) and after each change. While the registry is away nothing comes, and afterwards what it then
-   * says. A slow reader gets the latest only. Ends with its reader, its signal or the mesh. Throws `too_many_watches`.
+   * says. A slow reader gets the latest only. Ends with its reader, its signal or the mesh. Throws `too_many_watches`,
+   * `mesh_closed`.
    */
   watch(key: string, options: WatchOptions = {}): AsyncIterableIterator<KvEntry | null> {
     const entryOf = (entries: readonly KvEntry[]): KvEntry | null => entries.find((entry) => entry.key === key) ?? null
@@ -71,6 +74,7 @@ export class MeshKv {
   }
 
   #follow<T>(prefix: string, { read, isSame }: Reading<T>, { signal }: WatchOptions): Latest<T> {
+    this.#deps.open()
     const giveBack = this.#deps.places.take()
     let told: { readonly value: T } | null = null
     const latest = new Latest<T>(() => {

@@ -34,7 +34,8 @@ export class Mesh implements AsyncDisposable {
     this.#parts = parts
     this.dispatcher = parts.dispatcher
     this.#forFetch = ownUndiciIsOlder ? new Dispatcher1Wrapper(parts.dispatcher) : parts.dispatcher
-    this.kv = new MeshKv({ kv: parts.registry.kv, watches: parts.followed, places: this.#places })
+    const open = () => this.#open()
+    this.kv = new MeshKv({ kv: parts.registry.kv, watches: parts.followed, places: this.#places, open })
   }
 
   /**
@@ -50,17 +51,19 @@ export class Mesh implements AsyncDisposable {
 
   /**
    * The instances of a service, each with our verdict; of one that has not been called yet it waits for their first probes, 2 s at the most.
-   * Throws `service_unknown` if the registry lists none of that name, and `upstream_unknown` while it has not told its services.
+   * Throws `service_unknown` if the registry lists none of that name, `upstream_unknown` while it has not told its services, `mesh_closed`.
    */
   async instances(service: string): Promise<readonly InstanceView[]> {
+    this.#open()
     const { directory, upstreams } = this.#parts
     const found = await directory.find(service, null)
     if ('code' in found) throw lookupError(found)
     return upstreams.find(found.name)?.discovery.view() ?? []
   }
 
-  /** Has `fetch` and all other users of undici's global dispatcher call services, until the mesh is closed. */
+  /** Has `fetch` and all other users of undici's global dispatcher call services, until the mesh is closed. Throws `mesh_closed`. */
   useGlobally(): void {
+    this.#open()
     if (this.#undoGlobal) return
     const before = getGlobalDispatcher()
     setGlobalDispatcher(this.dispatcher)
@@ -83,6 +86,9 @@ export class Mesh implements AsyncDisposable {
       if (lock) this.#held.delete(lock)
     }
     lock = await acquireLock({ ...this.#candidate(key), waitMs, signals, giveBack: onEnd })
+    // Closed in the moment in which it was won: what it held has been given back without this one.
+    if (this.#closing.signal.aborted) await lock.release()
+    this.#open()
     return this.#keep(lock)
   }
 

@@ -6,6 +6,7 @@ import { after, before, describe, it } from 'node:test'
 import { Agent, getGlobalDispatcher, request, setGlobalDispatcher, WebSocket as UndiciWebSocket } from 'undici'
 import { WebSocketServer } from 'ws'
 import type { Mesh } from '../../src/client/connect.ts'
+import { startEmbedded } from '../controlplane/embedded.ts'
 import { registryServers, type RegistryServerUnderTest } from '../registry/registry-servers.ts'
 import { startInstance, type Answer, type TestInstance } from '../support/instance.ts'
 import { put } from '../support/registries.ts'
@@ -58,6 +59,20 @@ for (const { name, skip, start } of registryServers) {
       assert.ok(gone && stays)
       await gone.kill()
       assert.deepEqual(new Set(await answersOf(mesh, 'http://steady/', 10)), new Set([stays.name]))
+    })
+
+    it('end as they should when their service leaves the registry meanwhile', async () => {
+      const answers: ServerResponse[] = []
+      const [only] = await serve('leaving', (_, response) => void answers.push(response.writeHead(200)))
+      assert.ok(only)
+      const call = mesh.fetch('http://leaving/').then((answer) => answer.text())
+      await until('it is under way', () => answers.length === 1)
+      answers[0]?.write('be')
+      await put(server.address, `/v1/agent/service/deregister/leaving-${only.port}`)
+      const isGone = (error: unknown): boolean => (error as { code?: string }).code === 'service_unknown'
+      await until('it is gone', () => mesh.instances('leaving').then(() => false, isGone))
+      answers[0]?.end('gun')
+      assert.equal(await call, 'begun')
     })
 
     it('say why there is no answer: no such service, no healthy instance, an instance that breaks off', async () => {
@@ -208,4 +223,20 @@ it('a mesh opens while its registry is away, says so, and calls end with the cod
   assert.equal(await codeOf(mesh.fetch('http://orders/')), 'upstream_unknown')
   assert.equal(mesh.registry.ageMs, null)
   assert.match(mesh.registry.lastError ?? '', /nobody listens there/)
+})
+
+it('of a mesh that is closed nothing can be had any more, and it becomes nobody’s dispatcher', async () => {
+  const server = await startEmbedded()
+  const former = getGlobalDispatcher()
+  try {
+    const mesh = await openTestMesh(server.address)
+    await mesh.close()
+    const closed = { code: 'mesh_closed' }
+    await assert.rejects(mesh.instances('orders'), closed)
+    assert.throws(() => mesh.kv.watch('app/color'), closed)
+    assert.throws(() => mesh.useGlobally(), closed)
+    assert.equal(getGlobalDispatcher(), former)
+  } finally {
+    await server.close()
+  }
 })
