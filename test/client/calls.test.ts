@@ -11,7 +11,7 @@ import { registryServers, type RegistryServerUnderTest } from '../registry/regis
 import { startInstance, type Answer, type TestInstance } from '../support/instance.ts'
 import { put } from '../support/registries.ts'
 import { until } from '../support/until.ts'
-import { answersOf, codeOf, hasEligible, killAll, openTestMesh, startService } from './open-mesh.ts'
+import { answersOf, codeOf, hasEligible, isUnknown, killAll, openTestMesh, startService } from './open-mesh.ts'
 
 for (const { name, skip, start } of registryServers) {
   describe(`calls by name, with ${name}`, { skip }, () => {
@@ -69,8 +69,7 @@ for (const { name, skip, start } of registryServers) {
       await until('it is under way', () => answers.length === 1)
       answers[0]?.write('be')
       await put(server.address, `/v1/agent/service/deregister/leaving-${only.port}`)
-      const isGone = (error: unknown): boolean => (error as { code?: string }).code === 'service_unknown'
-      await until('it is gone', () => mesh.instances('leaving').then(() => false, isGone))
+      await until('it is gone', () => isUnknown(mesh, 'leaving'))
       answers[0]?.end('gun')
       assert.equal(await call, 'begun')
     })

@@ -36,6 +36,16 @@ export async function hasEligible(mesh: Mesh, service: string, count: number): P
   return instances.filter(({ eligible }) => eligible).length === count
 }
 
+/** Whether there is no service of that name. */
+export async function isUnknown(mesh: Mesh, service: string): Promise<boolean> {
+  try {
+    await mesh.instances(service)
+    return false
+  } catch (error) {
+    return (error as { code?: string }).code === 'service_unknown'
+  }
+}
+
 /** Whether one of its instances is left alone for that reason. */
 export async function hasExcluded(mesh: Mesh, service: string, exclusion: string): Promise<boolean> {
   return (await mesh.instances(service)).some((instance) => instance.exclusion === exclusion)
