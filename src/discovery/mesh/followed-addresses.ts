@@ -2,7 +2,6 @@ import { isIP } from 'node:net'
 import { isLoopback } from '../../address.ts'
 import type { MeshConfig } from '../../config/config.ts'
 import type { CallerAddresses } from '../../dataplane/mesh/callers.ts'
-import { unmapped } from '../../dataplane/http/forwarded.ts'
 import type { ServiceWatches } from '../service-watches.ts'
 import type { Instance, Watch } from '../../registry/registry.ts'
 
@@ -72,7 +71,7 @@ export class FollowedAddresses {
     const owners = new Map<string, Set<string>>()
     for (const [service, { instances }] of this.#watched) {
       for (const { address } of instances) {
-        const ip = unmapped(address.host)
+        const ip = spelledAsPeer(address.host)
         if (isIP(ip) !== 0 && !isLoopback(ip)) owners.set(ip, (owners.get(ip) ?? new Set()).add(service))
       }
     }
@@ -83,4 +82,13 @@ export class FollowedAddresses {
 
 function named(sides: readonly string[]): ReadonlySet<string> {
   return new Set(sides.filter((side) => side !== '*'))
+}
+
+/** An IP address as a socket spells that of its peer: IPv6 has many spellings, and IPv4 one inside of it. Anything else as it is. */
+function spelledAsPeer(host: string): string {
+  if (isIP(host) !== 6 || host.includes('%')) return host
+  const { hostname } = new URL(`http://[${host}]`)
+  const [, high, low] = /^\[::ffff:([0-9a-f]+):([0-9a-f]+)\]$/.exec(hostname) ?? []
+  if (high === undefined || low === undefined) return hostname.slice(1, -1)
+  return [high, low].flatMap((pair) => [Number.parseInt(pair, 16) >> 8, Number.parseInt(pair, 16) & 255]).join('.')
 }

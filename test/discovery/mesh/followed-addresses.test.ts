@@ -44,6 +44,14 @@ describe('the addresses of callers', () => {
     assert.deepEqual(known(), { '10.0.0.2': 'web', 'fd00::1': 'bff' })
   })
 
+  it('are those that a socket tells of its peer, however they have been registered', () => {
+    const { at, known } = start({ rules })
+    at('web', '2001:DB8:0:0::1', '::FFFF:a00:2', '0:0:0:0:0:0:0:1', '::ffff:7f00:1')
+    assert.deepEqual(known(), { '2001:db8::1': 'web', '10.0.0.2': 'web' })
+    at('orders', '2001:db8::0:1', '10.0.0.2')
+    assert.deepEqual(known(), {}, 'two services share each')
+  })
+
   it('name nobody if two services share one, if it is of this machine alone, or no address at all', () => {
     const { at, known } = start({ rules })
     at('web', '10.0.0.1', '10.0.0.2', '127.0.0.1', '127.3.2.1', '::1', '::ffff:127.0.0.1', 'localhost', 'web.internal')
