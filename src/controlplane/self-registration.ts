@@ -2,14 +2,12 @@ import { hostname } from 'node:os'
 import { formatAddress, type Address } from '../address.ts'
 import type { Clock, Random } from '../clock.ts'
 import type { ServiceConfig } from '../config/config.ts'
+import { gatewayService } from '../dataplane/mesh/mesh-name.ts'
 import { heartbeat, KeptRegistration } from '../discovery/kept-registration.ts'
 import { serviceRegistration } from '../discovery/service-registration.ts'
 import type { Logger } from '../logging.ts'
 import type { Instance, Registration, Registry } from '../registry/registry.ts'
 import type { ServiceWatches } from '../discovery/service-watches.ts'
-
-/** The service under which every gateway registers itself. */
-const gatewayService = 'meshgate'
 
 /** A listener as it listens. */
 export interface ListeningAs {

@@ -20,7 +20,7 @@ before(async () => {
   orders = await startInstance('orders')
   secret = await startRawInstance((socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret'))
   mesh = await startMeshPlane()
-  mesh.registry.listServices(['orders', 'consul'])
+  mesh.registry.listServices(['orders', 'consul', 'meshgate'])
   const first = fetchOrders()
   await until('it is looked up', () => mesh.registry.watched.includes('orders'))
   mesh.registry.list('orders', [registered('orders', orders.port, { tags: ['v1'] })])

@@ -1,3 +1,6 @@
+/** The service under which every gateway registers itself. */
+export const gatewayService = 'meshgate'
+
 /** What a host of the mesh names. All parts are in lower case, as hosts are. */
 export interface MeshName {
   readonly service: string

@@ -7,7 +7,7 @@ import { ViaMark } from '../http/via.ts'
 import type { Upstream } from '../upstream/upstream.ts'
 import type { CallerAddresses } from './callers.ts'
 import { Edges, type EdgeOutcome } from './edges.ts'
-import { looksLikeAddress, parseMeshName, type MeshName } from './mesh-name.ts'
+import { gatewayService, looksLikeAddress, parseMeshName, type MeshName } from './mesh-name.ts'
 import type { MeshVerdict } from './mesh-rules.ts'
 import { openMesh, type MeshPolicy } from './mesh-policy.ts'
 import { NamedTargets, type NamedTarget } from './named-targets.ts'
@@ -122,9 +122,12 @@ function isFailure(found: object | string | null): found is Failure {
   return typeof found === 'object' && found !== null && 'code' in found
 }
 
-function meshNameIn({ request: { host } }: Exchange, { domain }: MeshPolicy): MeshName | Failure {
+function meshNameIn({ request: { host }, tunnel }: Exchange, { domain }: MeshPolicy): MeshName | Failure {
   const name = looksLikeAddress(host) ? null : parseMeshName(host, domain)
-  return name ?? { code: 'not_a_mesh_service', detail: `"${host}" is no name of a service` }
+  if (name === null) return { code: 'not_a_mesh_service', detail: `"${host}" is no name of a service` }
+  // Whatever it is that knows or trusts us by our address would take the client for us.
+  const isTunnelToGateway = name.service === gatewayService && tunnel?.protocol === 'connect'
+  return isTunnelToGateway ? { code: 'not_a_mesh_service', detail: 'no tunnel leads to a gateway' } : name
 }
 
 function denial(from: string | null, { service }: MeshName, { by }: MeshVerdict): Failure {

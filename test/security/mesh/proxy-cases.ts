@@ -148,6 +148,11 @@ export const proxyCases: readonly ProxyCase[] = [
   { name: 'CONNECT to a name of the world', send: connect('example.com:443'), refuse: notAService },
   { name: 'CONNECT to a mistyped name', send: connect('ordesr:80'), refuse: unknown },
   { name: 'CONNECT to a server of Consul', send: connect('consul:8300'), refuse: unknown },
+  ...['meshgate:SECRET', 'meshgate:80', 'MESHGATE.service.consul:80'].map((to) => ({
+    name: `CONNECT to a gateway, which would take us for its client: ${to}`,
+    send: connect(to),
+    refuse: notAService,
+  })),
   { name: 'CONNECT without port', send: connect('orders'), refuse: badTarget },
   { name: 'CONNECT with a path', send: connect('orders:80/x', 'orders:80'), refuse: badTarget },
   { name: 'CONNECT with a scheme', send: connect('http://orders:80', 'orders:80'), refuse: badTarget },
