@@ -6,7 +6,7 @@ import type { Exchange, Failure, LocalReply, ResponseHead } from './exchange.ts'
 import { DecoratedDownstream } from './filters/decorated-downstream.ts'
 import type { FilterChain } from './filters/filter-chain.ts'
 import { failureReply, sendReply, withProxyStatus } from './reply.ts'
-import type { RequestStats } from './request-stats.ts'
+import { NO_ROUTE, type RequestStats } from './request-stats.ts'
 import type { Outcome } from './upstream/outcome.ts'
 import type { Upstream } from './upstream/upstream.ts'
 
@@ -124,7 +124,7 @@ export class Endings {
     const { request, downstream, since } = exchange
     const durationMs = this.#deps.clock.monotonic() - since
     this.#stats.inFlight--
-    this.#stats.count(route ?? 'none', downstream.status, durationMs)
+    this.#stats.count(route ?? NO_ROUTE, downstream.status, durationMs)
     onEnd?.({ upstream: upstream?.name ?? null, status: downstream.status, failure, durationMs })
     if (failure) {
       this.#stats.countCode(failure.code)

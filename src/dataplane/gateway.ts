@@ -8,7 +8,7 @@ import { forwardingHeaders } from './http/forwarded.ts'
 import { withoutHopByHop } from './http/hop-by-hop.ts'
 import type { NamedTarget } from './mesh/named-targets.ts'
 import { errorReply, sendReply } from './reply.ts'
-import { RequestStats } from './request-stats.ts'
+import { NO_ROUTE, RequestStats } from './request-stats.ts'
 import type { Destination, Route, Snapshot } from './snapshot.ts'
 import { totalBy } from './upstream/deadline-field.ts'
 import { Deadlines } from './upstream/deadlines.ts'
@@ -227,4 +227,4 @@ export class Gateway {
 }
 
 /** Names in the metrics that are no routes of the config. */
-export const reservedRouteNames: readonly string[] = ['none', 'mesh', 'task']
+export const reservedRouteNames: readonly string[] = [NO_ROUTE, 'mesh', 'task']

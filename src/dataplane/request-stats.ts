@@ -3,6 +3,8 @@ import type { MetricSource, Sample } from '../metrics.ts'
 
 export const REQUESTS_METRIC = 'meshgate_requests_total'
 export const DURATIONS_METRIC = 'meshgate_request_duration_seconds_bucket'
+/** In place of a route: of what none takes. */
+export const NO_ROUTE = 'none'
 
 /** What is counted of the exchanges of one route: plain numbers, so that counting costs no more than an addition. */
 class RouteStats {

@@ -1,4 +1,5 @@
 import { bucketBoundsMs } from '../../dataplane/duration-buckets.ts'
+import { NO_ROUTE } from '../../dataplane/request-stats.ts'
 import { formatDurationMs } from '../../durations.ts'
 import { ALL_ROUTES, longerThan, p99AtMostMs, type RouteTraffic, type Traffic } from './traffic.ts'
 
@@ -13,6 +14,8 @@ export interface Reference {
 const LEAST_BAD = 5
 /** A share of bad requests is worse if it is above the other one by more than this… */
 const WORSE_RATIO = 0.01
+/** … (of what no route takes, since clients may be wrong too, by more than this) … */
+const LOST_RATIO = 0.1
 /** … and by more than so many standard deviations: the two shares are looked at every second, on every route. */
 const DEVIATIONS = 5
 /** What has fewer requests knows too little for that: it excuses only what is bad less than twice as often as it is itself. */
@@ -26,7 +29,7 @@ const SLOW_FLOOR_MS = 50
 
 /**
  * Says where the traffic of a trial is worse than all that it is held against: a sentence per route, the worst first; if no route stands out,
- * of all together. A reference without requests of a route says nothing; a route that nobody else knows is not to fail.
+ * of all together; and whether more requests than elsewhere find no route. A reference without requests of a route says nothing; a route that nobody else knows is not to fail.
  */
 export function complaints(tried: Traffic, references: readonly Reference[]): readonly string[] {
   const found = [...tried]
@@ -39,7 +42,21 @@ export function complaints(tried: Traffic, references: readonly Reference[]): re
     })
   const all = tried.get(ALL_ROUTES)
   const text = found.length === 0 && all ? failureText(all, knownOf(ALL_ROUTES, references)) : null
-  return text === null ? found : [`all routes together: ${text}`]
+  const lost = lostText(tried, references)
+  return [...(text === null ? found : [`all routes together: ${text}`]), ...(lost === null ? [] : [lost])]
+}
+
+/** What a route has served is answered 404 when a revision takes the route away, or has its host wrong: a failure of no route. */
+function lostText(tried: Traffic, references: readonly Reference[]): string | null {
+  const known = references.filter(({ traffic }) => lostOf(traffic).requests > 0)
+  const lost = lostOf(tried)
+  if (known.length === 0 || !known.every(({ traffic }) => isMore(lost, lostOf(traffic), LOST_RATIO))) return null
+  const others = known.map(({ name, traffic }) => `${lostOf(traffic).bad} of ${lostOf(traffic).requests} ${name}`)
+  return [`${lost.bad} of ${lost.requests} requests found no route`, ...others].join(', ')
+}
+
+function lostOf(traffic: Traffic): Share {
+  return { requests: traffic.get(ALL_ROUTES)?.requests ?? 0, bad: traffic.get(NO_ROUTE)?.requests ?? 0 }
 }
 
 function knownOf(route: string, references: readonly Reference[]): readonly Known[] {
@@ -82,11 +99,11 @@ interface Share {
 }
 
 /** Two shares differ by more than chance makes them: the z-test of two proportions. */
-function isMore(tried: Share, reference: Share): boolean {
+function isMore(tried: Share, reference: Share, worseRatio = WORSE_RATIO): boolean {
   if (tried.bad < LEAST_BAD) return false
   const above = tried.bad / tried.requests - reference.bad / reference.requests
-  if (reference.requests < KNOWN_LEAST) return above > WORSE_RATIO && above > tried.bad / tried.requests / 2
+  if (reference.requests < KNOWN_LEAST) return above > worseRatio && above > tried.bad / tried.requests / 2
   const pooled = (tried.bad + reference.bad) / (tried.requests + reference.requests)
   const deviation = Math.sqrt(pooled * (1 - pooled) * (1 / tried.requests + 1 / reference.requests))
-  return above > WORSE_RATIO && above > DEVIATIONS * deviation
+  return above > worseRatio && above > DEVIATIONS * deviation
 }

@@ -1,5 +1,5 @@
 import { bucketBoundsMs, bucketLabels } from '../../dataplane/duration-buckets.ts'
-import { DURATIONS_METRIC, REQUESTS_METRIC } from '../../dataplane/request-stats.ts'
+import { DURATIONS_METRIC, NO_ROUTE, REQUESTS_METRIC } from '../../dataplane/request-stats.ts'
 import type { MetricSource } from '../../metrics.ts'
 
 /** What has ended of one route. */
@@ -59,13 +59,14 @@ export function together(all: readonly Traffic[]): Traffic {
   return sums
 }
 
-/** All routes as one, and the most telling of them: those that fail most, then the busiest. */
+/** All routes as one, what no route takes, and the most telling of the routes: those that fail most, then the busiest. */
 export function abridged(traffic: Traffic, most: number): Traffic {
   const all = [...traffic.values()].reduce((sum, found) => combined(sum, found, 1), none)
+  const lost = traffic.get(NO_ROUTE)
   const told = [...traffic]
-    .filter(([, { requests }]) => requests > 0)
+    .filter(([route, { requests }]) => route !== NO_ROUTE && requests > 0)
     .toSorted(([, left], [, right]) => right.failures - left.failures || right.requests - left.requests)
-  return new Map([[ALL_ROUTES, all], ...told.slice(0, most)])
+  return new Map([[ALL_ROUTES, all], ...(lost ? [[NO_ROUTE, lost] as const] : []), ...told.slice(0, most)])
 }
 
 /** The bound that at most one request of a hundred has exceeded, ms; `Infinity`: beyond the last one. */

@@ -72,6 +72,15 @@ describe('traffic of a trial', () => {
     assert.deepEqual(found, ['all routes together: 100 of 1000 requests failed, 0 of 1000 at the others'])
   })
 
+  it('that finds no route where others do is told of, also if it is answered in time, but for what clients get wrong anyway', () => {
+    const lost = (requests: number, stray: number) => traffic({ r: routeTraffic(requests - stray), none: routeTraffic(stray) })
+    const against = (stray: number) => [{ name: 'at the others', traffic: lost(1_000, stray) }]
+    assert.deepEqual(complaints(lost(60, 55), against(3)), ['55 of 60 requests found no route, 3 of 1000 at the others'])
+    assert.deepEqual(complaints(lost(60, 55), against(900)), [])
+    assert.deepEqual(complaints(lost(1_000, 90), against(0)), [], 'a client that is wrong')
+    assert.deepEqual(complaints(lost(60, 55), []), [], 'nobody knows better')
+  })
+
   it('is never worse than itself, nor than any reference that fails and lags as much', () => {
     fc.assert(
       fc.property(anyTraffic, fc.array(anyTraffic, { maxLength: 1 }), (tried, others) => {

@@ -63,6 +63,8 @@ describe('the traffic of routes', () => {
     const told = abridged(many, 3)
     assert.deepEqual([...told.keys()], [ALL_ROUTES, 'r7', 'r49', 'r48'])
     assert.deepEqual([told.get(ALL_ROUTES)?.requests, told.get(ALL_ROUTES)?.failures], [(49 * 50) / 2, 5])
+    const stray = abridged(new Map([...many, ['none', routeTraffic(1)]]), 3)
+    assert.deepEqual([...stray.keys()], [ALL_ROUTES, 'none', 'r7', 'r49', 'r48'], 'what finds no route is always told of')
     assert.deepEqual([...abridged(new Map([['idle', routeTraffic(0)]]), 3).keys()], [ALL_ROUTES])
   })
 
