@@ -59,16 +59,28 @@ export function judgeClaims(all: readonly ServiceClaims[], { allow, most }: Regi
   const first = new Map<string, RankedClaim>()
   for (const claim of ranked) if (!first.has(claim.route)) first.set(claim.route, claim)
   const owned = [...first.values()]
+  const kept = new Set(byTurns(byTurns(owned, 'service'), 'rank').slice(0, most))
   const rivals = ranked
     .filter((claim) => first.get(claim.route) !== claim)
     .map(({ route, service }) => ({ route, service, reason: `the service "${first.get(route)?.service}" has it` }))
   const tooMany = owned
-    .slice(most)
+    .filter((claim) => !kept.has(claim))
     .map(({ route, service }) => ({ route, service, reason: `there are ${most} already: raise registeredRoutes.most` }))
   return {
-    allowed: owned.slice(0, most),
+    allowed: owned.filter((claim) => kept.has(claim)),
     refused: [...judged.filter((claim) => 'reason' in claim), ...rivals, ...tooMany],
   }
+}
+
+/** One of each, then a second one of each, and so on: who claims much does not push out what others have. */
+function byTurns(claims: readonly RankedClaim[], of: 'service' | 'rank'): readonly RankedClaim[] {
+  const counts = new Map<string | number, number>()
+  const turns = claims.map((claim) => {
+    const turn = counts.get(claim[of]) ?? 0
+    counts.set(claim[of], turn + 1)
+    return { claim, turn }
+  })
+  return turns.toSorted((left, right) => left.turn - right.turn).map(({ claim }) => claim)
 }
 
 /** Whether a rule is for a service. */

@@ -118,6 +118,23 @@ describe('a route that a service claims', () => {
   })
 })
 
+describe('services that claim more routes than there may be', () => {
+  const many = (of: number) => Array.from({ length: of }, (_, at) => `/r${at}`).join()
+  const servicesOf = (all: readonly ServiceClaims[], allow: ReturnType<typeof rules>) =>
+    judgeClaims(all, allow).allowed.map(({ service }) => service)
+
+  it('do not push out those who claim few, whatever their names and rules are', () => {
+    const greedy = claims('aaa', { [many(50)]: 1 })
+    const modest = [claims('shop', { '/shop/a, /shop/b': 1 }), claims('zoo', { '/zoo': 1 })]
+    const ofOneRule = rules('{ service: "*" }', ', most: 7')
+    assert.deepEqual(servicesOf([greedy, ...modest], ofOneRule), ['aaa', 'aaa', 'aaa', 'aaa', 'shop', 'shop', 'zoo'])
+    const swarm = Array.from({ length: 50 }, (_, at) => claims(`aaa-${at}`, { [`/r${at}`]: 1 }))
+    const ofTwoRules = rules('{ service: "aaa-*" }, { service: shop }, { service: zoo }', ', most: 7')
+    const found = servicesOf([...swarm, ...modest], ofTwoRules)
+    assert.deepEqual([found.length, ...found.slice(-3)], [7, 'shop', 'shop', 'zoo'])
+  })
+})
+
 describe('who may claim routes', () => {
   it('is said in the config file only, and wrong rules are told with what to write', () => {
     assert.throws(() => parseRevisionFile('registeredRoutes: { allow: [{ service: "*" }] }', 'r.yaml', { env: {} }), {
