@@ -68,16 +68,14 @@ export class KeyedQuota implements FleetShare {
   }
 
   /** Gives the number of the last one. */
-  #take(tellings: readonly unknown[], last: number): number {
-    let latest = last
-    for (const telling of tellings) {
-      const [number, text] = Array.isArray(telling) ? (telling as unknown[]) : []
-      const told = readTold(text)
-      if (typeof number !== 'number' || number <= last || !told) continue
-      this.#keys.add(told)
-      latest = Math.max(latest, number)
-    }
-    return latest
+  #take(written: readonly unknown[], before: number): number {
+    const tellings = written.flatMap((telling) => readTelling(telling) ?? [])
+    // So far back is only a process that took the place of the other one, on a clock that had been set back.
+    const isAnother = tellings.every(({ number }) => number <= before - BEATS_TOLD)
+    const last = isAnother && tellings.length > 0 ? -Infinity : before
+    const fresh = tellings.filter(({ number }) => number > last)
+    for (const { told } of fresh) this.#keys.add(told)
+    return Math.max(last, ...fresh.map(({ number }) => number))
   }
 
   #use(part: number): void {
@@ -85,4 +83,11 @@ export class KeyedQuota implements FleetShare {
     this.#part = part
     this.quota.setPart(part)
   }
+}
+
+/** Null: it makes no sense. */
+function readTelling(written: unknown): { readonly number: number; readonly told: Uint32Array } | null {
+  const [number, text] = Array.isArray(written) ? (written as unknown[]) : []
+  const told = readTold(text)
+  return typeof number === 'number' && told ? { number, told } : null
 }

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { heaviestOf, readTold, toldText } from '../../../src/controlplane/quotas/heavy-keys.ts'
+import { KeyedQuota } from '../../../src/controlplane/quotas/keyed-quota.ts'
+import { EventClock } from '../../support/event-clock.ts'
 import { limitedFleet } from './limited-fleet.ts'
 
 const options = { rate: '100/s', burst: 20, by: 'client.ip' }
@@ -74,6 +76,22 @@ describe('a limit of the cluster with a key', () => {
 })
 
 describe('what is told of keys', () => {
+  it('is taken once each time it is told, also from a process that took the place of one whose clock was ahead', () => {
+    const added: number[] = []
+    const keys = { take: () => new Uint32Array(0), add: (told: Uint32Array) => void added.push(told[2] ?? 0), setSecret: () => {} }
+    const quota = { perSecond: 100, keys, takeAsked: () => 0, setPart: () => {} }
+    const share = new KeyedQuota(quota, { place: { route: 'shop', at: 0 }, keys, clock: new EventClock() })
+    const hear = (...tellings: readonly (readonly [number, number])[]): void =>
+      share.hear(new Map([['gw-2', tellings.map(([number, count]) => [number, toldText(Uint32Array.of(1, 1, count))])]]))
+    hear([9_000, 1])
+    hear([9_000, 1], [9_001, 2])
+    hear()
+    hear([9_001, 2])
+    hear([5_000, 3])
+    hear([5_000, 3], [5_001, 4])
+    assert.deepEqual(added, [1, 2, 3, 4])
+  })
+
   it('is the heaviest of them, each once with its sum', () => {
     const counted = Uint32Array.of(1, 1, 5, 2, 2, 1, 1, 1, 6, 3, 3, 4)
     assert.deepEqual([...heaviestOf(counted, 4)], [1, 1, 11, 3, 3, 4])
