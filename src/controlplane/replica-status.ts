@@ -10,6 +10,8 @@ import type { KvEntry, Registry } from '../registry/registry.ts'
 const LOOK_EVERY_MS = 10_000
 /** Changes that follow each other more closely are written together, ms. */
 const GATHER_MS = 50
+/** A gateway that is being replaced by one of its name writes for a while: a name is taken if it is found so as often as this. */
+const TAKEN_LOOKS = 2
 const ERROR_BACKOFF = { baseMs: 500, maxMs: 5_000 }
 
 /** What one replica of the gateway tells the others: one document in KV, one section per subject. */
@@ -66,6 +68,8 @@ export class ReplicaStatus {
   #written: unknown = null
   /** How often what was written was lost. */
   #losses = 0
+  /** How often another process was found to have written in our place. */
+  #taken = 0
   #unfollow: () => void = () => {}
   #wake = new AbortController()
   #running: Promise<void> = Promise.resolve()
@@ -114,7 +118,8 @@ export class ReplicaStatus {
   /** Tells after how many ms to look again, if nothing happens before. */
   async #write(): Promise<number> {
     try {
-      if (!isDeepStrictEqual(this.#written, this.#sections)) await this.#put()
+      const isTold = isDeepStrictEqual(this.#written, this.#sections)
+      if (!isTold || !(await this.#isThere())) await this.#put()
       this.#failures = 0
       return LOOK_EVERY_MS
     } catch (error) {
@@ -125,6 +130,18 @@ export class ReplicaStatus {
         )
       return fullJitterMs(this.#failures, this.#deps.random, ERROR_BACKOFF)
     }
+  }
+
+  /** Anybody can take it out, and who has our name writes in its place. */
+  async #isThere(): Promise<boolean> {
+    const { keys, name, logger } = this.#deps
+    const holder = await keys.holderOf(this.#key)
+    if (holder === 'another' && ++this.#taken === TAKEN_LOOKS)
+      logger.error(
+        { event: 'replica.name_taken', name },
+        `another gateway is known as ${name} too, so the two are taken for one: give each machine a host name of its own, or the listener another port`,
+      )
+    return holder === 'we'
   }
 
   async #put(): Promise<void> {

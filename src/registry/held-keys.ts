@@ -35,6 +35,13 @@ export class HeldKeys {
     if (!(await kv.put(key, text, { acquire: id }))) throw new Error(`${key} is held by another session`)
   }
 
+  /** Who holds a key of ours now: we, another session, or nobody since somebody has taken it out. Throws `registry_…`. */
+  async holderOf(key: string): Promise<'we' | 'another' | 'nobody'> {
+    const { session = null } = (await this.#registry.kv.get(key)) ?? {}
+    if (session === null) return 'nobody'
+    return session === this.#session?.id ? 'we' : 'another'
+  }
+
   /** Takes the keys out; never throws. */
   async close(): Promise<void> {
     this.#isClosed = true
