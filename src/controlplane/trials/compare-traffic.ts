@@ -1,7 +1,7 @@
 import { bucketBoundsMs } from '../../dataplane/duration-buckets.ts'
 import { NO_ROUTE } from '../../dataplane/request-stats.ts'
 import { formatDurationMs } from '../../durations.ts'
-import { ALL_ROUTES, longerThan, p99AtMostMs, type RouteTraffic, type Traffic } from './traffic.ts'
+import { ALL_ROUTES, longerThan, p99AtMostMs, together, type RouteTraffic, type Traffic } from './traffic.ts'
 
 /** What the traffic of a trial is held against. */
 export interface Reference {
@@ -84,7 +84,9 @@ function failureText(tried: RouteTraffic, known: readonly Known[]): string | nul
 
 function slownessText(tried: RouteTraffic, all: readonly Known[]): string | null {
   const known = all.filter(({ reference }) => reference.requests >= P99_LEAST)
-  const p99Ms = Math.max(0, ...known.map(({ reference }) => p99AtMostMs(reference)))
+  // Of all of them: of few requests alone, chance puts it high, and what is slow by the revision would be excused.
+  const pooled = together(known.map(({ reference }) => new Map([[ALL_ROUTES, reference]]))).get(ALL_ROUTES)
+  const p99Ms = pooled ? p99AtMostMs(pooled) : 0
   const limitMs = bucketBoundsMs.find((boundMs) => boundMs >= Math.max(SLOW_FACTOR * p99Ms, SLOW_FLOOR_MS))
   if (known.length === 0 || limitMs === undefined) return null
   const slow = (of: RouteTraffic): Share => ({ requests: of.requests, bad: longerThan(of, limitMs) })
