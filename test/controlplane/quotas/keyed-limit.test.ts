@@ -78,7 +78,11 @@ describe('a limit of the cluster with a key', () => {
 describe('what is told of keys', () => {
   it('is taken once each time it is told, also from a process that took the place of one whose clock was ahead', () => {
     const added: number[] = []
-    const keys = { take: () => new Uint32Array(0), add: (told: Uint32Array) => void added.push(told[2] ?? 0), setSecret: () => {} }
+    const keys = {
+      take: () => new Uint32Array(0),
+      add: (told: Uint32Array) => void added.push(told[2] ?? 0),
+      setSecret: () => {},
+    }
     const quota = { perSecond: 100, keys, takeAsked: () => 0, setPart: () => {} }
     const share = new KeyedQuota(quota, { place: { route: 'shop', at: 0 }, keys, clock: new EventClock() })
     const hear = (...tellings: readonly (readonly [number, number])[]): void =>

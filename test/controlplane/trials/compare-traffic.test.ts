@@ -19,6 +19,11 @@ function fifty(failures: number): Readonly<Record<string, RouteTraffic>> {
   return Object.fromEntries(Array.from({ length: 50 }, (_, at) => [`r${at}`, routeTraffic(20, failures)]))
 }
 
+/** So many requests, some of which found no route. */
+function lost(requests: number, stray: number) {
+  return traffic({ r: routeTraffic(requests - stray), none: routeTraffic(stray) })
+}
+
 const anyTraffic = fc
   .record({
     requests: fc.nat({ max: 5_000 }),
@@ -73,7 +78,6 @@ describe('traffic of a trial', () => {
   })
 
   it('that finds no route where others do is told of, also if it is answered in time, but for what clients get wrong anyway', () => {
-    const lost = (requests: number, stray: number) => traffic({ r: routeTraffic(requests - stray), none: routeTraffic(stray) })
     const against = (stray: number) => [{ name: 'at the others', traffic: lost(1_000, stray) }]
     assert.deepEqual(complaints(lost(60, 55), against(3)), ['55 of 60 requests found no route, 3 of 1000 at the others'])
     assert.deepEqual(complaints(lost(60, 55), against(900)), [])
