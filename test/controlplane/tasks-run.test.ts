@@ -94,6 +94,36 @@ describe('a change of the tasks', () => {
     await closed(gateway, clock)
     assert.deepEqual(gateway.ticking, [])
   })
+
+  it('that takes a task out and puts it back leaves its run alone, and runs what waits as the task is by then', async () => {
+    const clock = new ManualClock()
+    const registry = memoryRegistry()
+    const ends: (() => void)[] = []
+    const call = (): Promise<{ status: number }> => new Promise((resolve) => ends.push(() => resolve({ status: 200 })))
+    const gateway = startGateway({ registry, prefix: 'gateway', clock, call })
+    const task = callTaskConfig({ overlap: 'queue', retry: { attempts: 3, backoffMs: 1_000, maxBackoffMs: 1_000 } })
+    gateway.scheduler.setTasks([task])
+    gateway.fire(three)
+    await settle()
+    gateway.scheduler.setTasks([])
+    gateway.scheduler.setTasks([{ ...task, timeoutMs: 30_000 }])
+    gateway.fire(four)
+    await clock.advance(12_000)
+    assert.equal(gateway.calls.length, 1, 'the run is not one that somebody has left')
+    const options = { method: 'POST', service: 'reports', path: '/new' }
+    gateway.scheduler.setTasks([{ ...task, options }])
+    ends[0]?.()
+    await settle()
+    await settle()
+    assert.deepEqual([(await gateway.outcome(three)).attempts.length, gateway.calls.map(({ path }) => path)], [1, ['/run', '/new']])
+    gateway.fire('2026-11-23T05:00:00Z')
+    gateway.scheduler.setTasks([])
+    ends[1]?.()
+    await settle()
+    await settle()
+    assert.equal(gateway.calls.length, 2, 'what waited of a task that is gone does not run')
+    await closed(gateway, clock)
+  })
 })
 
 async function closed({ scheduler }: TestGateway, clock: ManualClock): Promise<void> {

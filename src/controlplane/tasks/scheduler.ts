@@ -5,7 +5,7 @@ import { GatewayError } from '../../errors.ts'
 import type { Logger } from '../../logging.ts'
 import type { Registry } from '../../registry/registry.ts'
 import type { Election } from '../../registry/election.ts'
-import { jitterMs } from './fire.ts'
+import { jitterMs, type Fire } from './fire.ts'
 import { LeftOver } from './left-over.ts'
 import { RunHistory } from './run-history.ts'
 import { NO_TERM, type RunRecord } from './run-record.ts'
@@ -73,6 +73,8 @@ class Scheduler implements TaskScheduler {
   readonly #leftOver: LeftOver
   readonly #stopping = new AbortController()
   readonly #work = new Set<Promise<void>>()
+  /** Of each task that is scheduled, or was and still runs: should it come back meanwhile, that run is not one that somebody has left. */
+  readonly #lines = new Map<string, TaskLine>()
   #scheduled: ReadonlyMap<string, Scheduled> = new Map()
   #isClosed = false
 
@@ -118,6 +120,7 @@ class Scheduler implements TaskScheduler {
       if (now?.ticker !== ticker) ticker.stop()
       if (!now) this.#forget(name)
     }
+    for (const [name, { running }] of this.#lines) if (!running && !this.#scheduled.has(name)) this.#lines.delete(name)
   }
 
   view(): TasksView {
@@ -157,16 +160,26 @@ class Scheduler implements TaskScheduler {
     const { startTicker: start = startTicker, clock } = this.#options
     const { name, cron, timezone } = config
     const ticker = start({ cron, timezone, clock, onFire: (fireTime) => void this.#tick(config, fireTime) })
-    return { config, ticker, line: before?.line ?? this.#lineOf(name) }
+    return { config, ticker, line: this.#lineOf(name) }
   }
 
   #lineOf(name: string): TaskLine {
-    return new TaskLine({
-      // What waits when the gateway stops is left to the next leader.
-      run: (fire) => (this.#isClosed ? Promise.resolve() : this.#track(this.#runner.run(fire))),
+    const known = this.#lines.get(name)
+    if (known) return known
+    const line = new TaskLine({
+      run: (fire) => this.#run(fire),
       refuse: (fire, why) => this.#track(this.#runner.refuse(fire, why)),
       spare: () => (this.#isLeader && !this.#isClosed ? this.#leftOver.take(name) : undefined),
     })
+    this.#lines.set(name, line)
+    return line
+  }
+
+  /** As the task is now: it may have waited. What waits when the gateway stops is left to the next leader; what is of a task that is gone, to nobody. */
+  #run(fire: Fire): Promise<void> {
+    const scheduled = this.#scheduled.get(fire.task.name)
+    if (this.#isClosed || !scheduled) return Promise.resolve()
+    return this.#track(this.#runner.run({ ...fire, task: scheduled.config }))
   }
 
   #forget(name: string): void {
