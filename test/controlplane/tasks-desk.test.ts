@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
+import { fileURLToPath } from 'node:url'
+import { builtIn } from '../../src/config/built-in.ts'
 import type { LeaderView } from '../../src/registry/leader-record.ts'
 import { settle } from '../support/manual-clock.ts'
 import { callTaskConfig, gatewaysByHand, type GatewayOptions, type TestGateway } from './tasks-harness.ts'
@@ -98,6 +100,13 @@ describe('a run that somebody asks for', () => {
     assert.equal(a.calls.length, 1)
     const going = await b.scheduler.desk.withdraw('nightly', new Date(again.fireTime))
     assert.deepEqual([going.ok, going.detail], [null, 'running'])
+  })
+
+  it('can be planned where it could not run, and is told why', async () => {
+    const machine = { ...builtIn.machine, backups: fileURLToPath(import.meta.url) }
+    const a = fleet.start('a', { machine })
+    a.scheduler.setTasks([callTaskConfig({ kind: 'backup', options: { keep: 1 } })])
+    await assert.rejects(a.scheduler.desk.plan('nightly'), { code: 'task_failed', message: /ENOTDIR/ })
   })
 
   it('can be planned: what it would do, and when the task fires next', async () => {

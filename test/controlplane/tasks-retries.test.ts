@@ -56,6 +56,12 @@ describe('a task', () => {
     assert.equal(new Set(gateway.calls.map(({ headers }) => headers['Idempotency-Key'])).size, 1)
   })
 
+  it('that fails with a very long reason has a record that fits into KV', async () => {
+    const { gateway } = start({}, () => Promise.reject(new Error('x'.repeat(1_000_000))))
+    gateway.fire(three)
+    assert.match((await gateway.outcome(three)).detail, /^x{4000}…$/)
+  })
+
   it('fails when its last attempt has', async () => {
     const { gateway, clock } = start({ retry: { ...retry, attempts: 2 } }, async () => ({ status: 500 }))
     gateway.fire(three)

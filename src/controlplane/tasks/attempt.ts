@@ -7,6 +7,9 @@ import { taskKinds } from './table.ts'
 import type { TaskContext, TaskKind, TaskRequest, TaskSurroundings } from './task-kind.ts'
 import type { TaskConfig } from '../../config/config.ts'
 
+/** Of what a kind says or throws, characters: a record has to fit into an entry of KV, or the outcome could never be written. */
+const MAX_DETAIL = 4_000
+
 export interface AttemptDeps extends TaskSurroundings {
   /** Sends a request to a service through the gateway's own upstream policy. */
   readonly call: (request: TaskRequest) => Promise<{ readonly status: number }>
@@ -27,9 +30,9 @@ export async function attemptFire(fire: Fire, leadership: Leadership, deps: Atte
     signal.throwIfAborted()
     // A kind that does not listen to its signal must not keep the task from its next fire.
     const detail = await Promise.race([runKind(fire, { leadership, signal }, deps), rejectOnAbort(signal)])
-    return { ok: true, detail }
+    return { ok: true, detail: clipped(detail) }
   } catch (error) {
-    return { ok: ends.aborted ? null : false, detail: messageOf(ends.aborted ? ends.reason : error) }
+    return { ok: ends.aborted ? null : false, detail: clipped(messageOf(ends.aborted ? ends.reason : error)) }
   } finally {
     timer.cancel()
     // Ends what the kind may still have under way.
@@ -67,6 +70,10 @@ async function runKind(
     call: (request) => call({ ...request, headers, signal }),
   }
   return kindOf(task).run(task.options, context)
+}
+
+function clipped(detail: string): string {
+  return detail.length <= MAX_DETAIL ? detail : `${detail.slice(0, MAX_DETAIL)}…`
 }
 
 function rejectOnAbort(signal: AbortSignal): Promise<never> {

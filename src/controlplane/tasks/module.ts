@@ -5,9 +5,6 @@ import { exportOf } from '../../user-modules.ts'
 import type { TaskKind } from './task-kind.ts'
 import type { UserTaskKind } from './user-task.ts'
 
-/** A module may say anything; the record is for people. */
-const MAX_DETAIL = 2_000
-
 const wanted = { name: 'task', method: 'run', example: 'export const task = defineTask({ run: … })' }
 
 const options = z
@@ -31,7 +28,7 @@ export const moduleTask: TaskKind<z.infer<typeof options>> = {
       clock,
       logger,
     })
-    return typeof said === 'string' && said !== '' ? said.slice(0, MAX_DETAIL) : `${written.file} ended`
+    return typeof said === 'string' && said !== '' ? said : `${written.file} ended`
   },
   plan: async (written) => {
     const { kind, own } = loaded(written)

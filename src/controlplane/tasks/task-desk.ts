@@ -1,6 +1,6 @@
 import type { TaskConfig } from '../../config/config.ts'
 import { closest } from '../../did-you-mean.ts'
-import { GatewayError } from '../../errors.ts'
+import { GatewayError, messageOf } from '../../errors.ts'
 import type { Election } from '../../registry/election.ts'
 import type { LeaderView } from '../../registry/leader-record.ts'
 import { kindOf } from './attempt.ts'
@@ -8,7 +8,7 @@ import { NO_TERM } from './run-record.ts'
 import type { RunRecords } from './run-records.ts'
 import { closed } from './run-steps.ts'
 import { scheduleOf } from './schedule.ts'
-import type { TaskSurroundings } from './task-kind.ts'
+import type { PlanContext, TaskSurroundings } from './task-kind.ts'
 import { newRecord } from './task-run.ts'
 import { runView, type RunView } from './task-view.ts'
 
@@ -88,11 +88,15 @@ export class TaskDesk {
     return (await records.replace(found, end)) ? runView(end) : this.run(name, fireTime)
   }
 
+  /** Throws `task_failed` too: why it could not run. */
   async plan(name: string): Promise<TaskPlan> {
     const task = this.#task(name)
     const { cron, timezone, kind, options } = task
     const { registry, prefix, machine, configFile, clock, logger, election } = this.#options
-    const would = await kindOf(task).plan(options, { task: name, registry, prefix, machine, configFile, clock, logger })
+    const context: PlanContext = { task: name, registry, prefix, machine, configFile, clock, logger }
+    const would = await kindOf(task)
+      .plan(options, context)
+      .catch((error: unknown) => Promise.reject(asTaskFailed(error)))
     const schedule = scheduleOf(cron, timezone)
     const next: Date[] = []
     for (let from = new Date(clock.now()); next.length < PLANNED_FIRES; next.push(from)) from = schedule.next(from)
@@ -113,6 +117,11 @@ export class TaskDesk {
     if (found) return found
     throw new GatewayError('not_found', `task "${name}" has no run of ${fireTime.toISOString()}`)
   }
+}
+
+/** A module of the user's or the file system may throw anything. */
+function asTaskFailed(error: unknown): GatewayError {
+  return error instanceof GatewayError ? error : new GatewayError('task_failed', messageOf(error), { cause: error })
 }
 
 /** Cron plans whole seconds: never one of those. */
