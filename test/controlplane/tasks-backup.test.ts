@@ -76,7 +76,7 @@ describe('a backup', () => {
   it('of which the latest are kept, and nothing else in the folder is touched', async () => {
     const backups = join(folder, 'rotated')
     const tasks = join(backups, 'nightly')
-    await mkdir(join(tasks, '20251231T000000Z.partial'), { recursive: true })
+    await mkdir(join(tasks, '20251231T000000Z.partial-a1B2c3'), { recursive: true })
     await mkdir(join(tasks, 'mine'))
     const said: string[] = []
     for (let day = 1; day <= 4; day++) {
@@ -102,6 +102,39 @@ describe('a backup', () => {
       message: /the snapshot of the registry is not whole/,
     })
     assert.deepEqual(await readdir(join(backups, 'nightly')), ['20260101T000000Z'])
+  })
+
+  it('is not mixed up with that of an attempt that was cut and has not ended', async () => {
+    const machine = { ...builtIn.machine, backups: join(folder, 'mixed') }
+    const [late, isLate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()]
+    const end = new AbortController()
+    const slow = of(gzipSync('first'))
+    const { list } = slow.kv
+    const stuck: Registry = {
+      ...slow,
+      kv: {
+        ...slow.kv,
+        list: async (prefix) => {
+          isLate.resolve()
+          await late.promise
+          return list(prefix)
+        },
+      },
+    }
+    const first = backupTask.run({ keep: 2 }, context(stuck, { machine, signal: end.signal }))
+    await isLate.promise
+    end.abort(new Error('too late'))
+    const second = memoryRegistry({
+      snapshot: async () => {
+        late.resolve()
+        await assert.rejects(first)
+        return Readable.from([gzipSync('second')])
+      },
+    })
+    await backupTask.run({ keep: 2 }, context(second, { machine }))
+    const at = join(machine.backups, 'nightly')
+    assert.deepEqual(await readdir(at), ['20260101T000000Z'])
+    assert.deepEqual((await readdir(join(at, '20260101T000000Z'))).toSorted(), ['config.json', 'gateway.yaml', 'registry.snap'])
   })
 
   it('that cannot be written says where', async () => {

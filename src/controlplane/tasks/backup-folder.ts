@@ -1,5 +1,5 @@
 import { createReadStream, createWriteStream } from 'node:fs'
-import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, open, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -10,7 +10,7 @@ import type { Registry } from '../../registry/registry.ts'
 
 /** As fires are named. A folder that is called otherwise is not ours. */
 const backupName = /^\d{8}T\d{6}(\.\d{3})?Z$/
-const PARTIAL = '.partial'
+const PARTIAL = '.partial-'
 /** Of our keys, those that hold config; the lock, records and what replicas tell are of the moment. */
 const CONFIG_FOLDERS = ['routes/', 'upstreams/', 'tasks/', 'splits/', 'config/']
 
@@ -21,14 +21,17 @@ export interface BackupSource {
   readonly signal: AbortSignal
 }
 
-/** Writes a backup beside its place and moves it there when it is whole and on disk; one of a former attempt is replaced. */
+/**
+ * Writes a backup beside its place and moves it there when it is whole and on disk; one of a former attempt is replaced. What is being
+ * written has a name of its own: an attempt that was cut may not have ended yet, here or on the machine of a leader of yesterday.
+ */
 export async function writeBackup(
   folder: string,
   { registry, prefix, configFile, signal }: BackupSource,
 ): Promise<{ readonly folder: string; readonly bytes: number }> {
-  const partial = `${folder}${PARTIAL}`
+  await mkdir(dirname(folder), { recursive: true, mode: 0o700 })
   await removePartial(dirname(folder))
-  await mkdir(partial, { recursive: true, mode: 0o700 })
+  const partial = await mkdtemp(`${folder}${PARTIAL}`)
   try {
     const snapshot = join(partial, 'registry.snap')
     await pipeline(await registry.snapshot(signal), createWriteStream(snapshot, { mode: 0o600 }), { signal })
@@ -60,10 +63,10 @@ export async function removeBackups(folder: string, names: readonly string[]): P
   for (const name of names) await rm(join(folder, name), { recursive: true, force: true })
 }
 
-/** What a gateway that died has left. */
+/** What a gateway that died has left; an attempt that still writes there fails. */
 async function removePartial(folder: string): Promise<void> {
   const names = await namesIn(folder)
-  const left = names.filter((name) => name.endsWith(PARTIAL) && backupName.test(name.slice(0, -PARTIAL.length)))
+  const left = names.filter((name) => name.includes(PARTIAL) && backupName.test(name.slice(0, name.indexOf(PARTIAL))))
   await removeBackups(folder, left)
 }
 
