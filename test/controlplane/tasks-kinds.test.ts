@@ -151,6 +151,25 @@ describe('the kind "prune"', () => {
     assert.deepEqual(removed, ['n1/shop-1'])
   })
 
+  it('takes the others out where the registry refuses one, and fails', async () => {
+    const { registry, clock, critical, removed } = setUp()
+    critical.unshift({ ...sick, id: 'guarded' })
+    const guarded: Registry = {
+      ...registry,
+      removeInstance: async (instance) => {
+        if (instance.id === 'guarded') throw new GatewayError('registry_refused', 'Permission denied')
+        await registry.removeInstance(instance)
+      },
+    }
+    await pruneTask.run({ afterMs: 60_000 }, context(guarded, clock))
+    await clock.advance(60_000)
+    await assert.rejects(pruneTask.run({ afterMs: 60_000 }, context(guarded, clock)), {
+      code: 'task_failed',
+      message: /^deregistered shop\/shop-1; .*the registry refused others: Permission denied$/,
+    })
+    assert.deepEqual(removed, ['n1/shop-1'])
+  })
+
   it('starts to count anew when the instance recovered in between', async () => {
     const { registry, clock, critical, removed } = setUp()
     const run = (): Promise<string> => pruneTask.run({ afterMs: 60_000 }, context(registry, clock))

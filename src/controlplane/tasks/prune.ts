@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { formatDurationMs, parseDurationMs } from '../../durations.ts'
+import { GatewayError } from '../../errors.ts'
 import type { Instance } from '../../registry/registry.ts'
 import type { PlanContext, TaskContext, TaskKind } from './task-kind.ts'
 
@@ -36,11 +37,13 @@ export const pruneTask: TaskKind<PruneOptions> = {
   options,
   run: async ({ afterMs }, context) => {
     const { key, entry, since, due } = await lookForDue(afterMs, context)
-    const removed = await remove(due, context)
+    const { removed, refused } = await remove(due, context)
     for (const instance of removed) since.delete(instanceKey(instance))
     // By compare-and-set: a leader of yesterday must not write over what the present one found.
     await context.registry.kv.put(key, JSON.stringify(Object.fromEntries(since)), { cas: entry?.modifyIndex ?? 0n })
-    return `deregistered ${report(removed, since.size, afterMs)}`
+    const said = `deregistered ${report(removed, since.size, afterMs)}`
+    if (refused !== null) throw new GatewayError('task_failed', `${said}; the registry refused others: ${refused.message}`)
+    return said
   },
   plan: async ({ afterMs }, context) => {
     const { since, due } = await lookForDue(afterMs, context)
@@ -59,12 +62,26 @@ async function lookForDue(afterMs: number, { prefix, task, registry, clock }: Pl
   return { key, entry, since, due }
 }
 
-async function remove(due: readonly Instance[], { registry, signal }: TaskContext): Promise<readonly Instance[]> {
+interface Removal {
+  readonly removed: readonly Instance[]
+  /** The first refusal: one instance that may not be taken out must not keep the others in. */
+  readonly refused: GatewayError | null
+}
+
+async function remove(due: readonly Instance[], { registry, signal }: TaskContext): Promise<Removal> {
+  const removed: Instance[] = []
+  let refused: GatewayError | null = null
   for (const instance of due) {
     signal.throwIfAborted()
-    await registry.removeInstance(instance)
+    try {
+      await registry.removeInstance(instance)
+      removed.push(instance)
+    } catch (error) {
+      if (!(error instanceof GatewayError) || error.code !== 'registry_refused') throw error
+      refused ??= error
+    }
   }
-  return due
+  return { removed, refused }
 }
 
 function report(removed: readonly Instance[], waiting: number, afterMs: number): string {
