@@ -1,5 +1,6 @@
 // What a service does so that scheduled work has its effect once: it refuses a leader of yesterday by X-Fencing-Token, and answers
-// what it has done already from memory by Idempotency-Key. Run it: node examples/tasks/receiver.ts 9090 ./receiver.json
+// what it has done already from memory by Idempotency-Key. Work that must be done once even if this process dies in the middle belongs into
+// one transaction with the note that it is done. Run it: node examples/tasks/receiver.ts 9090 ./receiver.json
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import { pathToFileURL } from 'node:url'
@@ -25,12 +26,9 @@ export function createReceiver(file: string, work: (key: string) => Promise<stri
     const answer = (status: number, text: string): void => void response.writeHead(status).end(`${text}\n`)
     if (!/^\d+$/.test(token) || key === '') return answer(400, 'X-Fencing-Token and Idempotency-Key are needed')
     if (BigInt(token) < BigInt(memory.token)) return answer(409, `token ${token} is of a former leader: ${memory.token} was here`)
-    if (BigInt(token) > BigInt(memory.token)) {
-      memory.token = token
-      // Before the work: after a crash the former leader must still be refused.
-      save(file, memory)
-    }
-    const before = memory.done[key]
+    // Before the work: after a crash the former leader must still be refused.
+    if (BigInt(token) > BigInt(memory.token) && !keep(token)) return answer(500, 'the token cannot be kept')
+    const before = Object.hasOwn(memory.done, key) ? memory.done[key] : undefined
     if (before !== undefined) return answer(200, before)
     // A repeated request while the first one is under way waits for the same work.
     const running = underWay.get(key) ?? once(key)
@@ -39,6 +37,16 @@ export function createReceiver(file: string, work: (key: string) => Promise<stri
       (error: unknown) => answer(500, String(error)),
     )
   })
+  const keep = (token: string): boolean => {
+    try {
+      save(file, { ...memory, token })
+      memory.token = token
+      return true
+    } catch {
+      // The disk is full, or the file not ours: to work without it would let the former leader in.
+      return false
+    }
+  }
   const once = (key: string): Promise<string> => {
     const running = work(key)
       .then((said) => {

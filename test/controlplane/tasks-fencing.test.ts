@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import type { Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -98,5 +98,16 @@ describe('the receiver of the examples', () => {
     assert.equal((await send({ 'X-Fencing-Token': '20', 'Idempotency-Key': 'a/2' })).status, 409)
     assert.equal((await send({ 'Idempotency-Key': 'a/2' })).status, 400)
     assert.deepEqual(worked.slice(1), ['a/1'])
+  })
+
+  it('does no work under a token that it cannot keep', async () => {
+    const blocked = join(folder, 'receiver.json.new')
+    await mkdir(blocked)
+    const before = worked.length
+    const headers = { 'X-Fencing-Token': '30', 'Idempotency-Key': '__proto__' }
+    assert.equal((await send(headers)).status, 500)
+    await rm(blocked, { recursive: true })
+    assert.equal((await send({ ...headers, 'X-Fencing-Token': '29' })).status, 200, 'of 30 it knows nothing')
+    assert.deepEqual(worked.slice(before), ['__proto__'])
   })
 })
