@@ -45,6 +45,7 @@ example:
     if (more.length > 0) throw new GatewayError('usage', `tasks: "${more[0]}" is one word too many`)
     if (first === 'run' && second !== undefined)
       return runTask({ ...query, task: second, wait: values.wait, deadline: values.deadline, isDry: values['dry-run'] }, io)
+    if (first === 'run') throw new GatewayError('usage', 'tasks run: name the task: tasks run NAME')
     if (second !== undefined)
       throw new GatewayError('usage', `tasks: what is to be done with "${second}"? There is: tasks run NAME`)
     const view = await askAdmin<TasksView>(query.admin, '/tasks', 'tasks')

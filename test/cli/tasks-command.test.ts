@@ -108,6 +108,11 @@ describe('meshgate tasks, asked of a gateway that does not lead', () => {
     assert.match(err, /^meshgate: nobody leads at present, so nobody would run "nightly"/)
   })
 
+  it('run without a name asks for one', async () => {
+    const { code, err } = await meshgate('tasks', 'run', '--dry-run', '--admin', at)
+    assert.deepEqual([code, err.split('\n')[0]], [2, 'meshgate: tasks run: name the task: tasks run NAME'])
+  })
+
   it('NAME of a task that is not there lists those that are', async () => {
     for (const args of [['other'], ['run', 'other'], ['run', 'other', '--dry-run']]) {
       const { code, err } = await meshgate('tasks', ...args, '--admin', at)

@@ -72,6 +72,16 @@ describe('a run that somebody asks for', () => {
     assert.deepEqual(await fleet.registry.kv.list('gateway/runs/'), [])
   })
 
+  it('is refused while twenty of its task wait already', async () => {
+    const b = startFollower()
+    for (let orders = 0; orders < 20; orders++) {
+      await b.scheduler.desk.ask('nightly')
+      await fleet.clock.advance(1)
+    }
+    await fleet.clock.advance(6_000)
+    await assert.rejects(b.scheduler.desk.ask('nightly'), { code: 'registry_refused', message: /^20 runs of "nightly"/ })
+  })
+
   it('of a task that is not there is refused, with what was meant', async () => {
     await assert.rejects(startFollower().scheduler.desk.ask('nihgtly'), {
       code: 'not_found',

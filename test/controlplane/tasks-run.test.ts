@@ -115,7 +115,10 @@ describe('a change of the tasks', () => {
     ends[0]?.()
     await settle()
     await settle()
-    assert.deepEqual([(await gateway.outcome(three)).attempts.length, gateway.calls.map(({ path }) => path)], [1, ['/run', '/new']])
+    assert.deepEqual(
+      [(await gateway.outcome(three)).attempts.length, gateway.calls.map(({ path }) => path)],
+      [1, ['/run', '/new']],
+    )
     gateway.fire('2026-11-23T05:00:00Z')
     gateway.scheduler.setTasks([])
     ends[1]?.()

@@ -43,6 +43,11 @@ export interface Holder {
 /** The term of a run that somebody has asked for and no leader has taken yet: smaller than all. */
 export const NO_TERM = '0'
 
+/** Whether a run was asked for and no leader has taken it yet. */
+export function isOrder({ ok, term }: RunRecord): boolean {
+  return ok === null && term === NO_TERM
+}
+
 /** A planned time as part of a key: `20261123T163000Z`; that of a run which was asked for has its ms. */
 export function fireTimeName(fireTime: Date): string {
   return fireTime

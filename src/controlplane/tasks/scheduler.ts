@@ -8,7 +8,7 @@ import type { Election } from '../../registry/election.ts'
 import { jitterMs, type Fire } from './fire.ts'
 import { LeftOver } from './left-over.ts'
 import { RunHistory } from './run-history.ts'
-import { NO_TERM, type RunRecord } from './run-record.ts'
+import { isOrder, type RunRecord } from './run-record.ts'
 import { RunRecords } from './run-records.ts'
 import { ScheduleMarks } from './schedule-marks.ts'
 import { TaskDesk } from './task-desk.ts'
@@ -103,6 +103,7 @@ class Scheduler implements TaskScheduler {
       ring: () => this.#history.ring(),
       taskOf: (name) => this.#scheduled.get(name)?.config,
       names: () => [...this.#scheduled.keys()],
+      recordsOf: (name) => this.#history.of(name),
     })
     this.#history.start()
   }
@@ -215,7 +216,7 @@ class Scheduler implements TaskScheduler {
 
   /** Runs that somebody has asked for, of tasks that this gateway does not have. */
   async #refuseUnknown(): Promise<void> {
-    const isUnknown = ({ ok, term, task }: RunRecord): boolean => ok === null && term === NO_TERM && !this.#scheduled.has(task)
+    const isUnknown = (record: RunRecord): boolean => isOrder(record) && !this.#scheduled.has(record.task)
     for (const found of this.#history.all().filter(isUnknown)) {
       const { task, fireTime, cause } = found
       const why = `refused: ${this.#options.name}, which leads, has no task "${task}"`

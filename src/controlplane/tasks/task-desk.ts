@@ -4,7 +4,7 @@ import { GatewayError, messageOf } from '../../errors.ts'
 import type { Election } from '../../registry/election.ts'
 import type { LeaderView } from '../../registry/leader-record.ts'
 import { kindOf } from './attempt.ts'
-import { NO_TERM } from './run-record.ts'
+import { isOrder, NO_TERM, type RunRecord } from './run-record.ts'
 import type { RunRecords } from './run-records.ts'
 import { closed } from './run-steps.ts'
 import { scheduleOf } from './schedule.ts'
@@ -14,6 +14,8 @@ import { runView, type RunView } from './task-view.ts'
 
 const PLANNED_FIRES = 5
 const ASK_TRIES = 3
+/** More orders of one task are a script gone wild. */
+const MAX_ORDERS = 20
 
 export interface TaskDeskOptions extends TaskSurroundings {
   readonly records: RunRecords
@@ -24,6 +26,8 @@ export interface TaskDeskOptions extends TaskSurroundings {
   readonly ring: () => Promise<void>
   readonly taskOf: (name: string) => TaskConfig | undefined
   readonly names: () => readonly string[]
+  /** As read last. */
+  readonly recordsOf: (name: string) => readonly RunRecord[]
 }
 
 /** A run that was asked for. */
@@ -58,10 +62,15 @@ export class TaskDesk {
   /** Throws `no_leader` too. */
   async ask(name: string): Promise<AskedRun> {
     const task = this.#task(name)
-    const { election, clock, records, ring } = this.#options
+    const { election, clock, records, recordsOf, ring } = this.#options
     const { leader } = election
     if (!leader)
       throw new GatewayError('no_leader', `nobody leads at present, so nobody would run "${name}": try again in a moment`)
+    if (recordsOf(name).filter(isOrder).length >= MAX_ORDERS)
+      throw new GatewayError(
+        'registry_refused',
+        `${MAX_ORDERS} runs of "${name}" that were asked for have not begun yet: wait for those`,
+      )
     const holder = { by: this.#options.name, pid: process.pid, term: NO_TERM }
     for (let tries = 0; tries < ASK_TRIES; tries++) {
       const fireTime = unplannedTime(clock.now() + tries)
@@ -83,7 +92,7 @@ export class TaskDesk {
   async withdraw(name: string, fireTime: Date): Promise<RunView> {
     const { records, clock } = this.#options
     const found = await this.#record(name, fireTime)
-    if (found.ok !== null || found.term !== NO_TERM) return runView(found)
+    if (!isOrder(found)) return runView(found)
     const end = closed(found, false, 'withdrawn before a leader took it', new Date(clock.now()).toISOString())
     return (await records.replace(found, end)) ? runView(end) : this.run(name, fireTime)
   }
