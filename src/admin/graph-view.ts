@@ -11,7 +11,7 @@ export interface EdgeView {
   readonly requests: number
   /** Answered with 5xx or cut, by the service or by the gateway. */
   readonly failures: number
-  /** Refused by `mesh.rules`. */
+  /** Refused by `mesh.rules`, or for a wrong token. */
   readonly denied: number
   /** Estimated from the buckets of the metrics; null: there was none but denied ones and tunnels. */
   readonly p50Ms: number | null

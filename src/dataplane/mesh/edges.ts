@@ -49,7 +49,7 @@ export class Edges {
     return [
       {
         name: edgeMetrics.requests,
-        help: 'Ended calls between services by caller and callee; failed: an error of the gateway or 5xx; denied: by mesh.rules',
+        help: 'Ended calls between services by caller and callee; failed: an error of the gateway or 5xx; denied: by mesh.rules, or for a wrong token',
         kind: 'counter',
         labelNames: ['from', 'to', 'outcome'],
         samples: () => this.#requests(),

@@ -76,8 +76,10 @@ export class Mesh {
       if (isFailure(name)) return name
       return denied ? denial(from, name, denied) : this.#find({ exchange, name, from, policy, listenerPort })
     }
-    const onEnd = (ended: Ended): void =>
-      this.#count({ from, to: denied?.to ?? ended.upstream, isTunnel: exchange.tunnel !== null }, ended)
+    const onEnd = (ended: Ended): void => {
+      const to = isFailure(caller) ? '*' : (denied?.to ?? ended.upstream)
+      this.#count({ from, to, isTunnel: exchange.tunnel !== null }, ended)
+    }
     this.#gateway.serveNamed(exchange, { origin: 'mesh', via: VIA_OF_ANSWERS, lookUp, onEnd })
   }
 
@@ -152,6 +154,6 @@ function told({ name, exchange, from, policy }: Call, { near = [], ...failure }:
 
 /** What the caller does wrong, or that it leaves, is no failure of the callee. */
 function outcomeOf(failure: Failure | null, status: number): EdgeOutcome {
-  if (failure?.code === 'mesh_denied') return 'denied'
+  if (failure?.code === 'mesh_denied' || failure?.code === 'mesh_token_invalid') return 'denied'
   return status >= 500 || (failure !== null && (errorTable[failure.code].status ?? 0) >= 500) ? 'failed' : 'ok'
 }

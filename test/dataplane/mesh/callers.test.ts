@@ -147,13 +147,14 @@ describe('the calls between services', () => {
     await call('orders', `X-Mesh-Token: ${web}`)
     await call('payroll', `X-Mesh-Token: ${web}`)
     await call('health')
-    await call('health', 'X-Mesh-Token: wrong-token-0123456789')
+    // Refused, whether the rules would have allowed it or not.
+    for (const to of ['health', 'payroll']) await call(to, 'X-Mesh-Token: wrong-token-0123456789')
     for (let invented = 0; invented < 20; invented++) await call(`invented-${invented}`)
     const [requests, durations] = mesh.mesh.edges.metricSources()
     const told = [...(requests?.samples() ?? [])].map(
       ({ labels: { from, to, outcome }, value }) => `${from} ${to} ${outcome} ${value}`,
     )
-    assert.deepEqual(told.toSorted(), ['unknown * denied 20', 'unknown health ok 1', 'web orders ok 2', 'web payroll denied 1'])
+    assert.deepEqual(told.toSorted(), ['unknown * denied 22', 'unknown health ok 1', 'web orders ok 2', 'web payroll denied 1'])
     const whole = [...(durations?.samples() ?? [])].filter(({ labels }) => labels['le'] === '+Inf' && labels['to'] === 'orders')
     assert.deepEqual(
       whole.map(({ value }) => value),
