@@ -38,6 +38,8 @@ const expected: Readonly<Record<string, readonly string[]>> = {
     '8:51 tasks[4].module.file: ./nowhere.ts has not been loaded: modules are named in the config file only',
     '9:51 tasks[5].backup.keep: must be at least 1',
     '9:54 tasks[5].backup.folder: unknown key: there are keep',
+    '10:5 tasks[6].startWithin: is 1h, and a fire begins up to 2h after its planned time: write more than that',
+    '11:84 tasks[7].startWithin: is 10s, and a fire counts as missed 10s after its planned time: write more than that',
   ],
   'exec-not-allowed.yaml': [
     '4:5 tasks[0]: may not run /usr/local/bin/report: write machine: { exec: [/usr/local/bin/report] }, or take the task out',

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { cronProblem, jitterProblem } from '../../controlplane/tasks/schedule.ts'
+import { cronProblem, jitterProblem, startWithinProblem } from '../../controlplane/tasks/schedule.ts'
 import { taskKinds } from '../../controlplane/tasks/table.ts'
 import { formatDurationMs } from '../../durations.ts'
 import { builtIn } from '../built-in.ts'
@@ -99,14 +99,17 @@ type Written = z.output<typeof settings> & Readonly<Record<string, unknown>>
 
 function checkTask(task: Written, context: z.RefinementCtx): void {
   exactlyOneOf(taskKinds, task, context)
-  const { cron, timezone = given.timezone, jitter = 0 } = task
+  const { cron, timezone = given.timezone, jitter = given.jitterMs } = task
   const badZone = cronProblem('* * * * *', timezone)
   if (badZone !== null) return context.addIssue({ code: 'custom', path: ['timezone'], message: badZone })
   const problem = cronProblem(cron, timezone)
   if (problem !== null)
     return context.addIssue({ code: 'custom', path: ['cron'], message: `${problem}; write "0 3 * * *" for every day at three` })
   const badJitter = jitterProblem(cron, timezone, jitter)
-  if (badJitter !== null) context.addIssue({ code: 'custom', path: ['jitter'], message: badJitter })
+  if (badJitter !== null) return context.addIssue({ code: 'custom', path: ['jitter'], message: badJitter })
+  const { catchUp = given.catchUp, startWithin = given.startWithinMs } = task
+  const tooShort = startWithinProblem({ jitterMs: jitter, catchUp, startWithinMs: startWithin })
+  if (tooShort !== null) context.addIssue({ code: 'custom', path: ['startWithin'], message: tooShort })
 }
 
 function taskOf(name: string, task: Written): TaskConfig {

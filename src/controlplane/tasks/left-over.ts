@@ -1,8 +1,8 @@
 import type { TaskConfig } from '../../config/config.ts'
 import type { Fire } from './fire.ts'
-import { missedAfterMs, missedFires } from './missed-fires.ts'
+import { missedFires } from './missed-fires.ts'
 import { isLeftTo, type RunRecord } from './run-record.ts'
-import { scheduleOf, type Schedule } from './schedule.ts'
+import { missedAfterMs, scheduleOf, type Schedule } from './schedule.ts'
 import type { ScheduleMarks } from './schedule-marks.ts'
 
 export interface LeftOverOptions {

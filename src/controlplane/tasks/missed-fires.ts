@@ -1,10 +1,8 @@
-import type { Schedule } from './schedule.ts'
+import { missedAfterMs, type Schedule } from './schedule.ts'
 import type { TaskConfig } from '../../config/config.ts'
 import { keptSince } from './run-records.ts'
 import type { RunRecord } from './run-record.ts'
 
-/** A fire without a record was missed when it is so old: before, a gateway whose clock is behind may be about to run it. */
-const GRACE_MS = 10_000
 /** So many fires are made up for between two looks. */
 const MOST_FIRES = 100
 const FIRST_WINDOW_MS = 60_000
@@ -27,11 +25,6 @@ export interface MissedQuestion {
   /** Of the task, the latest planned first. */
   readonly records: readonly RunRecord[]
   readonly now: number
-}
-
-/** How long after its planned time a fire without a record was missed, ms. */
-export function missedAfterMs({ jitterMs }: TaskConfig): number {
-  return GRACE_MS + jitterMs
 }
 
 /** Which fires of a task were missed: with `catchUp: each` the first ones, with `once` the last one, which stands for all before. */

@@ -1,7 +1,11 @@
 import { createTask, validateDetailed, type ScheduledTask } from 'node-cron'
+import type { TaskConfig } from '../../config/config.ts'
 import { formatDurationMs } from '../../durations.ts'
 import { messageOf } from '../../errors.ts'
 import { ZoneOffsets } from './zone-offsets.ts'
+
+/** A fire without a record was missed when it is so old: before, a gateway whose clock is behind may be about to run it. */
+const MISSED_AFTER_MS = 10_000
 
 /** When a task fires. */
 export interface Schedule {
@@ -33,6 +37,20 @@ export function jitterProblem(cron: string, timezone: string, jitterMs: number):
   const gapMs = next(first).getTime() - first.getTime()
   if (jitterMs <= gapMs) return null
   return `is longer than the ${formatDurationMs(gapMs)} between two fires: write at most that`
+}
+
+/** Says why fires of a task would be let begin, or found missed, only when they may not begin any more; null: they would not. */
+export function startWithinProblem(task: Pick<TaskConfig, 'jitterMs' | 'catchUp' | 'startWithinMs'>): string | null {
+  const { jitterMs, catchUp, startWithinMs } = task
+  const leastMs = catchUp === 'off' ? jitterMs : missedAfterMs(task)
+  if (startWithinMs > leastMs) return null
+  const when = `${catchUp === 'off' ? 'begins up to' : 'counts as missed'} ${formatDurationMs(leastMs)}`
+  return `is ${formatDurationMs(startWithinMs)}, and a fire ${when} after its planned time: write more than that`
+}
+
+/** How long after its planned time a fire without a record was missed, ms. */
+export function missedAfterMs({ jitterMs }: Pick<TaskConfig, 'jitterMs'>): number {
+  return MISSED_AFTER_MS + jitterMs
 }
 
 /**
