@@ -128,7 +128,7 @@ await mesh.close()
     '--lib',
     'es2024,esnext.disposable',
   ]
-  execFileSync(join(root, 'node_modules/.bin/tsc'), [...check, '--types', 'node', '--skipLibCheck', 'app.ts', 'docs.ts'], {
+  execFileSync(join(root, 'node_modules/.bin/tsc'), [...check, '--types', 'node', 'app.ts', 'docs.ts'], {
     cwd: folder,
     stdio: 'inherit',
   })

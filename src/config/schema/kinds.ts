@@ -31,8 +31,10 @@ export function exactlyOneOf(table: KindTable, set: Readonly<Record<string, unkn
   if (oneOf(table, set, context) === null) context.addIssue(`names nothing to do: write one of ${Object.keys(table).join(', ')}`)
 }
 
-/** A kind by its name alone, or with its settings. */
-export function kindOrOptions<T extends KindTable>(table: T) {
+/** A kind by its name alone, or with its settings. The type is written out: as it is inferred, the declarations of the package would not hold. */
+export function kindOrOptions<T extends KindTable>(
+  table: T,
+): z.ZodType<ChosenKind, (keyof T & string) | Readonly<Record<string, unknown>>> {
   const names = Object.keys(table) as (keyof T & string)[]
   return z
     .union([z.enum(names), z.strictObject(optionsByKind(table)).meta({ minProperties: 1, maxProperties: 1 })])
