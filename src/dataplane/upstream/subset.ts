@@ -1,8 +1,10 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { Balancer } from '../balancer/balancer.ts'
 import type { Asker, Failure } from '../exchange.ts'
 import type { Endpoint } from './endpoint.ts'
 import type { Member, Members } from './members.ts'
 import { pickUntried, tryPick, type Picker } from './picker.ts'
+import type { UpstreamPolicy } from './policy.ts'
 import { preferred } from './preference.ts'
 import type { Upstream } from './upstream.ts'
 import { fits, whereText, type Where } from './where.ts'
@@ -12,7 +14,8 @@ export class Subset implements Picker {
   readonly #upstream: Upstream
   readonly #where: Where
   readonly #port: number | null
-  readonly #balancer: Balancer
+  #policy: UpstreamPolicy
+  #balancer: Balancer
   #source: Members | null = null
   #members: readonly Member[] = []
   #eligible: readonly Member[] = []
@@ -22,6 +25,7 @@ export class Subset implements Picker {
     this.#upstream = upstream
     this.#where = where
     this.#port = port
+    this.#policy = upstream.policy
     this.#balancer = upstream.createBalancer()
   }
 
@@ -55,8 +59,15 @@ export class Subset implements Picker {
     const { members, policy } = this.#upstream
     if (members === this.#source) return
     this.#source = members
+    this.#followPolicy(policy)
     this.#members = members.all.filter((member) => this.#has(member))
     this.#eligible = members.eligible.filter((member) => this.#has(member))
     this.#preferred = preferred({ ...members, all: this.#members, eligible: this.#eligible }, policy)
+  }
+
+  /** It may live longer than a config. */
+  #followPolicy(policy: UpstreamPolicy): void {
+    if (!isDeepStrictEqual(policy.balance, this.#policy.balance)) this.#balancer = this.#upstream.createBalancer()
+    this.#policy = policy
   }
 }

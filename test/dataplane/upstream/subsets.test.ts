@@ -46,6 +46,15 @@ describe('a subset of an upstream', () => {
     })
   }
 
+  it('takes another balancer with its upstream, if it lives longer than a config', () => {
+    const upstream = upstreamOf(...members)
+    const subset = new Subset(upstream, { version: 'v1' })
+    assert.deepEqual(portsOf(subset), [1, 3])
+    for (const { endpoint } of upstream.members.all) if (endpoint.address.port === 1) endpoint.inFlight = 5
+    upstream.setPolicy(upstreamPolicy({ balance: { kind: 'least-requests', options: {} } }))
+    assert.deepEqual(portsOf(subset), [3])
+  })
+
   it('follows its upstream, and never picks who is not eligible', () => {
     const upstream = upstreamOf(...members)
     const subset = new Subset(upstream, { version: 'v1' })
