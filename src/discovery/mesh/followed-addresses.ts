@@ -31,8 +31,12 @@ export class FollowedAddresses {
   }
 
   setConfig({ rules, callers, byAddress }: MeshConfig): void {
-    const proven = new Set(callers.map(({ service }) => service))
-    const nameable = [...named(rules.map(({ from }) => from))].filter((service) => byAddress && !proven.has(service))
+    const proven = callers.map(({ service }) => service)
+    // Rules have no case: one that says `web` is for a caller that has its token as `Web`.
+    const needsToken = new Set(proven.map((service) => service.toLowerCase()))
+    const nameable = [...named(rules.map(({ from }) => from))].filter(
+      (service) => byAddress && !needsToken.has(service.toLowerCase()),
+    )
     this.#nameable = new Set(nameable)
     // The others are watched for the addresses that they share with these.
     const wanted = nameable.length === 0 ? new Set<string>() : named([...rules.flatMap(({ from, to }) => [from, to]), ...proven])

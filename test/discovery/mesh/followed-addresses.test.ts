@@ -77,6 +77,9 @@ describe('the addresses of callers', () => {
     at('web', '10.0.0.1')
     at('bff', '10.0.0.2')
     assert.deepEqual(known(), { '10.0.0.2': 'bff' })
+    const other = start({ rules, callers: [{ service: 'WEB', digest: '' }] })
+    other.at('web', '10.0.0.1')
+    assert.deepEqual(other.known(), {}, 'in whatever case')
   })
 
   it('follow a changed config, tell nothing when nothing changes, and end their watches', () => {
