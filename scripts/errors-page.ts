@@ -25,6 +25,8 @@ const advice: Partial<Record<ErrorCode, string>> = {
   port_not_registered: 'A port in the name chooses instances that have registered it. Leave it out (or 80) for any instance.',
   mesh_denied:
     'The message names caller, callee and rule: `mesh.rules`, `mesh.default`. A caller that nobody knows sends no token.',
+  mesh_token_required:
+    'What `mesh_denied` is to a client that takes us for a proxy and has told no token: some programs (.NET, Java) send the password of `http_proxy` only when they are asked for it.',
   mesh_token_invalid: 'The token is none of `mesh.callers`. A call without any token is one of nobody, and not refused for that.',
   mesh_full: 'Raise `mesh.maxServices`, or find out who calls so many different services.',
   loop_detected:

@@ -19,6 +19,7 @@ export const errorTable = {
   service_unknown: { status: 404, sentence: 'There is no service of this name.' },
   port_not_registered: { status: 403, sentence: 'No instance of the service has registered this port.' },
   mesh_denied: { status: 403, sentence: 'The rules of the mesh do not allow this call.' },
+  mesh_token_required: { status: 407, sentence: 'The mesh does not know who calls, and does not let everybody do this.' },
   mesh_token_invalid: { status: 403, sentence: 'The token of the caller is not known to the mesh.' },
   mesh_full: { status: 503, sentence: 'Too many different services are called at the same time.' },
   loop_detected: { status: 508, sentence: 'The request has been here before, on its way to the same service.' },

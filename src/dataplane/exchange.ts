@@ -150,6 +150,8 @@ export interface Exchange {
   readonly downstream: Downstream
   /** Set if the client asked for an upgrade. */
   readonly tunnel: Tunnel | null
+  /** Whether the client takes us for a proxy: it says to whom we are to go (RFC 9112 §3.2.2, §3.2.3). Absent: no. */
+  readonly isForProxy?: boolean
   /** Whether the peer's forwarding fields are believed. */
   readonly trusted: boolean
   /** Which addresses' forwarding fields are believed; absent: no more is known than `trusted`. */

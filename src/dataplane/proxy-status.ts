@@ -20,6 +20,7 @@ export const proxyErrorOf: Readonly<Record<ReplyCode, string>> = {
   service_unknown: 'destination_not_found',
   port_not_registered: 'destination_not_found',
   mesh_denied: 'http_request_denied',
+  mesh_token_required: 'http_request_denied',
   mesh_token_invalid: 'http_request_denied',
   mesh_full: 'connection_limit_reached',
   loop_detected: 'proxy_loop_detected',

@@ -15,6 +15,8 @@ export function failureReply(exchange: Exchange, failure: Failure, nextHop: stri
   const reply = errorReply(failure.code, exchange.request.requestId, failure.hint)
   const { retryAfterMs } = failure
   if (retryAfterMs !== undefined) reply.headers.push('retry-after', String(Math.max(1, Math.ceil(retryAfterMs / 1000))))
+  // RFC 9110 §11.7.1: some programs tell the password of their proxy only to one that asks for it.
+  if (reply.status === 407) reply.headers.push('proxy-authenticate', 'Basic realm="meshgate"')
   return withProxyStatus(reply, exchange, failure, nextHop)
 }
 

@@ -38,6 +38,7 @@ export function takeIn(
   const { clientAddress, body, downstream, tunnel } = incoming
   const { clock, isTrusted, proxyStatus } = options
   const trusted = isTrusted(clientAddress)
+  const isForProxy = target.authority !== null
   const request: RequestHead = {
     method,
     authority: authority.authority,
@@ -48,7 +49,8 @@ export function takeIn(
     clientAddress,
     requestId: (trusted ? givenRequestId(headers) : null) ?? options.nextRequestId(),
   }
-  const exchange = { request, body, downstream, tunnel, trusted, isTrusted, proxyStatus, since: clock.monotonic() }
+  const since = clock.monotonic()
+  const exchange = { request, body, downstream, tunnel, isForProxy, trusted, isTrusted, proxyStatus, since }
   const trace = options.debug?.take(headers)
   return trace ? { ...exchange, trace } : exchange
 }

@@ -34,9 +34,14 @@ export class Callers {
     this.#names = new FieldNames([header])
   }
 
+  /** Whether anybody has a token. */
+  get haveTokens(): boolean {
+    return this.#known.length > 0
+  }
+
   /** The caller; null: nobody knows. Takes the token out of the request: the service must not see it. A wrong one is refused, and not as none. */
   identify(exchange: Exchange, addresses: CallerAddresses): string | Failure | null {
-    const token = this.#known.length === 0 ? undefined : this.#takeToken(exchange.request.headers)
+    const token = this.haveTokens ? this.#takeToken(exchange.request.headers) : undefined
     if (token !== undefined) return this.#ownerOf(token) ?? invalidToken
     return addresses.size === 0 ? null : (addresses.get(callerAddress(exchange)) ?? null)
   }

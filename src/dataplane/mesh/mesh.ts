@@ -1,4 +1,4 @@
-import { errorTable } from '../../errors.ts'
+import { errorTable, type ErrorCode } from '../../errors.ts'
 import type { Exchange, Failure } from '../exchange.ts'
 import type { Ended } from '../endings.ts'
 import type { Gateway } from '../gateway.ts'
@@ -74,7 +74,8 @@ export class Mesh {
     const lookUp = (): Found | Promise<Found> => {
       if (isFailure(caller)) return caller
       if (isFailure(name)) return name
-      return denied ? denial(from, name, denied) : this.#find({ exchange, name, from, policy, listenerPort })
+      const call = { exchange, name, from, policy, listenerPort }
+      return denied ? denial(call, denied) : this.#find(call)
     }
     const onEnd = (ended: Ended): void => {
       const to = isFailure(caller) ? '*' : (denied?.to ?? ended.upstream)
@@ -132,10 +133,11 @@ function meshNameIn({ request: { host }, tunnel }: Exchange, { domain }: MeshPol
   return isTunnelToGateway ? { code: 'not_a_mesh_service', detail: 'no tunnel leads to a gateway' } : name
 }
 
-function denial(from: string | null, { service }: MeshName, { by }: MeshVerdict): Failure {
+function denial({ exchange, from, name: { service }, policy }: Call, { by }: MeshVerdict): Failure {
   const who = from === null ? 'A caller that nobody knows' : `"${from}"`
+  const isAskedForToken = from === null && exchange.isForProxy === true && policy.callers.haveTokens
   return {
-    code: 'mesh_denied',
+    code: isAskedForToken ? 'mesh_token_required' : 'mesh_denied',
     detail: `${who} calls "${service}": denied by ${by}`,
     hint: `${who} may not call "${service}": ${by}.`,
   }
@@ -152,8 +154,10 @@ function told({ name, exchange, from, policy }: Call, { near = [], ...failure }:
   return { ...failure, hint: `Did you mean ${callable.map((service) => `"${service}"`).join(' or ')}?` }
 }
 
+const denials: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['mesh_denied', 'mesh_token_required', 'mesh_token_invalid'])
+
 /** What the caller does wrong, or that it leaves, is no failure of the callee. */
 function outcomeOf(failure: Failure | null, status: number): EdgeOutcome {
-  if (failure?.code === 'mesh_denied' || failure?.code === 'mesh_token_invalid') return 'denied'
+  if (failure && denials.has(failure.code)) return 'denied'
   return status >= 500 || (failure !== null && (errorTable[failure.code].status ?? 0) >= 500) ? 'failed' : 'ok'
 }

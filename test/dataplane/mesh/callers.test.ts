@@ -88,6 +88,19 @@ describe('a caller', () => {
     assert.equal(await call('health'), '200', 'what is for everybody is for them too')
   })
 
+  it('that takes us for a proxy is asked for its token, as some programs want to be before they tell it', async () => {
+    const asked = /^HTTP\/1\.1 407 [^]*\r\nproxy-authenticate: Basic realm="meshgate"\r\n[^]*"mesh_token_required"/
+    const absolute = 'GET http://orders/ HTTP/1.1\r\nHost: orders\r\nConnection: close\r\n'
+    const tunnel = 'CONNECT orders:80 HTTP/1.1\r\nHost: orders:80\r\nConnection: close\r\n'
+    for (const head of [absolute, tunnel]) assert.match(await sendRaw(mesh.port, `${head}\r\n`), asked)
+    const known = await sendRaw(mesh.port, `${absolute}${basic('billing', billing)}\r\n\r\n`)
+    assert.match(known, /^HTTP\/1\.1 403 [^]*"mesh_denied"/, 'who is known is not asked')
+    assert.match(await call('orders'), /^403 mesh_denied/, 'nor is who takes us for the service')
+    assert.match(await sendRaw(mesh.port, `${absolute}${basic('web', web)}\r\n\r\n`), /^HTTP\/1\.1 200 /)
+    mesh.plane.setFile('mesh: { default: deny }')
+    assert.match(await sendRaw(mesh.port, `${absolute}\r\n`), /^HTTP\/1\.1 403 /, 'where nobody has a token none is asked for')
+  })
+
   it('with a wrong token is refused, and not taken for one without', async () => {
     const wrong = [
       'X-Mesh-Token: not-the-token-0123456789',
