@@ -18,7 +18,8 @@ const BEATS_PER_INTERVAL = 2
 
 /** One instance whose probes are shared. */
 export interface SharedInstance {
-  readonly upstream: string
+  /** Its upstream, and how that is probed: replicas stand in for each other if they ask alike. */
+  readonly group: string
   /** Its name among all that are probed. */
   readonly subject: string
   /** From one probe to the next, ms. */
@@ -45,7 +46,7 @@ export class ProbeExchange {
   readonly #instances = new Map<string, SharedInstance>()
   readonly #own = new Map<string, Finding>()
   #documents: ReadonlyMap<string, { readonly index: bigint; readonly findings: Findings }> = new Map()
-  /** The living replicas that share the probes of an upstream, by its name. */
+  /** The living replicas that share the probes of a group. */
   #observing: ReadonlyMap<string, readonly string[]> = new Map()
   #watch: Watch | null = null
   #isHeard = false
@@ -84,15 +85,15 @@ export class ProbeExchange {
     return this.#deps.pulse.self?.name ?? ''
   }
 
-  /** The living replicas that share the probes of an upstream, this one included; another list when they are others. */
-  observing(upstream: string): readonly string[] {
-    return this.#observing.get(upstream) ?? [this.name]
+  /** The living replicas that share the probes of a group, this one included; another list when they are others. */
+  observing(group: string): readonly string[] {
+    return this.#observing.get(group) ?? [this.name]
   }
 
   /** What the other living replicas that share an instance's probes have found of it, by replica. */
-  wordsOf({ upstream, subject }: Pick<SharedInstance, 'upstream' | 'subject'>): ReadonlyMap<string, Finding> {
+  wordsOf({ group, subject }: Pick<SharedInstance, 'group' | 'subject'>): ReadonlyMap<string, Finding> {
     const words = new Map<string, Finding>()
-    for (const replica of this.observing(upstream)) {
+    for (const replica of this.observing(group)) {
       const finding = replica === this.name ? undefined : this.#documents.get(replica)?.findings.get(subject)
       if (finding) words.set(replica, finding)
     }
@@ -180,13 +181,13 @@ export class ProbeExchange {
     this.#tellAll()
   }
 
-  #upstreams(): ReadonlySet<string> {
-    return new Set([...this.#instances.values()].map(({ upstream }) => upstream))
+  #groups(): ReadonlySet<string> {
+    return new Set([...this.#instances.values()].map(({ group }) => group))
   }
 
-  /** The upstreams of which this replica can be an observer: the others hear what it finds, and it hears them. */
+  /** The groups of which this replica can be an observer: the others hear what it finds, and it hears them. */
   #shared(): readonly string[] {
-    return this.#isTold && !this.#isDeaf ? [...this.#upstreams()] : []
+    return this.#isTold && !this.#isDeaf ? [...this.#groups()] : []
   }
 
   #meet(): void {
@@ -195,10 +196,10 @@ export class ProbeExchange {
     const sharing = new Map(living.map(({ replica, contents }) => [replica, namesIn(contents['probes'])]))
     const others = [...sharing.keys()].filter((replica) => replica !== this.name)
     this.#observing = new Map(
-      [...this.#upstreams()].map((upstream) => {
-        const next = [this.name, ...others.filter((replica) => sharing.get(replica)?.has(upstream))]
-        const known = before.get(upstream)
-        return [upstream, known && isDeepStrictEqual(known, next) ? known : next]
+      [...this.#groups()].map((group) => {
+        const next = [this.name, ...others.filter((replica) => sharing.get(replica)?.has(group))]
+        const known = before.get(group)
+        return [group, known && isDeepStrictEqual(known, next) ? known : next]
       }),
     )
     const isSame = before.size === this.#observing.size && [...before].every(([name, list]) => this.#observing.get(name) === list)

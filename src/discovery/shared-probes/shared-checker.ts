@@ -6,7 +6,7 @@ import type { Probe } from '../../health/probe.ts'
 import type { Verdict } from '../../health/state.ts'
 import { Conferral } from './conferral.ts'
 import type { Finding } from './finding.ts'
-import { observersOf } from './observers.ts'
+import { groupOf, observersOf } from './observers.ts'
 import type { ProbeExchange, SharedInstance } from './probe-exchange.ts'
 
 /** Who has had trouble with an instance itself looks at it for so many intervals more. */
@@ -45,6 +45,7 @@ export class SharedChecker implements InstanceChecker, SharedInstance {
   readonly #options: SharedCheckerOptions
   readonly #leave: () => void
   #policy: HealthPolicy
+  #group: string
   #probe: Probe
   #own: Checker | null = null
   /** Whether `#own` has had a result of its own. */
@@ -65,6 +66,7 @@ export class SharedChecker implements InstanceChecker, SharedInstance {
   constructor(options: SharedCheckerOptions) {
     this.#options = options
     this.#policy = options.policy
+    this.#group = groupOf(options.upstream, options.policy)
     this.#probe = options.probe
     this.#state = options.known?.verdict ?? 'unknown'
     this.#detail = options.known?.detail ?? ''
@@ -85,8 +87,8 @@ export class SharedChecker implements InstanceChecker, SharedInstance {
     return this.#since
   }
 
-  get upstream(): string {
-    return this.#options.upstream
+  get group(): string {
+    return this.#group
   }
 
   get subject(): string {
@@ -112,6 +114,7 @@ export class SharedChecker implements InstanceChecker, SharedInstance {
 
   setPolicy(policy: HealthPolicy, probe: Probe): void {
     this.#policy = policy
+    this.#group = groupOf(this.#options.upstream, policy)
     this.#probe = probe
     this.#observers = null
     this.#own?.setPolicy(policy, probe)
@@ -153,8 +156,8 @@ export class SharedChecker implements InstanceChecker, SharedInstance {
   }
 
   #observersNow(): readonly string[] {
-    const { exchange, upstream, subject } = this.#options
-    const living = exchange.observing(upstream)
+    const { exchange, subject } = this.#options
+    const living = exchange.observing(this.#group)
     if (this.#observers?.of !== living) this.#observers = { of: living, names: observersOf(subject, living, this.#policy.shared) }
     return this.#observers.names
   }

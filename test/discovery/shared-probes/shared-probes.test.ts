@@ -89,6 +89,24 @@ async function ejectionTimes(seed: number, shared: number): Promise<readonly num
   return out.map(({ at, instance }) => at - downAt(instance))
 }
 
+describe('replicas that probe in another way than the others', () => {
+  it('take nothing out but at themselves, and are not believed: so a wrong path on trial stays there', async () => {
+    const fleet = probingFleet({ seed: 14, instances: 60 })
+    const replicas = range(5).map((at) => fleet.start(`gw-${at}`))
+    await fleet.clock.advance(4_000)
+    const trying = new Set(['gw-0', 'gw-1'])
+    fleet.setWorld((_, replica) => !trying.has(replica))
+    for (const { name, checkers } of replicas)
+      if (trying.has(name)) checkers.setPolicy({ ...fleet.policy, probe: { kind: 'http', options: { path: '/wrong' } } })
+    await fleet.clock.advance(10_000)
+    for (const { name, checkers } of replicas)
+      for (const instance of range(60))
+        assert.equal(checkers.stateOf(addressOf(instance)), trying.has(name) ? 'unhealthy' : 'healthy', `${instance} at ${name}`)
+    const others = fleet.changes.filter(({ at, replica }) => at > 4_000 && !trying.has(replica))
+    assert.equal(others.length, 0)
+  })
+})
+
 describe('an instance that goes down', () => {
   it('is taken out no later than with probes of one’s own, on the average and by the last replica', async () => {
     const [own, shared] = [await ejectionTimes(3, 0), await ejectionTimes(3, 2)]
