@@ -52,11 +52,11 @@ export class DividedQuota implements FleetShare {
     const claimed = roundedDown(isEqual ? 1 / this.#replicas : partByDemand(demand, this.#others))
     this.#claimed = claimed
     if (!isEqual && claimed < this.#part) this.#use(claimed)
-    return claimText({ claimed, demand, isEqual })
+    return claimText({ claimed, demand, isEqual }, this.quota.perSecond)
   }
 
   hear(told: ReadonlyMap<string, unknown>, { now, state }: Standing): void {
-    const others = [...told.values()].flatMap((written) => readClaim(written) ?? [])
+    const others = [...told.values()].flatMap((written) => readClaim(written, this.quota.perSecond) ?? [])
     this.#others = others
     // Who comes back counts those who were there before: they come back too, and until then have equal parts. When all are heard, all is known.
     const isMissing = !this.#hasDivided || others.length + 1 < this.#replicas

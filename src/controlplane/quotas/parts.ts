@@ -1,4 +1,5 @@
-// How the replicas of a fleet divide a limit: pure arithmetic over what each has told with its last beat. All numbers are parts of the limit.
+// How the replicas of a fleet divide a limit: pure arithmetic over what each has told with its last beat. All numbers are parts of the limit;
+// demand is told as requests per second, since a revision on trial may have another rate.
 
 /** What one replica tells of one limit. */
 export interface Claim {
@@ -14,15 +15,15 @@ export interface Claim {
 const IDLE_RATIO = 0.03
 
 /** Anybody can write a beat; null: it makes no sense. */
-export function readClaim(written: unknown): Claim | null {
+export function readClaim(written: unknown, perSecond: number): Claim | null {
   if (!Array.isArray(written)) return null
   const [claimed, demand, equal] = written as unknown[]
   const areNumbers = typeof claimed === 'number' && typeof demand === 'number' && claimed >= 0 && claimed <= 1 && demand >= 0
-  return areNumbers ? { claimed, demand, isEqual: equal === 1 } : null
+  return areNumbers ? { claimed, demand: demand / perSecond, isEqual: equal === 1 } : null
 }
 
-export function claimText({ claimed, demand, isEqual }: Claim): readonly number[] {
-  return [claimed, Math.round(demand * 10_000) / 10_000, isEqual ? 1 : 0]
+export function claimText({ claimed, demand, isEqual }: Claim, perSecond: number): readonly number[] {
+  return [claimed, Number((demand * perSecond).toPrecision(6)), isEqual ? 1 : 0]
 }
 
 /**

@@ -160,6 +160,22 @@ describe('what all replicas use together', () => {
   })
 })
 
+describe('a replica that tries a revision with another rate', () => {
+  it('has its share of its own limit, and starves nobody of the old one', async () => {
+    const fleet = limitedFleet({ seed: 61, options })
+    const others = Array.from({ length: 4 }, () => fleet.start())
+    const trying = fleet.start('trying', { rate: '10/s', burst: 5 })
+    for (const replica of [...others, trying]) replica.load(150)
+    await fleet.clock.advance(6_000)
+    const from = fleet.clock.monotonic()
+    await fleet.clock.advance(5_000)
+    const count = (of: readonly LimitedReplica[]) =>
+      of.reduce((sum, { admittedAt }) => sum + admittedAt.filter((at) => at >= from).length, 0)
+    assertWithin(count(others), 5 * 4 * 150, 0.05)
+    assert.ok(count([trying]) >= 5 && count([trying]) <= 5 * 10, `${count([trying])} in 5 s`)
+  })
+})
+
 describe('one replica', () => {
   it('has all of the limit, also with no registry ever heard', async () => {
     for (const isAway of [false, true]) {

@@ -32,12 +32,14 @@ export function limitedFleet({ seed, options }: { seed: number; options: Record<
   const random = seededRandom(seed)
   const replicas: LimitedReplica[] = []
 
-  const start = (name = `gw-${replicas.length}`): LimitedReplica => {
+  /** `changed`: what its config says otherwise. */
+  const start = (name = `gw-${replicas.length}`, changed: Record<string, unknown> = {}): LimitedReplica => {
     const { own, kill: end } = mortalClock(clock)
     const { registry: seen, cut } = registry.open()
     const pulse = new Pulse({ registry: seen, prefix: 'gateway', clock: own, random, logger })
     const quotas = new FleetQuotas({ registry: seen, prefix: 'gateway', pulse, clock: own })
-    const filter = createFilter({ kind: 'rateLimit', options: { scope: 'cluster', ...options } }, { clock: own, random, logger })
+    const all = { scope: 'cluster', ...options, ...changed }
+    const filter = createFilter({ kind: 'rateLimit', options: all }, { clock: own, random, logger })
     pulse.knowAs(name, new HeldKeys(seen, name))
     if (filter.quota) quotas.setQuotas([{ route: 'shop', at: 0, part: filter.quota }])
     const admittedAt: number[] = []

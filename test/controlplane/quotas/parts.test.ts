@@ -32,8 +32,11 @@ describe('parts by demand', () => {
 describe('a claim', () => {
   it('is read as it was told, and not at all when it makes no sense', () => {
     const claim: Claim = { claimed: 0.25, demand: 1.5, isEqual: true }
-    assert.deepEqual(readClaim(JSON.parse(JSON.stringify(claimText(claim)))), claim)
+    const told: unknown = JSON.parse(JSON.stringify(claimText(claim, 1_000)))
+    assert.deepEqual(told, [0.25, 1_500, 1])
+    assert.deepEqual(readClaim(told, 1_000), claim)
+    assert.equal(readClaim(told, 100)?.demand, 15, 'of a limit that is a tenth of it')
     for (const wrong of [null, {}, [], [0.5], ['0.5', 1, 0], [2, 1, 0], [-0.1, 1, 0], [0.5, -1, 0], [Number.NaN, 1, 0]])
-      assert.equal(readClaim(wrong), null, JSON.stringify(wrong))
+      assert.equal(readClaim(wrong, 1_000), null, JSON.stringify(wrong))
   })
 })
