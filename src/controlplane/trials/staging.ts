@@ -7,6 +7,7 @@ import type { FleetView } from '../revisions/revision-report.ts'
 const DEADLINE_MS = 60_000
 
 const longest = 86_400_000
+const watchText = 'watch for 1s to 24h (--watch-for)'
 
 /** How a revision is tried, as a request says it. */
 export const staging = z
@@ -17,14 +18,14 @@ export const staging = z
       .regex(/^(?:[1-9]\d{0,3}|(?:[1-9]\d?|100)%)$/, 'write a number of replicas, as in 2, or a share of them, as in 20%')
       .default('1'),
     /** How long each of them is watched, ms. */
-    watchMs: z.int().min(1_000).max(longest).default(10_000),
+    watchMs: z.int().min(1_000, watchText).max(longest, watchText).default(10_000),
     /** Fewer requests of theirs are too few to judge by; 0: time alone decides. */
     minRequests: z.int().min(0).default(50),
     /** What is not decided by then is undone, ms. */
-    deadlineMs: z.int().max(longest).optional(),
+    deadlineMs: z.int().max(2 * longest, 'wait for 48h at the most (--deadline)').optional(),
   })
   .transform(({ deadlineMs, ...rest }) => ({ ...rest, deadlineMs: deadlineMs ?? Math.max(DEADLINE_MS, 2 * rest.watchMs) }))
-  .refine(({ watchMs, deadlineMs }) => deadlineMs > watchMs, 'the deadline is not later than the end of the watch')
+  .refine(({ watchMs, deadlineMs }) => deadlineMs > watchMs, 'the deadline (--deadline) has to be later than the end of the watch (--watch-for)')
 
 export type Staging = z.output<typeof staging>
 
