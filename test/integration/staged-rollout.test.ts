@@ -236,7 +236,10 @@ for (const kind of bareRegistries) {
         [['--staged', '--share', 'all'], /"staged\.share": write a number of replicas, as in 2, or a share of them, as in 20%/],
         [['--staged', '--watch-for', '10'], /--watch-for 10: write a duration with its unit/],
         [['--staged', '--min-requests', 'some'], /--min-requests some: write a number/],
-        [['--staged', '--deadline', '5s'], /the deadline \(--deadline\) has to be later than the end of the watch \(--watch-for\)/],
+        [
+          ['--staged', '--deadline', '5s'],
+          /the deadline \(--deadline\) has to be later than the end of the watch \(--watch-for\)/,
+        ],
         [['--staged', '--watch-for', '500ms'], /watch for 1s to 24h \(--watch-for\)/],
       ]
       for (const [args, message] of cases) {

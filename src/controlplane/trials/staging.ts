@@ -22,10 +22,16 @@ export const staging = z
     /** Fewer requests of theirs are too few to judge by; 0: time alone decides. */
     minRequests: z.int().min(0).default(50),
     /** What is not decided by then is undone, ms. */
-    deadlineMs: z.int().max(2 * longest, 'wait for 48h at the most (--deadline)').optional(),
+    deadlineMs: z
+      .int()
+      .max(2 * longest, 'wait for 48h at the most (--deadline)')
+      .optional(),
   })
   .transform(({ deadlineMs, ...rest }) => ({ ...rest, deadlineMs: deadlineMs ?? Math.max(DEADLINE_MS, 2 * rest.watchMs) }))
-  .refine(({ watchMs, deadlineMs }) => deadlineMs > watchMs, 'the deadline (--deadline) has to be later than the end of the watch (--watch-for)')
+  .refine(
+    ({ watchMs, deadlineMs }) => deadlineMs > watchMs,
+    'the deadline (--deadline) has to be later than the end of the watch (--watch-for)',
+  )
 
 export type Staging = z.output<typeof staging>
 
