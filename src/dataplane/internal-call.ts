@@ -1,5 +1,9 @@
 import type { Clock } from '../clock.ts'
+import { nameProblem } from '../name-problem.ts'
 import type { Downstream, Exchange, Failure, HeaderList, ResponseHead } from './exchange.ts'
+import { originTarget } from './http/target-path.ts'
+
+const methods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
 
 export interface InternalCall {
   readonly method: string
@@ -65,6 +69,8 @@ export interface InternalAnswer {
 export function callInternally(call: InternalCall, clock: Clock, serve: (exchange: Exchange) => void): Promise<InternalAnswer> {
   return new Promise((resolve) => {
     const { signal } = call
+    const request = requestOf(call)
+    if ('code' in request) return resolve({ status: null, failure: request })
     let failure: Failure | null = null
     const onFailure = (found: Failure): void => void (failure = found)
     const downstream = new InternalDownstream((status) => {
@@ -74,19 +80,25 @@ export function callInternally(call: InternalCall, clock: Clock, serve: (exchang
     const leave = (): void => downstream.leave()
     if (signal.aborted) return resolve({ status: null, failure })
     signal.addEventListener('abort', leave, { once: true })
-    serve({ request: requestOf(call), body: null, downstream, tunnel: null, trusted: true, onFailure, since: clock.monotonic() })
+    serve({ request, body: null, downstream, tunnel: null, trusted: true, onFailure, since: clock.monotonic() })
   })
 }
 
-function requestOf({ method, service, path, headers, requestId }: InternalCall): Exchange['request'] {
+/** No listener has read what others have written here: a character that is no octet of a target would end the line on the wire. */
+function requestOf({ method, service, path, headers, requestId }: InternalCall): Exchange['request'] | Failure {
+  const target = originTarget(path)
+  if (!target) return { code: 'bad_target', detail: `${JSON.stringify(path)} is not a path with its query` }
+  if (nameProblem(service) !== null)
+    return { code: 'bad_host', detail: `${JSON.stringify(service)} is not the name of a service` }
+  if (!methods.has(method))
+    return { code: 'method_not_supported', detail: `${JSON.stringify(method)} is not one of ${[...methods].join(', ')}` }
   const list: HeaderList = ['Host', service, ...Object.entries(headers).flat()]
-  const queryAt = path.indexOf('?')
   return {
     method,
     authority: service,
     host: service,
-    path: queryAt < 0 ? path : path.slice(0, queryAt),
-    query: queryAt < 0 ? '' : path.slice(queryAt),
+    path: target.path,
+    query: target.query,
     headers: list,
     clientAddress: '127.0.0.1',
     requestId,

@@ -101,6 +101,11 @@ describe('the kind "call"', () => {
     assert.deepEqual(callTask.options.parse('GET http://a'), { method: 'GET', service: 'a', path: '/' })
   })
 
+  it('takes no path that would end the request line', () => {
+    for (const path of ['/\u010d\u010aX:\u01201', '/\u0000', '/ü', '/\\a', '/%zz', '/%00'])
+      assert.equal(callTask.options.safeParse(`GET http://a${path}`).success, false, JSON.stringify(path))
+  })
+
   for (const status of [199, 301, 404, 500]) {
     it(`fails on an answer of ${status}`, async () => {
       const answering = { ...context(memoryRegistry()), call: () => Promise.resolve({ status }) }

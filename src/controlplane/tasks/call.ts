@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { originTarget } from '../../dataplane/http/target-path.ts'
 import { GatewayError } from '../../errors.ts'
 import type { ServiceCall, TaskKind } from './task-kind.ts'
 
@@ -21,6 +22,8 @@ function parseServiceCall(text: string): ServiceCall | string {
   const [, method = '', service = '', path = '/'] = found ?? []
   if (!found) return `"${text}" is not a call: expected METHOD http://SERVICE/PATH, as in "POST http://reports/run"`
   if (!methods.has(method)) return `"${method}" is not a method that a task can call with: expected ${[...methods].join(', ')}`
+  if (!originTarget(path))
+    return `"${path}" is not a path as it stands in a request: write other characters than ASCII, and "\\", as in %C3%BC`
   return { method, service, path }
 }
 

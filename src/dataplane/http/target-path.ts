@@ -29,6 +29,11 @@ export function parseTarget(rawTarget: string): Target | null {
   return parseOrigin(rest.charCodeAt(0) === slash ? rest : `/${rest}`, authority)
 }
 
+/** Parses a target as {@link parseTarget} does, in origin form only. */
+export function originTarget(rawTarget: string): Target | null {
+  return rawTarget.charCodeAt(0) === slash ? parseOrigin(rawTarget, null) : null
+}
+
 /** Parses the target of CONNECT: host and port, both written (RFC 9112 §3.2.3). It has no path; what is matched and logged is `/`. */
 export function parseTunnelTarget(rawTarget: string): Target | null {
   if (!parseAuthority(rawTarget) || writtenPort(rawTarget) === null) return null
