@@ -3,7 +3,7 @@ import type { InstanceView } from '../discovery/instance-view.ts'
 import { heartbeat, KeptRegistration } from '../discovery/kept-registration.ts'
 import { serviceRegistration } from '../discovery/service-registration.ts'
 import type { StandingReport } from '../discovery/outage/registry-standing.ts'
-import { GatewayError } from '../errors.ts'
+import { GatewayError, messageOf } from '../errors.ts'
 import { Candidacy } from './candidacy.ts'
 import { lookupError, type MeshDispatcher } from './dispatcher.ts'
 import { acquireLock, type HeldLock } from './held-lock.ts'
@@ -108,12 +108,13 @@ export class Mesh implements AsyncDisposable {
    * Registers this process as an instance of a service and keeps it registered until it is closed. Resolves after the first try; a registry
    * that is away is tried again. Throws `config_invalid`, `registry_refused`, `mesh_closed`.
    */
-  async register({ health = () => null, ...options }: RegisterOptions): Promise<Registered> {
+  async register(options: RegisterOptions): Promise<Registered> {
     const config = parseRegisterOptions(options)
     this.#open()
     const { registry, watches, clock, random, settings } = this.#parts
     const registration = { check: heartbeat, ...serviceRegistration(config) }
     const { logger } = settings
+    const health = options.health ? whyUnwell(options.health) : () => null
     const kept = new KeptRegistration({ registrations: [registration], registry, watches, health, clock, random, logger })
     const registered: Registered = new Registered(config.id, kept, () => void this.#held.delete(registered))
     this.#keep(registered)
@@ -155,5 +156,16 @@ export class Mesh implements AsyncDisposable {
   #keep<T extends AsyncDisposable>(held: T): T {
     this.#held.add(held)
     return held
+  }
+}
+
+/** What fails to say that all is well has said that it is not. */
+function whyUnwell(ask: () => string | null): () => string | null {
+  return () => {
+    try {
+      return ask()
+    } catch (error) {
+      return `health: ${messageOf(error)}`
+    }
   }
 }

@@ -12,6 +12,7 @@ import { about, duration, name } from '../config/schema/scalars.ts'
 import { service } from '../config/schema/services.ts'
 import { defaults, upstream } from '../config/schema/upstream.ts'
 import { validate } from '../config/validate.ts'
+import { GatewayError } from '../errors.ts'
 import { silentLogger, type Logger } from '../logging.ts'
 
 const WAIT_MS = 2_000
@@ -68,7 +69,7 @@ export interface RegisterOptions extends Omit<z.input<typeof service>, 'id' | 'a
   readonly id?: string | undefined
   /** Where others reach it. Default: the address of the agent's node. */
   readonly address?: string | undefined
-  /** Why the instance should get no calls now; null: it should. Asked every 5 s, of instances without a `check`. */
+  /** Why the instance should get no calls now; null: it should. Asked every 5 s. Not beside a `check`. */
   readonly health?: (() => string | null) | undefined
 }
 
@@ -150,8 +151,13 @@ export function parseConnectOptions({ logger, dispatcher, ...written }: ConnectO
 }
 
 /** Throws like {@link parseConnectOptions}. */
-export function parseRegisterOptions({ address = '', ...written }: Omit<RegisterOptions, 'health'>): ServiceConfig {
+export function parseRegisterOptions({ address = '', health, ...written }: RegisterOptions): ServiceConfig {
   const set = validate(service, sourceOf('register', address === '' ? written : { ...written, address }))
+  if (health && set.check)
+    throw new GatewayError(
+      'config_invalid',
+      'register: health: nobody asks it of an instance with a check: take one of the two out',
+    )
   const id = written.id ?? `${set.name}-${machine()}-${set.address.port}`
   return { ...set, id, address: { host: address, port: set.address.port } }
 }
@@ -171,9 +177,9 @@ const lockSettings = z.strictObject({
 export function parseLockOptions(
   folder: string,
   name: string,
-  { wait }: LockOptions,
+  { signal: _, ...written }: LockOptions,
 ): { readonly key: string; readonly waitMs: number } {
-  const set = validate(lockSettings, sourceOf(folder, wait === undefined ? { name } : { name, wait }))
+  const set = validate(lockSettings, sourceOf(folder, { ...written, name }))
   return { key: `${folder}/${set.name}`, waitMs: set.wait ?? Infinity }
 }
 

@@ -59,6 +59,11 @@ for (const { name, skip, start } of registryServers) {
       await Promise.all([assert.rejects(forEver, { code: 'mesh_closed' }), third.close()])
     })
 
+    it('a lock is not waited for with options that nobody knows', async () => {
+      const mistyped = { waits: '1s' } as object
+      await assert.rejects(one.lock('mistyped', mistyped), /locks: waits: unknown key, did you mean "wait"\?/)
+    })
+
     it('a leader gives each term that it wins, and another takes over when it leaves', async () => {
       const leading = one.leader('reports')
       await until('one leads', () => leading.current)

@@ -56,6 +56,11 @@ for (const { name, skip, start } of registryServers) {
       problem = null
       await registered.tellHealth()
       assert.equal(await statusOf('moody'), 'passing')
+      const broken = (): never => {
+        throw new Error('the queue is not there')
+      }
+      await using failing = await mesh.register({ name: 'failing', port: 1, health: broken })
+      assert.deepEqual([failing.isRegistered, await statusOf('failing')], [true, 'critical'])
     })
 
     it('comes back when the agent has forgotten it', async () => {
@@ -84,6 +89,8 @@ for (const { name, skip, start } of registryServers) {
         assert.match(error.message, /register: port: a port is a number from 1 to 65535/)
         return true
       })
+      const both = { name: 'both', port: 1, check: { tcp: {} }, health: () => null }
+      await assert.rejects(mesh.register(both), /register: health: nobody asks it of an instance with a check/)
     })
   })
 }
