@@ -25,8 +25,10 @@ const server = createServer((request, response) => {
 server.listen(0, '127.0.0.1')
 await new Promise((resolve) => server.once('listening', resolve))
 const { port } = server.address() as AddressInfo
-await mesh.register({ name: 'shop', port, address: '127.0.0.1', check: { http: '/healthz', every: '1s' } })
+const registered = await mesh.register({ name: 'shop', port, address: '127.0.0.1', check: { http: '/healthz', every: '1s' } })
 
 await new Promise((resolve) => process.once('SIGTERM', resolve))
+// First out of the registry, so that nobody is sent here any more.
+await registered.close()
 server.close()
 server.closeAllConnections()
