@@ -171,15 +171,16 @@ const lockSettings = z.strictObject({
       'a lock has letters, digits, "-", "_", "." and "/" inside: write reports/nightly',
     ),
   wait: duration({ description: 'Longest wait.', default: '30s' }).optional(),
+  signal: z.unknown().optional(),
 })
 
 /** Throws like {@link parseConnectOptions}. The key lies in a folder of KV. */
 export function parseLockOptions(
   folder: string,
   name: string,
-  { signal: _, ...written }: LockOptions,
+  options: LockOptions,
 ): { readonly key: string; readonly waitMs: number } {
-  const set = validate(lockSettings, sourceOf(folder, { ...written, name }))
+  const set = validate(lockSettings, sourceOf(folder, { ...options, name }))
   return { key: `${folder}/${set.name}`, waitMs: set.wait ?? Infinity }
 }
 
