@@ -106,7 +106,7 @@ async function startParts(base: Base): Promise<App> {
   const pulse = new Pulse({ registry, prefix, clock, random, logger })
   const exchange = new ProbeExchange({ registry, pulse, prefix, clock, logger })
   parts.defer(() => exchange.close())
-  const quotas = parts.adopt(new FleetQuotas({ registry, prefix, pulse, clock }), (open) => open.close())
+  const quotas = parts.adopt(new FleetQuotas({ registry, prefix, pulse, clock, logger }), (open) => open.close())
   const count = countWorkers(cold.workers, logger)
   const workers = count === 1 ? null : new Workers({ count, cold, relay: base.relay, clock, random, logger })
   const follower = workers?.follower

@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util'
 import { fullJitterMs } from '../backoff.ts'
 import { pause, type Clock, type Random } from '../clock.ts'
-import { messageOf } from '../errors.ts'
 import type { Logger } from '../logging.ts'
 import type { HeldKeys } from '../registry/held-keys.ts'
+import { Refusals } from '../registry/refusals.ts'
 import type { KvEntry, Registry } from '../registry/registry.ts'
 
 /** How often it is looked whether what was written is still there, ms. */
@@ -74,10 +74,13 @@ export class ReplicaStatus {
   #wake = new AbortController()
   #running: Promise<void> = Promise.resolve()
   #failures = 0
+  readonly #refusals: Refusals
 
   constructor(deps: ReplicaStatusDeps) {
     this.#deps = deps
     this.#key = `${statusFolder(deps.prefix)}${deps.name}`
+    const text = 'the status of this replica cannot be written, so drains and rollouts do not wait for it'
+    this.#refusals = new Refusals({ ...deps, event: 'replica.untold', text })
   }
 
   start(): this {
@@ -121,13 +124,11 @@ export class ReplicaStatus {
       const isTold = isDeepStrictEqual(this.#written, this.#sections)
       if (!isTold || !(await this.#isThere())) await this.#put()
       this.#failures = 0
+      this.#refusals.clear()
       return LOOK_EVERY_MS
     } catch (error) {
-      if (this.#failures++ === 0)
-        this.#deps.logger.debug(
-          { event: 'replica.untold', error: messageOf(error) },
-          'the status of this replica cannot be written',
-        )
+      this.#failures++
+      this.#refusals.note(error)
       return fullJitterMs(this.#failures, this.#deps.random, ERROR_BACKOFF)
     }
   }

@@ -1,7 +1,7 @@
 import { pause, type Clock, type Random, type Timer } from '../clock.ts'
-import { messageOf } from '../errors.ts'
 import type { Logger } from '../logging.ts'
 import type { HeldKeys } from '../registry/held-keys.ts'
+import { Refusals } from '../registry/refusals.ts'
 import type { KvEntry, Registry } from '../registry/registry.ts'
 import { readBeat, type Beat } from './beat.ts'
 
@@ -53,10 +53,13 @@ export class Pulse {
   #readings = 0
   #provenUntil = -Infinity
   #expiry: Timer | null = null
-  #isFailing = false
+  readonly #refusals: Refusals
 
   constructor(deps: PulseDeps) {
     this.#deps = deps
+    const text =
+      'the other replicas cannot be told that this one lives, so nothing is shared with them (health.shared, rateLimit with scope: cluster)'
+    this.#refusals = new Refusals({ ...deps, event: 'pulse.failed', text })
     // A process that takes the place of one of the same name is not to go on where that ended.
     this.#count = Math.floor(deps.random() * 2 ** 40)
   }
@@ -154,14 +157,10 @@ export class Pulse {
       this.#take(await registry.kv.list(`${prefix}/pulse/`), beat)
       this.#provenUntil = sentSince + MISSED_BEATS * everyMs
       this.#tellWhenUnproven()
-      this.#isFailing = false
+      this.#refusals.clear()
       return true
     } catch (error) {
-      if (!this.#isFailing) {
-        const event = { event: 'pulse.failed', error: messageOf(error) }
-        this.#deps.logger.debug(event, 'the other replicas cannot be told that this one lives')
-      }
-      this.#isFailing = true
+      this.#refusals.note(error)
       return false
     }
   }

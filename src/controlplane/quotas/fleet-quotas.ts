@@ -2,6 +2,8 @@ import type { Clock } from '../../clock.ts'
 import type { Quota } from '../../dataplane/filters/filter.ts'
 import type { Place } from '../../dataplane/filters/places.ts'
 import type { Beat } from '../../discovery/beat.ts'
+import type { Logger } from '../../logging.ts'
+import { Refusals } from '../../registry/refusals.ts'
 import type { Registry } from '../../registry/registry.ts'
 import type { Pulse } from '../../discovery/pulse.ts'
 import { fleetSecret, type Secret } from './fleet-secret.ts'
@@ -20,6 +22,7 @@ export interface FleetQuotasDeps {
   readonly prefix: string
   readonly pulse: Pulse
   readonly clock: Clock
+  readonly logger: Logger
 }
 
 /** The limits that this replica keeps together with the others, and its parts of them. No request waits for any of this. Closed by the caller. */
@@ -32,9 +35,12 @@ export class FleetQuotas {
   /** Monotonic ms since when we are heard without a break; null: we are not. */
   #heardSince: number | null = null
   #readings = 0
+  readonly #refusals: Refusals
 
   constructor(deps: FleetQuotasDeps) {
     this.#deps = deps
+    const text = 'the secret of limits with a key cannot be shared, so each replica keeps them alone'
+    this.#refusals = new Refusals({ ...deps, event: 'quotas.no_secret', text })
   }
 
   /** The limits of the config in force. One that stays keeps its part. */
@@ -111,8 +117,10 @@ export class FleetQuotas {
       const secret = await fleetSecret(registry, prefix)
       this.#secret = secret
       for (const { quota } of this.#shares.values()) quota.keys?.setSecret(secret)
-    } catch {
-      // The registry has failed just now, which its contact tells: the next beat asks again.
+      this.#refusals.clear()
+    } catch (error) {
+      // The next beat asks again.
+      this.#refusals.note(error)
     } finally {
       this.#isAsking = false
     }

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Clock, Timer } from '../../clock.ts'
-import { messageOf } from '../../errors.ts'
 import type { Logger } from '../../logging.ts'
+import { Refusals } from '../../registry/refusals.ts'
 import type { KvEntry, Registry, Watch } from '../../registry/registry.ts'
 import type { Pulse } from '../pulse.ts'
 import { findingsText, readFindings, type Finding, type Findings } from './finding.ts'
@@ -59,12 +59,15 @@ export class ProbeExchange {
   #wait: Timer | null = null
   #isGathering = false
   #isWriting = false
+  readonly #refusals: Refusals
   #isClosed = false
   #unfollow: readonly (() => void)[] = []
   #isRefreshing = false
 
   constructor(deps: ExchangeDeps) {
     this.#deps = deps
+    const text = 'the other replicas cannot be told what was probed, so this one probes for itself alone'
+    this.#refusals = new Refusals({ ...deps, event: 'probes.untold', text })
   }
 
   /** `alone`: the registry is away, or refuses us; `waiting`: it is not known yet. */
@@ -247,17 +250,18 @@ export class ProbeExchange {
 
   async #put(): Promise<void> {
     if (this.#isClosed) return
-    const { pulse, prefix, logger } = this.#deps
+    const { pulse, prefix } = this.#deps
     const { self } = pulse
     if (!self || this.#isWriting) return this.#write(RETRY_MS / 10)
     this.#isWriting = true
     try {
       await self.keys.put(`${prefix}/probes/${self.name}`, findingsText(this.#own))
       this.#isTold = true
+      this.#refusals.clear()
     } catch (error) {
       // Until it is told, nobody is to take this replica for an observer: the beats leave its part to others.
       this.#isTold = false
-      logger.debug({ event: 'probes.untold', error: messageOf(error) }, 'the other replicas cannot be told what was probed')
+      this.#refusals.note(error)
       this.#write(RETRY_MS)
     } finally {
       this.#isWriting = false

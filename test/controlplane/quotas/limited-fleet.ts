@@ -37,7 +37,7 @@ export function limitedFleet({ seed, options }: { seed: number; options: Record<
     const { own, kill: end } = mortalClock(clock)
     const { registry: seen, cut } = registry.open()
     const pulse = new Pulse({ registry: seen, prefix: 'gateway', clock: own, random, logger })
-    const quotas = new FleetQuotas({ registry: seen, prefix: 'gateway', pulse, clock: own })
+    const quotas = new FleetQuotas({ registry: seen, prefix: 'gateway', pulse, clock: own, logger })
     const all = { scope: 'cluster', ...options, ...changed }
     const filter = createFilter({ kind: 'rateLimit', options: all }, { clock: own, random, logger })
     pulse.knowAs(name, new HeldKeys(seen, name))
