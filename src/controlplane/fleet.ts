@@ -53,7 +53,8 @@ export function joinFleet(options: FleetOptions): Membership {
   const { cold, registry, watches, readiness, front, listeners, configFile, pulse, call, clock, random, logger } = options
   const unready = (): string | null => readiness.report().reasons[0] ?? null
   const self = registerSelf(front, cold.services, { registry, watches, clock, random, logger, listeners, unready })
-  const shouldYield = (): boolean => cold.registry.kind === 'embedded' && self.hasPeers
+  // A run would be cut for it, and there is no hurry.
+  const shouldYield = (): boolean => cold.registry.kind === 'embedded' && self.hasPeers && !tasks.isBusy
   const common = { registry, prefix: cold.kv.prefix, name: self.id, clock, random, logger }
   const election = startElection({ ...common, key: `${cold.kv.prefix}/leader`, shouldYield })
   const tasks = startTasks({ ...common, machine: cold.machine, configFile, election, call })

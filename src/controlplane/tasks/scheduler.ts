@@ -24,6 +24,8 @@ const CLOSE_GRACE_MS = 5_000
 export interface TaskScheduler {
   /** For who asks for a run or wants to know what one would do. */
   readonly desk: TaskDesk
+  /** Whether something runs. */
+  readonly isBusy: boolean
   /** Replaces the tasks; those that did not change go on undisturbed, and what runs is not interrupted. */
   setTasks(tasks: readonly TaskConfig[]): void
   view(): TasksView
@@ -106,6 +108,10 @@ class Scheduler implements TaskScheduler {
       recordsOf: (name) => this.#history.of(name),
     })
     this.#history.start()
+  }
+
+  get isBusy(): boolean {
+    return this.#work.size > 0
   }
 
   get #isLeader(): boolean {
