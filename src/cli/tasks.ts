@@ -48,6 +48,8 @@ example:
     if (first === 'run') throw new GatewayError('usage', 'tasks run: name the task: tasks run NAME')
     if (second !== undefined)
       throw new GatewayError('usage', `tasks: what is to be done with "${second}"? There is: tasks run NAME`)
+    if (!values.wait || values['dry-run'] || values.deadline !== RUN_WAITS)
+      throw new GatewayError('usage', 'tasks: --no-wait, --deadline and --dry-run are of a run: tasks run NAME')
     const view = await askAdmin<TasksView>(query.admin, '/tasks', 'tasks')
     if (first !== undefined) return printHistory(first, view, { io, json: query.json })
     io.out(query.json ? `${JSON.stringify(view)}\n` : listText(view))

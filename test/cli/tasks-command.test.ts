@@ -113,6 +113,13 @@ describe('meshgate tasks, asked of a gateway that does not lead', () => {
     assert.deepEqual([code, err.split('\n')[0]], [2, 'meshgate: tasks run: name the task: tasks run NAME'])
   })
 
+  it('NAME with what belongs to a run does not look as if that had been heeded', async () => {
+    for (const option of ['--dry-run', '--no-wait', '--deadline=5s']) {
+      const { code, err } = await meshgate('tasks', 'nightly', option, '--admin', at)
+      assert.deepEqual([code, /are of a run: tasks run NAME/.test(err)], [2, true], option)
+    }
+  })
+
   it('NAME of a task that is not there lists those that are', async () => {
     for (const args of [['other'], ['run', 'other'], ['run', 'other', '--dry-run']]) {
       const { code, err } = await meshgate('tasks', ...args, '--admin', at)

@@ -97,5 +97,5 @@ export function latestFirst(left: RunRecord, right: RunRecord): number {
 
 /** Whether a leader of this term has to see to a run: nobody else does any more. */
 export function isLeftTo(term: bigint, { ok, term: ofRun }: RunRecord): boolean {
-  return ok === null && /^\d+$/.test(ofRun) && BigInt(ofRun) <= term
+  return ok === null && /^\d{1,20}$/.test(ofRun) && BigInt(ofRun) <= term
 }
