@@ -19,7 +19,7 @@ export const stagedOptions = {
 export const stagedOptionsHelp = `  --staged            some replicas take it first; the leader gives it to all when they do no worse by it than the others, and else
                       takes it back by itself (meshgate rollout watches, meshgate history says why)
   --share N|P%        how many replicas try it, or which share of the living ones (default 1; never all, if there are several)
-  --watch-for D       how long they are watched (default 10s)
+  --watch-for D       how long they are watched (default 20s); longer than timeouts.response, else what hangs is not seen
   --min-requests N    requests that they must have served by it; 0: time alone decides (default 50)
   --deadline D        what is not decided by then is taken back (default 60s, or twice --watch-for)`
 

@@ -6,6 +6,9 @@ import type { FleetView } from '../revisions/revision-report.ts'
 /** A trial that has to be decided later than this is undone, ms, unless it is watched for half as long or longer. */
 const DEADLINE_MS = 60_000
 
+/** Longer than an upstream has for its answer by default: what hangs counts when its time is over, ms. */
+const WATCH_MS = 20_000
+
 const longest = 86_400_000
 const watchText = 'watch for 1s to 24h (--watch-for)'
 
@@ -18,7 +21,7 @@ export const staging = z
       .regex(/^(?:[1-9]\d{0,3}|(?:[1-9]\d?|100)%)$/, 'write a number of replicas, as in 2, or a share of them, as in 20%')
       .default('1'),
     /** How long each of them is watched, ms. */
-    watchMs: z.int().min(1_000, watchText).max(longest, watchText).default(10_000),
+    watchMs: z.int().min(1_000, watchText).max(longest, watchText).default(WATCH_MS),
     /** Fewer requests of theirs are too few to judge by; 0: time alone decides. */
     minRequests: z.int().min(0).default(50),
     /** What is not decided by then is undone, ms. */
