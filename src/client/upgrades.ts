@@ -36,6 +36,7 @@ export class Upgrades {
 /** A handler that counts its request into the load of the endpoint until it ends. */
 function counted(handler: Dispatcher.DispatchHandler, upstream: Upstream, endpoint: Endpoint): Dispatcher.DispatchHandler {
   let isCounted = true
+  let isAnswered = false
   endpoint.inFlight++
   const leave = (): void => {
     if (isCounted) endpoint.inFlight--
@@ -47,7 +48,11 @@ function counted(handler: Dispatcher.DispatchHandler, upstream: Upstream, endpoi
       socket.once('close', leave)
       handler.onRequestUpgrade?.(controller, status, headers, socket)
     },
-    onResponseStart: (controller, status, headers, message) => handler.onResponseStart?.(controller, status, headers, message),
+    onResponseStart: (controller, status, headers, message) => {
+      // An instance that refuses has not failed, though its refusal is an error to whoever wants an upgrade and nothing else.
+      isAnswered = true
+      handler.onResponseStart?.(controller, status, headers, message)
+    },
     onResponseData: (controller, chunk) => handler.onResponseData?.(controller, chunk),
     onResponseEnd: (controller, trailers) => {
       leave()
@@ -57,7 +62,7 @@ function counted(handler: Dispatcher.DispatchHandler, upstream: Upstream, endpoi
       leave()
       // undici gives no controller where there was no connection.
       const isOurs = (controller as Dispatcher.DispatchController | null)?.aborted === true
-      if (!isOurs) upstream.noteFailure(endpoint, { code: 'upstream_reset', detail: messageOf(error) })
+      if (!isOurs && !isAnswered) upstream.noteFailure(endpoint, { code: 'upstream_reset', detail: messageOf(error) })
       handler.onResponseError?.(controller, error)
     },
   }
