@@ -82,7 +82,10 @@ function meshSuite({ name, skip, start }: RegistryKind, workers: number): void {
     it('are allowed by rules and tokens, and stand in the graph, of all processes together', async () => {
       for (let i = 0; i < 8; i++) {
         assert.equal(await call(gateway, 'http://payroll/', { 'x-mesh-token': token }), '200 orders')
-        assert.match(await call(gateway, 'http://payroll/'), /^407 .*"mesh_token_required".*mesh\.rules\[0\] \(from: \*, to: payroll\)/)
+        assert.match(
+          await call(gateway, 'http://payroll/'),
+          /^407 .*"mesh_token_required".*mesh\.rules\[0\] \(from: \*, to: payroll\)/,
+        )
       }
       const { edges } = await gateway.ask<GraphView>('/graph')
       const told = edges.filter(({ to }) => to === 'payroll').map(({ from, requests, denied }) => [from, requests, denied])
