@@ -25,7 +25,13 @@ export function settleClaims(
   { claims, rules }: { readonly claims: readonly ServiceClaims[]; readonly rules: RegisteredRoutesConfig | null },
 ): SettledClaims {
   if (rules === null || claims.length === 0) return { assembly: configured, registered: [] }
-  const { allowed, refused } = judgeClaims(claims, rules)
+  // First, so that what they may not have is not kept from those who may.
+  const misnamed = claims.filter(({ service }) => isAnother(service, configured))
+  const { allowed, refused } = judgeClaims(
+    claims.filter((one) => !misnamed.includes(one)),
+    rules,
+  )
+  const strays = judgeClaims(misnamed, rules)
   const fitting = allowed.filter((claim) => whyNot(claim, configured) === null)
   const entries = [...configured.layers.entries, ...fitting.map(({ entry }) => entry)]
   const assembly = fitting.length === 0 ? configured : assemble(base, entries)
@@ -34,18 +40,25 @@ export function settleClaims(
     const reason = whyNot(claim, configured) ?? assembly.entryProblems.get(entry.source)?.[0]?.message ?? null
     return { route, service, state: reason === null ? 'serving' : 'refused', reason }
   })
-  return { assembly, registered: [...settled, ...refused.map(asRefused)] }
+  const named = strays.allowed.map(({ route, service }) => ({ route, service, reason: isAnotherText(service) }))
+  return { assembly, registered: [...settled, ...[...refused, ...strays.refused, ...named].map(asRefused)] }
+}
+
+/** Whether the config has an upstream of the service's name that is something else. */
+function isAnother(service: string, { hot }: Assembly): boolean {
+  const declared = hot.upstreams.find(({ name }) => name === service)
+  return declared !== undefined && (declared.source.kind === 'static' || declared.source.service !== service)
+}
+
+function isAnotherText(service: string): string {
+  return `the upstream "${service}" of the config is not this service`
 }
 
 function asRefused({ route, service, reason }: RefusedClaim): RegisteredRoute {
   return { route, service, state: 'refused', reason }
 }
 
-function whyNot({ route, service }: AllowedClaim, { hot, layers }: Assembly): string | null {
-  if (hot.routes.some(({ name }) => name === route))
-    return `the config has a route of this name at ${placeOfRoute(route, layers)}`
-  const declared = hot.upstreams.find(({ name }) => name === service)
-  if (declared && (declared.source.kind === 'static' || declared.source.service !== service))
-    return `the upstream "${service}" of the config is not this service`
-  return null
+function whyNot({ route }: AllowedClaim, { hot, layers }: Assembly): string | null {
+  if (!hot.routes.some(({ name }) => name === route)) return null
+  return `the config has a route of this name at ${placeOfRoute(route, layers)}`
 }

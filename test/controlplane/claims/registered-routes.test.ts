@@ -75,6 +75,23 @@ describe('a registered route', () => {
     assert.deepEqual([takes('/shop/1'), became()['/shop/*']], [null, 'the upstream "shop" of the config is not this service'])
   })
 
+  it('is not kept from another service by one that cannot have it', async (t) => {
+    const open = 'registeredRoutes: { allow: [{ service: "*", path: /shop/* }], most: 1 }\n'
+    const { reconciler, takes, setFile, close } = start()
+    t.after(close)
+    setFile(`${open}upstreams: { aaa: { instances: ["127.0.0.1:9"] } }`)
+    reconciler.setClaims([claim('aaa', '/shop/*, /shop/a'), claim('shop', '/shop/*')])
+    assert.equal(takes('/shop/1'), 'shop')
+    assert.deepEqual(
+      reconciler.status().registered.map(({ service, state }) => [service, state]),
+      [
+        ['shop', 'serving'],
+        ['aaa', 'refused'],
+        ['aaa', 'refused'],
+      ],
+    )
+  })
+
   it('goes with the rule that allows it', async (t) => {
     const { reconciler, takes, became, setFile, close } = start()
     t.after(close)
