@@ -19,6 +19,9 @@ export interface ProgramEnd {
   readonly output: ByteTail
 }
 
+/** What a program has printed before its end is read within so many turns of the event loop. */
+const TURNS_TO_READ = 4
+
 /** Runs a program to its end. Rejects with the system's error if it cannot be started; one that was killed has ended. */
 export function runProgram({ command, env, maxOutputBytes, signal }: ProgramOptions): Promise<ProgramEnd> {
   return new Promise((resolve, reject) => {
@@ -26,10 +29,14 @@ export function runProgram({ command, env, maxOutputBytes, signal }: ProgramOpti
     const output = new ByteTail(maxOutputBytes)
     // Detached: a process group of its own, so that its children can be killed with it.
     const child = spawn(program, args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'], ...(env ? { env } : {}) })
+    // A daemon that it has started has left the group and may hold the pipes open for as long as it lives.
+    const letGo = (): void => {
+      for (const pipe of [child.stdout, child.stderr]) pipe.destroy()
+    }
     const kill = (): void => {
       killGroup(child)
-      // A daemon that it has started has left the group and may hold the pipes open for as long as it lives.
-      for (const pipe of [child.stdout, child.stderr]) pipe.destroy()
+      if (hasEnded(child)) afterTurns(TURNS_TO_READ, letGo)
+      else child.once('exit', () => afterTurns(TURNS_TO_READ, letGo))
     }
     const ended = (): void => signal.removeEventListener('abort', kill)
     signal.addEventListener('abort', kill, { once: true })
@@ -58,4 +65,13 @@ function killGroup({ pid }: ChildProcess): void {
     // ESRCH: it ended by itself at this moment. EPERM: it runs as another user (set-user-ID), and nobody but its own user can end it.
     if (!['ESRCH', 'EPERM'].includes(systemCodeOf(error) ?? '')) throw error
   }
+}
+
+function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null
+}
+
+function afterTurns(turns: number, run: () => void): void {
+  if (turns === 0) run()
+  else setImmediate(() => afterTurns(turns - 1, run))
 }
