@@ -6,7 +6,7 @@ import { startReplica, type Replica } from '../support/replica.ts'
 
 // The whole of it by simulation: test/controlplane/quotas. This is the same with processes and real time, in `npm run soak`.
 const skip = process.env['MESHGATE_SOAK'] ? false : 'takes a minute: npm run soak'
-const RATE = 200
+const RATE = 1000
 const TICK_MS = 20
 
 const config = `
@@ -95,8 +95,8 @@ it('five gateways keep one limit: skewed load, the one with the most of it kille
       `of ${RATE}/s: skewed ${skewed.toFixed(1)}, killed ${killed.toFixed(1)}, going ${going.toFixed(1)}, alone ${alone.toFixed(1)}`,
     )
     for (const rate of [skewed, killed]) assert.ok(Math.abs(rate / RATE - 1) <= 0.05, `${rate} per second`)
-    // Equal parts of 50: all of them at three, and the 20 that come at the fourth.
-    assert.ok(going <= RATE * 1.05 && Math.abs(alone / 170 - 1) <= 0.05, `${going}, then ${alone} per second`)
+    // Equal parts of 250: all of them at three, and the 100 that come at the fourth.
+    assert.ok(going <= RATE * 1.05 && Math.abs(alone / 850 - 1) <= 0.05, `${going}, then ${alone} per second`)
   } finally {
     await callers.close()
     for (const replica of replicas) await replica.stop()
