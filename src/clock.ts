@@ -9,6 +9,11 @@ export interface Clock {
   now(): number
   /** Monotonic time in ms from an arbitrary start: never goes back. */
   monotonic(): number
+  /**
+   * Monotonic time in ms at which it was first asked for in this turn of the event loop: for what is done for every request, since a look
+   * at the clock costs as much as finding its route. A duration has both its ends from here.
+   */
+  thisTurn(): number
   /** Calls `run` once, `delayMs` (≥ 0) from now. An armed timer does not keep the process alive. */
   after(delayMs: number, run: () => void): Timer
 }
@@ -19,9 +24,21 @@ export type Random = () => number
 // A longer delay would fire at once (setTimeout takes a signed 32-bit count of ms).
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
+/** -1: nobody has asked yet in this turn. */
+let readInTurn = -1
+
+function forget(): void {
+  readInTurn = -1
+}
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
+  thisTurn: () => {
+    if (readInTurn !== -1) return readInTurn
+    setImmediate(forget)
+    return (readInTurn = performance.now())
+  },
   after: (delayMs, run) => {
     const timeout = setTimeout(run, Math.min(Math.max(delayMs, 0), LONGEST_TIMER_MS))
     timeout.unref()

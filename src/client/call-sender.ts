@@ -29,7 +29,7 @@ export class CallSender {
     const { head, headers, body } = request
     const deadlines = this.#deadlines
     const policy = policyOf(upstream.policy, request)
-    const exchange: Exchange = { request: head, body, downstream: call, tunnel: null, trusted: true, since: clock.monotonic() }
+    const exchange: Exchange = { request: head, body, downstream: call, tunnel: null, trusted: true, since: clock.thisTurn() }
     const start = (onDone: (outcome: Outcome) => void): void =>
       new Forwarding({
         exchange,

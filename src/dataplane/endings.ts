@@ -122,7 +122,7 @@ export class Endings {
   #account({ exchange, route, upstream, askedPath = exchange.request.path, onEnd }: Passage, outcome: Outcome): void {
     const { failure } = outcome
     const { request, downstream, since } = exchange
-    const durationMs = this.#deps.clock.monotonic() - since
+    const durationMs = this.#deps.clock.thisTurn() - since
     this.#stats.inFlight--
     this.#stats.count(route ?? NO_ROUTE, downstream.status, durationMs)
     onEnd?.({ upstream: upstream?.name ?? null, status: downstream.status, failure, durationMs })

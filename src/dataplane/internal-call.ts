@@ -80,7 +80,7 @@ export function callInternally(call: InternalCall, clock: Clock, serve: (exchang
     const leave = (): void => downstream.leave()
     if (signal.aborted) return resolve({ status: null, failure })
     signal.addEventListener('abort', leave, { once: true })
-    serve({ request, body: null, downstream, tunnel: null, trusted: true, onFailure, since: clock.monotonic() })
+    serve({ request, body: null, downstream, tunnel: null, trusted: true, onFailure, since: clock.thisTurn() })
   })
 }
 

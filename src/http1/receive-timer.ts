@@ -68,7 +68,7 @@ export class ReceiveTimer {
 
   /** The client is read from again. */
   resumeBody(): void {
-    if (this.#limits.bodyBytesPerSecond > 0) this.#bodyDueSince = this.#clock.monotonic()
+    if (this.#limits.bodyBytesPerSecond > 0) this.#bodyDueSince = this.#clock.thisTurn()
   }
 
   /** Nothing is due from the client but, some time, the next request. */
@@ -80,14 +80,14 @@ export class ReceiveTimer {
   }
 
   #leftMs(limitMs: number): number {
-    const now = this.#clock.monotonic()
+    const now = this.#clock.thisTurn()
     if (this.#since === -1) this.#since = now
     return limitMs - (now - this.#since)
   }
 
   #credit(earnedMs: number): number {
     if (this.#bodyDueSince !== -1) {
-      const now = this.#clock.monotonic()
+      const now = this.#clock.thisTurn()
       this.#bodyCreditMs -= now - this.#bodyDueSince
       this.#bodyDueSince = now
     }

@@ -69,6 +69,7 @@ class TaskFleet {
     const clock: Clock = {
       now: () => this.clock.now() + skewMs,
       monotonic: () => this.clock.monotonic(),
+      thisTurn: () => this.clock.thisTurn(),
       after: (delayMs, run) => this.clock.after(delayMs, run),
     }
     const { registry: opened, cut } = this.registry.open()

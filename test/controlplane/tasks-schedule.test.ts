@@ -109,6 +109,7 @@ describe('the ticker', () => {
     const clock: Clock = {
       now: () => inner.now() - setBackMs,
       monotonic: () => inner.monotonic(),
+      thisTurn: () => inner.thisTurn(),
       after: (delayMs, run) => inner.after(delayMs, run),
     }
     const { fires, ticker } = start('* * * * *', clock)

@@ -22,6 +22,10 @@ export class EventClock implements Clock {
     return this.#at
   }
 
+  thisTurn(): number {
+    return this.#at
+  }
+
   after(delayMs: number, run: () => void): Timer {
     const event: Event = { at: this.#at + Math.max(0, delayMs), order: this.#order++, run }
     this.#heap.push(event)

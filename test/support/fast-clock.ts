@@ -8,6 +8,7 @@ export function fastClock(factor: number, since: number): Clock {
   return {
     now: () => since + (Date.now() - since) * factor,
     monotonic: () => performance.now() * factor,
+    thisTurn: () => performance.now() * factor,
     after: (delayMs, run) => {
       const timeout = setTimeout(run, Math.min(delayMs / factor, 2 ** 31 - 1))
       timeout.unref()

@@ -23,6 +23,10 @@ export class ManualClock implements Clock {
     return this.#at
   }
 
+  thisTurn(): number {
+    return this.#at
+  }
+
   after(delayMs: number, run: () => void): Timer {
     const armed = { at: this.#at + Math.max(delayMs, 0), run }
     this.#armed.push(armed)

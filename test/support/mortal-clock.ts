@@ -7,6 +7,7 @@ export function mortalClock(clock: Clock): { readonly own: Clock; readonly kill:
     own: {
       now: () => clock.now(),
       monotonic: () => clock.monotonic(),
+      thisTurn: () => clock.thisTurn(),
       after: (delayMs, run) => clock.after(delayMs, () => isAlive && run()),
     },
     kill: () => void (isAlive = false),

@@ -3,7 +3,7 @@ import type { Candidate } from './balancer.ts'
 
 /** The attempts under way at a member for its weight; one that has failed lately seems to have more. */
 export function loadOf({ endpoint, weight }: Candidate, clock: Clock): number {
-  return (endpoint.burden.isNone ? endpoint.inFlight : burdenedAt(endpoint, clock.monotonic())) / weight
+  return (endpoint.burden.isNone ? endpoint.inFlight : burdenedAt(endpoint, clock.thisTurn())) / weight
 }
 
 /** The attempts under way at an endpoint and its failures of late, at a time in monotonic ms. */

@@ -19,7 +19,7 @@ export const peakEwma: BalancerKind<NoOptions> = {
       const first = drawByWeight(eligible, random)
       if (first === null || eligible.length === 1) return first
       const second = drawByWeight(eligible, random, first) ?? first
-      const now = clock.monotonic()
+      const now = clock.thisTurn()
       const meanWeight = totalWeight(eligible) / eligible.length
       return expectedMs(second, meanWeight, now) < expectedMs(first, meanWeight, now) ? second : first
     },

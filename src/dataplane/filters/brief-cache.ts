@@ -16,7 +16,7 @@ export class BriefCache<V> {
   get(key: string): V | undefined {
     const entry = this.#entries.get(key)
     if (!entry) return undefined
-    if (entry.until > this.#clock.monotonic()) return entry.value
+    if (entry.until > this.#clock.thisTurn()) return entry.value
     this.#entries.delete(key)
     return undefined
   }
@@ -24,7 +24,7 @@ export class BriefCache<V> {
   set(key: string, value: V): void {
     if (this.#keepMs === 0) return
     this.#entries.delete(key)
-    this.#entries.set(key, { value, until: this.#clock.monotonic() + this.#keepMs })
+    this.#entries.set(key, { value, until: this.#clock.thisTurn() + this.#keepMs })
     if (this.#entries.size <= this.#size) return
     const oldest = this.#entries.keys().next()
     if (!oldest.done) this.#entries.delete(oldest.value)

@@ -73,7 +73,7 @@ export const rateLimit: FilterKind<z.infer<typeof options>> = {
     let buckets = peers ? new TokenBuckets(limits, drawnFrom(peers.secret), true) : new TokenBuckets(limits, random, isTold)
     let secret = peers?.secret ?? null
     let [asked, part] = [0, 1]
-    const tally: Tally = { take: () => buckets.take(), add: (told) => buckets.add(told, clock.monotonic()) }
+    const tally: Tally = { take: () => buckets.take(), add: (told) => buckets.add(told, clock.thisTurn()) }
     const quota: Quota = {
       perSecond,
       keys: isTold
@@ -83,7 +83,7 @@ export const rateLimit: FilterKind<z.infer<typeof options>> = {
               if (isDeepStrictEqual(next, secret)) return
               secret = next
               buckets = new TokenBuckets(limits, drawnFrom(next), true)
-              buckets.setPart(part, clock.monotonic())
+              buckets.setPart(part, clock.thisTurn())
             },
           }
         : null,
@@ -94,7 +94,7 @@ export const rateLimit: FilterKind<z.infer<typeof options>> = {
       },
       setPart: (ratio) => {
         part = ratio
-        buckets.setPart(ratio, clock.monotonic())
+        buckets.setPart(ratio, clock.thisTurn())
       },
     }
     const keyOf = compileKey(by)
@@ -106,7 +106,7 @@ export const rateLimit: FilterKind<z.infer<typeof options>> = {
     return {
       onRequest: (request, asker) => {
         asked++
-        const draw = buckets.draw(keyOf(asker), clock.monotonic())
+        const draw = buckets.draw(keyOf(asker), clock.thisTurn())
         if (fields) (request.notes ??= new Map()).set(quota, draw)
         if (draw.admitted) return undefined
         const detail = `more than ${rate} by ${by}`

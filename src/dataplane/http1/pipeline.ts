@@ -60,14 +60,14 @@ export class Pipeline {
 
   add(flight: Flight): void {
     this.#isInUse = true
-    if (this.#flights.push(flight) === 1) this.#since = this.#watcher.clock.monotonic()
+    if (this.#flights.push(flight) === 1) this.#since = this.#watcher.clock.thisTurn()
     // One look after the other, and none for each answer.
     this.#timer ??= this.#watcher.clock.after(LONGEST_WAIT_MS, this.#look)
   }
 
   /** Takes the first: its answer is awaited from now on. */
   next(): Flight | undefined {
-    this.#since = this.#watcher.clock.monotonic()
+    this.#since = this.#watcher.clock.thisTurn()
     this.#isBehind = true
     this.#droppedBytes = 0
     return this.#flights.shift()

@@ -49,7 +49,7 @@ export function takeIn(
     clientAddress,
     requestId: (trusted ? givenRequestId(headers) : null) ?? options.nextRequestId(),
   }
-  const since = clock.monotonic()
+  const since = clock.thisTurn()
   const exchange = { request, body, downstream, tunnel, isForProxy, trusted, isTrusted, proxyStatus, since }
   const trace = options.debug?.take(headers)
   return trace ? { ...exchange, trace } : exchange

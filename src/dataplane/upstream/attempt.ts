@@ -72,7 +72,7 @@ export class Attempt implements RequestOwner, Waiter {
 
   onSending(): void {
     this.sent = true
-    this.sentAt = this.#clock.monotonic()
+    this.sentAt = this.#clock.thisTurn()
     this.#owner.onSending()
   }
 

@@ -46,7 +46,7 @@ export class Deadlines {
   }
 
   readonly #look = (): void => {
-    const now = this.#clock.monotonic()
+    const now = this.#clock.thisTurn()
     // From the end: whoever leaves meanwhile is replaced by one that has been looked at, or is before it.
     for (let place = this.#watched.length - 1; place >= 0; place--) {
       const deadline = this.#watched[place]

@@ -247,7 +247,7 @@ export class Forwarding implements AttemptOwner, Deadline {
   }
 
   get #now(): number {
-    return this.#options.clock.monotonic()
+    return this.#options.clock.thisTurn()
   }
 
   #awaitByte(): void {

@@ -61,12 +61,12 @@ export class Gate {
 
   /** After how many ms an open breaker lets requests pass again; 0: it does. */
   get breakerWaitMs(): number {
-    return this.breaker?.waitMs(this.#clock.monotonic()) ?? 0
+    return this.breaker?.waitMs(this.#clock.thisTurn()) ?? 0
   }
 
   admit(visitor: Visitor): void {
     const { breaker, concurrency } = this
-    const waitMs = breaker?.admit(this.#clock.monotonic()) ?? null
+    const waitMs = breaker?.admit(this.#clock.thisTurn()) ?? null
     if (breaker && waitMs !== null) {
       this.refused.circuit_open++
       return visitor.onRefused(circuitOpen(breaker, waitMs))
@@ -75,7 +75,7 @@ export class Gate {
     const visit = new Visit(visitor, {
       clock: this.#clock,
       concurrency,
-      settle: (outcome) => breaker?.settle(term, outcome, this.#clock.monotonic()),
+      settle: (outcome) => breaker?.settle(term, outcome, this.#clock.thisTurn()),
       onOverload: () => this.refused.upstream_overloaded++,
     })
     visit.start()
@@ -121,7 +121,7 @@ class Visit implements Entrant, Deadline {
     if (found === 'full') return this.#refuse(overloaded(`${concurrency?.waiting ?? 0} wait already`))
     exchange.downstream.onGone = () =>
       this.#giveUp({ code: 'client_gone', detail: 'the client left while it waited for its turn' })
-    this.dueAt = Math.min(clock.monotonic() + (concurrency?.policy.queueTimeoutMs ?? 0), totalBy)
+    this.dueAt = Math.min(clock.thisTurn() + (concurrency?.policy.queueTimeoutMs ?? 0), totalBy)
     deadlines.add(this)
   }
 
@@ -132,7 +132,7 @@ class Visit implements Entrant, Deadline {
 
   onDue(): void {
     const { concurrency, clock } = this.#parts
-    if (clock.monotonic() >= this.#visitor.totalBy)
+    if (clock.thisTurn() >= this.#visitor.totalBy)
       return this.#giveUp({ code: 'deadline_exceeded', detail: 'the time for the whole request was over before its turn came' })
     const { queueTimeoutMs } = concurrency?.policy ?? unlimited
     this.#giveUp(overloaded(`no turn within ${formatDurationMs(queueTimeoutMs)}, ${concurrency?.active ?? 0} are under way`))

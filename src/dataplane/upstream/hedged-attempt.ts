@@ -108,7 +108,7 @@ export class HedgedAttempt implements Ongoing {
     this.#lead = winner
     this.#other = null
     if (!loser) return
-    const now = this.#options.clock.monotonic()
+    const now = this.#options.clock.thisTurn()
     if (loser.sent) loser.endpoint.latency.observe(now - loser.sentAt, now)
     loser.abort()
   }

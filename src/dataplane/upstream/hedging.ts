@@ -34,7 +34,7 @@ export function hedgedAttempt(endpoint: Endpoint, deps: HedgingDeps): HedgedAtte
 function another({ exchange, upstream, picker, policy, clock, tried }: HedgingDeps): Endpoint | null {
   if (tried.length >= policy.retry.attempts || policy.retry.budgetRatio === 0) return null
   const endpoint = picker.pick(exchange, tried)
-  if (!endpoint || endpoint.isFull || tried.includes(endpoint) || !upstream.budget.spend(clock.monotonic())) return null
+  if (!endpoint || endpoint.isFull || tried.includes(endpoint) || !upstream.budget.spend(clock.thisTurn())) return null
   tried.push(endpoint)
   exchange.trace?.tries(endpoint.key)
   upstream.stats.attempts++

@@ -35,7 +35,7 @@ export class MirroredAttempt implements AttemptOwner, Deadline {
     const { target, clock, deadlines, timeoutMs } = this.#owner
     const endpoint = target.picker.pick(this.#asker, [])
     if (!endpoint || endpoint.isFull) return this.#done('skipped')
-    this.dueAt = clock.monotonic() + timeoutMs
+    this.dueAt = clock.thisTurn() + timeoutMs
     deadlines.add(this)
     this.#attempt = new Attempt(endpoint, { head: this.#asker.request, ...this.#message, clock }, this)
     this.#attempt.start()

@@ -55,7 +55,7 @@ function retryUnseen(code: ErrorCode, { attempts }: Standing, policy: RetryPolic
 function retrySeen(leastMs: number, standing: Standing, policy: RetryPolicy, deps: RetryingDeps): number | null {
   if (!standing.isRepeatable || policy.budgetRatio === 0) return null
   const delayMs = Math.max(leastMs, fullJitterMs(standing.attempts - 1, deps.random, backoffOf(policy)))
-  const now = deps.clock.monotonic()
+  const now = deps.clock.thisTurn()
   return now + delayMs < standing.answerBy && deps.budget.spend(now) ? delayMs : null
 }
 

@@ -50,7 +50,7 @@ export function startTunnelling(options: TunnellingOptions): void {
     endpoint.tunnels.delete(exchange)
     if (failure) upstream.noteFailure(endpoint, failure)
     const isRetried = failure && tried.length < policy.retry.attempts && mayRetry(failure, sent)
-    if (isRetried && (!sent || upstream.budget.spend(clock.monotonic()))) {
+    if (isRetried && (!sent || upstream.budget.spend(clock.thisTurn()))) {
       upstream.stats.retries++
       return attempt()
     }

@@ -151,7 +151,7 @@ export class Upstream implements Picker {
 
   /** How many attempts could fail at once and be made again. */
   get retriesLeft(): number {
-    return this.budget.left(this.#deps.clock.monotonic())
+    return this.budget.left(this.#deps.clock.thisTurn())
   }
 
   tryOut(asker: Asker): Endpoint | null {
@@ -164,7 +164,7 @@ export class Upstream implements Picker {
 
   /** Why there is none among some of the members, which are those that `which` names. */
   whyNoneOf(members: readonly Member[], which = ''): Failure {
-    return this.#noMember.whyNone(this, members, { which, now: this.#deps.clock.monotonic() })
+    return this.#noMember.whyNone(this, members, { which, now: this.#deps.clock.thisTurn() })
   }
 
   /** Another balancer as the policy wants it, for a part of the members. */
@@ -177,7 +177,7 @@ export class Upstream implements Picker {
     const { code } = failure
     this.stats.failures.set(code, (this.stats.failures.get(code) ?? 0) + 1)
     if (notOfTheEndpoint.has(code)) return
-    const now = this.#deps.clock.monotonic()
+    const now = this.#deps.clock.thisTurn()
     endpoint.latency.observe(FAILED_MS, now)
     endpoint.burden.add(now)
     this.onTrouble?.(endpoint.key)
@@ -189,7 +189,7 @@ export class Upstream implements Picker {
   noteAnswer(endpoint: Endpoint, answer: Answer): void {
     const { outlier } = this.#policy
     if (!outlier && answer.status < 500) return
-    const now = this.#deps.clock.monotonic()
+    const now = this.#deps.clock.thisTurn()
     if (answer.status >= 500) endpoint.burden.add(now)
     if (outlier) this.#eject(this.#eligibility.answered(endpoint, answer, this.#eligibility.sighting(this.#listed, outlier, now)))
   }
@@ -204,14 +204,14 @@ export class Upstream implements Picker {
     const endpoint = this.#endpoints.get(endpointKey)
     const { outlier } = this.#policy
     if (!endpoint || !outlier) return
-    this.#eligibility.adopt(endpoint, forMs, this.#eligibility.sighting(this.#listed, outlier, this.#deps.clock.monotonic()))
+    this.#eligibility.adopt(endpoint, forMs, this.#eligibility.sighting(this.#listed, outlier, this.#deps.clock.thisTurn()))
     this.#publish()
   }
 
   /** For how many ms more an endpoint is out for failing requests; null: it is not. */
   ejectedForMs(endpointKey: string): number | null {
     const endpoint = this.#endpoints.get(endpointKey)
-    return endpoint ? this.#eligibility.ejectedForMs(endpoint, this.#deps.clock.monotonic()) : null
+    return endpoint ? this.#eligibility.ejectedForMs(endpoint, this.#deps.clock.thisTurn()) : null
   }
 
   /** Why an endpoint was taken out last, for people. */
@@ -250,7 +250,7 @@ export class Upstream implements Picker {
 
   /** Makes the members that requests read out of what is listed and what we have seen of it. */
   #publish(): void {
-    const now = this.#deps.clock.monotonic()
+    const now = this.#deps.clock.thisTurn()
     const { members, nextAt } = this.#eligibility.judge(this.#listed, this.#policy, now)
     this.#members = members
     this.onMembers?.(members)
