@@ -209,7 +209,17 @@ async function startParts(base: Base): Promise<App> {
 
   const metrics = new Metrics()
   const configStatus = () => ({ ...reconciler.status(), revision: revisions.standing, trial: revisions.pointer?.trial ?? null })
-  for (const source of gatewayMetricSources({ gateway, mesh, upstreams, readiness, workers, configStatus, trials, quotas }))
+  for (const source of gatewayMetricSources({
+    gateway,
+    mesh,
+    upstreams,
+    readiness,
+    workers,
+    configStatus,
+    trials,
+    quotas,
+    tasks,
+  }))
     metrics.add(source)
   const trust = frontTrust(cold.listeners)
   const seenBy: SeenBy = (upstream, address) => upstreams.find(upstream)?.discovery.seenBy(address) ?? []

@@ -1,5 +1,7 @@
 import type { ConfigStatus } from '../controlplane/config-status.ts'
 import type { FleetQuotas } from '../controlplane/quotas/fleet-quotas.ts'
+import type { TaskScheduler } from '../controlplane/tasks/scheduler.ts'
+import { taskMetricSources } from '../controlplane/tasks/task-stats.ts'
 import type { Readiness } from '../controlplane/readiness.ts'
 import type { UpstreamRow, UpstreamTable } from '../discovery/upstream-table.ts'
 import type { Trials } from '../controlplane/trials/trials.ts'
@@ -18,6 +20,7 @@ export interface MetricSubject {
   readonly configStatus: () => ConfigStatus
   readonly trials: Pick<Trials, 'ended'>
   readonly quotas: Pick<FleetQuotas, 'view'>
+  readonly tasks: Pick<TaskScheduler, 'stats' | 'view'>
   /** Null: this process serves alone. */
   readonly workers: Workers | null
 }
@@ -34,6 +37,7 @@ export function gatewayMetricSources(subject: MetricSubject): readonly MetricSou
     ...(workers ? [...workers.merge(own), ...workerSources(workers)] : own),
     ...memberSources(upstreams),
     ...controlSources(subject),
+    ...taskMetricSources(subject.tasks),
     {
       name: 'meshgate_cluster_limit_part',
       help: 'How much of a limit of the cluster is this replica’s, 0 to 1, by route and the place of the filter among its filters',

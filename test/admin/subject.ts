@@ -9,6 +9,7 @@ import { explain } from '../../src/controlplane/explain/explain.ts'
 import { answerVerdicts, type VerdictQuestion } from '../../src/controlplane/simulation/sides.ts'
 import type { Question } from '../../src/dataplane/question.ts'
 import { Readiness } from '../../src/controlplane/readiness.ts'
+import { TaskStats } from '../../src/controlplane/tasks/task-stats.ts'
 import { watchConfigFile } from '../../src/controlplane/sources/file-source.ts'
 import { Edges } from '../../src/dataplane/mesh/edges.ts'
 import { Metrics } from '../../src/metrics.ts'
@@ -42,7 +43,7 @@ export const idleDesk: AdminSubject['tasks']['desk'] = {
   withdraw: async () => run,
   plan: async (task) => ({ task, kind: 'call', would: 'do nothing', next: [], leader }),
 }
-const tasks = { view: () => ({ leader: null, isLeader: false, tasks: [] }), desk: idleDesk }
+const tasks = { view: () => ({ leader: null, isLeader: false, tasks: [] }), desk: idleDesk, stats: new TaskStats() }
 
 /** An admin API over a control plane whose sources a test plays. The caller closes it. */
 export async function startAdminUnderTest(file: string, changes: Partial<AdminSubject> = {}) {
@@ -84,6 +85,7 @@ export async function startAdminUnderTest(file: string, changes: Partial<AdminSu
     workers,
     quotas: { view: () => [] },
     trials: { ended: { promote: 0, undo: 0 } },
+    tasks,
   }))
     metrics.add(metric)
   const explained = () => ({

@@ -15,6 +15,7 @@ import { TaskDesk } from './task-desk.ts'
 import type { TaskRequest } from './task-kind.ts'
 import { TaskLine } from './task-line.ts'
 import { TaskRunner } from './task-runner.ts'
+import { TaskStats } from './task-stats.ts'
 import { taskView, type TasksView } from './task-view.ts'
 import { startTicker, type StartTicker, type Ticker } from './ticker.ts'
 
@@ -24,6 +25,7 @@ const CLOSE_GRACE_MS = 5_000
 export interface TaskScheduler {
   /** For who asks for a run or wants to know what one would do. */
   readonly desk: TaskDesk
+  readonly stats: TaskStats
   /** Whether something runs. */
   readonly isBusy: boolean
   /** Replaces the tasks; those that did not change go on undisturbed, and what runs is not interrupted. */
@@ -68,6 +70,7 @@ interface Scheduled {
 
 class Scheduler implements TaskScheduler {
   readonly desk: TaskDesk
+  readonly stats = new TaskStats()
   readonly #options: TaskSchedulerOptions
   readonly #runner: TaskRunner
   readonly #history: RunHistory
@@ -97,6 +100,7 @@ class Scheduler implements TaskScheduler {
       election,
       history: this.#history,
       leftOver: this.#leftOver,
+      stats: this.stats,
     })
     this.desk = new TaskDesk({
       ...surroundings,
@@ -122,6 +126,7 @@ class Scheduler implements TaskScheduler {
     if (this.#isClosed) return
     const before = this.#scheduled
     this.#scheduled = new Map(tasks.map((config) => [config.name, this.#schedule(config, before.get(config.name))]))
+    this.stats.keepOnly(new Set(this.#scheduled.keys()))
     for (const [name, { ticker }] of before) {
       const now = this.#scheduled.get(name)
       if (now?.ticker !== ticker) ticker.stop()

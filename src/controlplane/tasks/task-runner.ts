@@ -6,12 +6,14 @@ import type { LeftOver } from './left-over.ts'
 import type { RunHistory } from './run-history.ts'
 import type { RunRecord } from './run-record.ts'
 import { closed } from './run-steps.ts'
+import type { TaskStats } from './task-stats.ts'
 import { holderOf, newRecord, refuseFire, runFire, type TaskRunDeps } from './task-run.ts'
 
 export interface TaskRunnerOptions extends TaskRunDeps {
   readonly election: Election
   readonly history: RunHistory
   readonly leftOver: LeftOver
+  readonly stats: TaskStats
 }
 
 /** Runs fires while this gateway leads, and tells how they ended. */
@@ -67,13 +69,15 @@ export class TaskRunner {
   }
 
   #tellTooOld(task: string, { term }: Leadership, why: string): null {
+    this.#options.stats.count(task, false)
     this.#options.logger.error({ event: 'task.too_old', task, term: String(term) }, `task "${task}" did not run: ${why}`)
     return null
   }
 
   #tell(record: RunRecord): void {
-    const { logger } = this.#options
+    const { logger, stats } = this.#options
     const { task, fireTime, ok, detail } = record
+    stats.count(task, ok)
     if (ok) return logger.info({ event: 'task.done', task, fireTime, detail }, `task "${task}" done: ${detail}`)
     const event = ok === null ? 'task.interrupted' : 'task.failed'
     logger.warn({ event, task, fireTime, detail }, `task "${task}" ${ok === null ? 'waits' : 'failed'}: ${detail}`)
