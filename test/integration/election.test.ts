@@ -7,7 +7,7 @@ import { startElection, type Election, type Leadership } from '../../src/registr
 import { silentLogger } from '../../src/logging.ts'
 import { openConsulRegistry } from '../../src/registry/consul/consul-registry.ts'
 import type { Registry } from '../../src/registry/registry.ts'
-import { registryServers, type RegistryServerUnderTest } from './registry-servers.ts'
+import { registryServers, type RegistryServerUnderTest } from '../registry/registry-servers.ts'
 import { until } from '../support/until.ts'
 
 interface Candidate {
