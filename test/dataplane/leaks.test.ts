@@ -107,7 +107,7 @@ describe('a client that leaves', () => {
   it('in any way and at any time leaves no descriptor and no memory behind', async (test) => {
     const abused = await start()
     const all = Object.values(modes)
-    const said = await assertNothingLeft(abused, isSoak ? 10_000 : 700, async (turn) => {
+    const said = await assertNothingLeft(abused, isSoak ? 10_000 : 500, async (turn) => {
       const { send, got } = all[turn % all.length] ?? assert.fail()
       const client = await openRaw(abused.plane.port)
       client.send(send)
@@ -119,7 +119,7 @@ describe('a client that leaves', () => {
 
   it('from an open WebSocket leaves no descriptor and no memory behind', async (test) => {
     const abused = await start()
-    const said = await assertNothingLeft(abused, isSoak ? 10_000 : 400, async (turn) => {
+    const said = await assertNothingLeft(abused, isSoak ? 10_000 : 300, async (turn) => {
       const client = await openRaw(abused.plane.port)
       client.send(upgrade)
       await until('it is open', () => client.received().includes('101 Switching'))
