@@ -9,9 +9,9 @@ import { seededRandom } from '../support/seeded-random.ts'
 import { until } from '../support/until.ts'
 
 // `npm run soak` runs it longer; MESHGATE_SEED repeats a run.
-const durationMs = process.env['MESHGATE_SOAK'] ? 180_000 : 12_000
+const durationMs = process.env['MESHGATE_SOAK'] ? 180_000 : 8_000
 const seed = Number(process.env['MESHGATE_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
-const configChanges = process.env['MESHGATE_SOAK'] ? 450 : 30
+const configChanges = process.env['MESHGATE_SOAK'] ? 450 : 20
 
 const config = `
 defaults: { health: { every: 200ms, timeout: 500ms } }

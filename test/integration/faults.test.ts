@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
 import type { ReadinessReport } from '../../src/controlplane/readiness.ts'
+import { startAppHere } from '../support/app-here.ts'
 import { startGatewayProcess } from '../support/gateway-process.ts'
 import { startInstance } from '../support/instance.ts'
 import { freePorts, runMeshgate, spawnMeshgate } from '../support/meshgate-process.ts'
@@ -148,13 +149,9 @@ describe('a registry that goes wrong later takes nothing away', () => {
     it(fault, async () => {
       const registry = await brokenRegistry()
       const instance = await startInstance('hello')
-      const gateway = await startGatewayProcess({
-        registry: `{ consul: { address: "${registry.address}" } }`,
-        config: fast,
-        awaitReady: false,
-      })
+      registry.list(instance.port)
+      const gateway = await startAppHere(registry.address, fast)
       try {
-        registry.list(instance.port)
         await until('the gateway serves', async () => (await fetch(`${gateway.web}/hello/`)).ok, 20_000)
         registry.breakWith(answer)
         await until('the fault has been met', () => registry.faultyAnswers > 2, 20_000)

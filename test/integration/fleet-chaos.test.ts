@@ -13,7 +13,7 @@ import { seededRandom } from '../support/seeded-random.ts'
 import { until } from '../support/until.ts'
 
 // `npm run soak` goes on for ten minutes; MESHGATE_SEED repeats a run.
-const durationMs = process.env['MESHGATE_SOAK'] ? 600_000 : 10_000
+const durationMs = process.env['MESHGATE_SOAK'] ? 600_000 : 8_000
 const seed = Number(process.env['MESHGATE_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
 const replicaCount = process.env['MESHGATE_SOAK'] ? 5 : 3
 
