@@ -46,6 +46,9 @@ export const systemClock: Clock = {
   },
 }
 
+/** For a process whose turns are an application's, which may be long: what it does first in one must not take the time of what it does last. */
+export const clockOfApplications: Clock = { ...systemClock, thisTurn: () => systemClock.monotonic() }
+
 /** Keeps the process from ending while it waits for nothing but armed timers, until the function that is returned is called. */
 export function holdProcess(): () => void {
   const interval = setInterval(() => {}, LONGEST_TIMER_MS)

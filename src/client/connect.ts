@@ -1,4 +1,4 @@
-import { systemClock, systemRandom } from '../clock.ts'
+import { clockOfApplications, systemRandom } from '../clock.ts'
 import type { ErrorCode, GatewayError } from '../errors.ts'
 import type { KvEntry } from '../registry/registry.ts'
 import type { Leadership } from '../registry/election.ts'
@@ -48,5 +48,5 @@ export type MeshErrorCode = ErrorCode
  * `wait`: then the registry is awaited while calls fail. Throws `config_invalid` for options that are wrong. Closed by the caller.
  */
 export async function connect(options: ConnectOptions = {}): Promise<Mesh> {
-  return new OpenMesh(await openMeshParts(parseConnectOptions(options), { clock: systemClock, random: systemRandom }))
+  return new OpenMesh(await openMeshParts(parseConnectOptions(options), { clock: clockOfApplications, random: systemRandom }))
 }

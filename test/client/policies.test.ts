@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
+import { request } from 'undici'
 import type { Mesh } from '../../src/client/connect.ts'
 import { registryServers, type RegistryServerUnderTest } from '../registry/registry-servers.ts'
 import type { Answer, TestInstance } from '../support/instance.ts'
@@ -45,6 +46,19 @@ for (const { name, skip, start } of registryServers) {
       assert.equal(asked, 3)
       assert.equal((await own.fetch('http://fixed/')).status, 503)
       assert.equal(asked, 4)
+    })
+
+    it('give a call its whole time, however busy the application was since another call in the same turn', async () => {
+      await serve('hurried', undefined)
+      await using own = await openTestMesh(server.address, { services: { hurried: { timeouts: { total: '200ms' } } } })
+      await until('hurried is probed', () => hasEligible(own, 'hurried', 1))
+      const before = request('http://hurried/', { dispatcher: own.dispatcher }).catch(() => null)
+      const busyUntil = performance.now() + 300
+      while (performance.now() < busyUntil);
+      const { statusCode, body } = await request('http://hurried/', { dispatcher: own.dispatcher })
+      await body.dump()
+      assert.equal(statusCode, 200)
+      await (await before)?.body.dump()
     })
 
     it('follow so many services at a time and no more', async () => {
