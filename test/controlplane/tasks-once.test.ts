@@ -61,11 +61,25 @@ for (const { name: registryName, skip, start } of registryServers) {
       }
     }
 
+    /** Starts one by a clock that stands, when it has looked for what others left: it does so once, and never again. */
+    const gatewayThatHasLooked = async (name: string, now: number): Promise<TestGateway> => {
+      const { promise: looked, resolve } = Promise.withResolvers<void>()
+      const { kv, ...others } = withPut((key, value, options) => registry.kv.put(key, value, options))
+      const list: Kv['list'] = async (key) => {
+        const found = await kv.list(key)
+        setImmediate(resolve)
+        return found
+      }
+      const started = gateway({ name, clock: new ManualClock(now), registry: { ...others, kv: { ...kv, list } } })
+      await looked
+      return started
+    }
+
     const lostAnswer = new GatewayError('registry_unavailable', 'the answer was lost')
 
     it('runs once although two gateways believe to lead and the clock of one is two hours ahead', async () => {
-      const a = gateway({ name: 'a' })
-      const b = gateway({ name: 'b', clock: new ManualClock(Date.now() + 7_200_000) })
+      const a = await gatewayThatHasLooked('a', Date.now())
+      const b = await gatewayThatHasLooked('b', Date.now() + 7_200_000)
       for (const fireTime of [three, '2026-11-24T03:00:00Z', '2026-11-25T03:00:00Z']) {
         a.fire(fireTime)
         b.fire(fireTime)
