@@ -10,8 +10,8 @@ export interface Clock {
   /** Monotonic time in ms from an arbitrary start: never goes back. */
   monotonic(): number
   /**
-   * Monotonic time in ms at which it was first asked for in this turn of the event loop: for what is done for every request, since a look
-   * at the clock costs as much as finding its route. A duration has both its ends from here.
+   * Monotonic time in ms at which it was first asked for in this turn of the event loop: for what is done for every request, which
+   * ten looks at the clock make some per cent dearer. A duration has both its ends from here (docs/decisions/0041).
    */
   thisTurn(): number
   /** Calls `run` once, `delayMs` (≥ 0) from now. An armed timer does not keep the process alive. */

@@ -15,6 +15,11 @@ export interface MetricSource {
   readonly samples: () => Iterable<Sample>
 }
 
+/** One value that has no labels. */
+export function gauge(name: string, help: string, value: () => number): MetricSource {
+  return { name, help, kind: 'gauge', labelNames: [], samples: () => [{ labels: {}, value: value() }] }
+}
+
 /** The Prometheus page of the process. */
 export class Metrics {
   readonly #registry = new Registry()

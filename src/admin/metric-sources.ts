@@ -8,7 +8,7 @@ import type { Trials } from '../controlplane/trials/trials.ts'
 import type { Gateway } from '../dataplane/gateway.ts'
 import type { Mesh } from '../dataplane/mesh/mesh.ts'
 import { upstreamMetricSources } from '../dataplane/upstream/upstream-metrics.ts'
-import type { MetricSource, Sample } from '../metrics.ts'
+import { gauge, type MetricSource, type Sample } from '../metrics.ts'
 import type { WorkerView } from '../workers/worker-view.ts'
 import type { Workers } from '../workers/workers.ts'
 
@@ -179,10 +179,6 @@ function controlSources({ readiness, configStatus, trials }: MetricSubject): rea
       return [file, ...entries].filter(({ state }) => state === 'refused').length
     }),
   ]
-}
-
-function gauge(name: string, help: string, value: () => number): MetricSource {
-  return { name, help, kind: 'gauge', labelNames: [], samples: () => [{ labels: {}, value: value() }] }
 }
 
 function memberSamples(upstream: string, { all, eligible }: UpstreamRow['upstream']['members']): readonly Sample[] {

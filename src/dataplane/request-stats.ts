@@ -1,5 +1,5 @@
 import { DurationBuckets } from './duration-buckets.ts'
-import type { MetricSource, Sample } from '../metrics.ts'
+import { gauge, type MetricSource, type Sample } from '../metrics.ts'
 
 export const REQUESTS_METRIC = 'meshgate_requests_total'
 export const DURATIONS_METRIC = 'meshgate_request_duration_seconds_bucket'
@@ -59,13 +59,7 @@ export class RequestStats {
         labelNames: ['route', 'le'],
         samples: () => this.#durations(),
       },
-      {
-        name: 'meshgate_requests_in_flight',
-        help: 'Exchanges under way, tunnels included',
-        kind: 'gauge',
-        labelNames: [],
-        samples: () => [{ labels: {}, value: this.inFlight }],
-      },
+      gauge('meshgate_requests_in_flight', 'Exchanges under way, tunnels included', () => this.inFlight),
     ]
   }
 

@@ -46,8 +46,8 @@ for (const { name: registryName, skip, start } of registryServers) {
       return started
     }
 
-    /** A registry whose KV writes go through `put`. */
-    const withPut = (put: Kv['put']): Registry => {
+    /** The registry, with other ways to do some things in KV. */
+    const withKv = (changes: Partial<Kv>): Registry => {
       const { kv } = registry
       return {
         ...registry,
@@ -56,7 +56,8 @@ for (const { name: registryName, skip, start } of registryServers) {
           list: (key) => kv.list(key),
           keys: (key) => kv.keys(key),
           delete: (key) => kv.delete(key),
-          put,
+          put: (key, value, options) => kv.put(key, value, options),
+          ...changes,
         },
       }
     }
@@ -64,13 +65,12 @@ for (const { name: registryName, skip, start } of registryServers) {
     /** Starts one by a clock that stands, when it has looked for what others left: it does so once, and never again. */
     const gatewayThatHasLooked = async (name: string, now: number): Promise<TestGateway> => {
       const { promise: looked, resolve } = Promise.withResolvers<void>()
-      const { kv, ...others } = withPut((key, value, options) => registry.kv.put(key, value, options))
       const list: Kv['list'] = async (key) => {
-        const found = await kv.list(key)
+        const found = await registry.kv.list(key)
         setImmediate(resolve)
         return found
       }
-      const started = gateway({ name, clock: new ManualClock(now), registry: { ...others, kv: { ...kv, list } } })
+      const started = gateway({ name, clock: new ManualClock(now), registry: withKv({ list }) })
       await looked
       return started
     }
@@ -143,20 +143,20 @@ for (const { name: registryName, skip, start } of registryServers) {
 
     it('runs when its claim was written and only the answer was lost', async () => {
       let lost = false
-      const lossy = withPut(async (key, value, options) => {
+      const put: Kv['put'] = async (key, value, options) => {
         const written = await registry.kv.put(key, value, options)
         if (lost) return written
         lost = true
         throw lostAnswer
-      })
-      const a = gateway({ registry: lossy })
+      }
+      const a = gateway({ registry: withKv({ put }) })
       a.fire(three)
       assert.equal((await a.outcome(three)).ok, true)
       assert.equal(a.calls.length, 1)
     })
 
     it('does not run when its claim cannot be written, and says so', async () => {
-      const a = gateway({ registry: withPut(() => Promise.reject(lostAnswer)) })
+      const a = gateway({ registry: withKv({ put: () => Promise.reject(lostAnswer) }) })
       a.fire(three)
       assert.match((await a.outcome(three)).detail, /did not run, since its record could not be written: the answer was lost/)
       assert.equal(a.calls.length, 0)

@@ -1,4 +1,4 @@
-import type { MetricSource, Sample } from '../../metrics.ts'
+import { gauge, type MetricSource, type Sample } from '../../metrics.ts'
 import type { RunRecord } from './run-record.ts'
 import type { TasksView, TaskView } from './task-view.ts'
 
@@ -8,7 +8,7 @@ type Outcome = 'done' | 'failed' | 'interrupted'
 export class TaskStats {
   readonly #ended = new Map<string, Record<Outcome, number>>()
 
-  /** `ok` as in a record; null: the run is left to the next leader, or to its next attempt. */
+  /** `ok` as in a record; null: the run is left to the next leader. */
   count(task: string, ok: RunRecord['ok']): void {
     let ended = this.#ended.get(task)
     if (!ended) this.#ended.set(task, (ended = { done: 0, failed: 0, interrupted: 0 }))
@@ -33,13 +33,7 @@ export function taskMetricSources(tasks: { readonly stats: TaskStats; view(): Ta
       return found === null ? [] : [{ labels: { task: task.name }, value: found }]
     })
   return [
-    {
-      name: 'meshgate_leader',
-      help: '1 while this gateway leads the fleet and runs its tasks',
-      kind: 'gauge',
-      labelNames: [],
-      samples: () => [{ labels: {}, value: tasks.view().isLeader ? 1 : 0 }],
-    },
+    gauge('meshgate_leader', '1 while this gateway leads the fleet and runs its tasks', () => (tasks.view().isLeader ? 1 : 0)),
     {
       name: 'meshgate_task_runs_total',
       help: 'Runs that this gateway has ended while it led: done, failed (or not begun), interrupted and left to the next leader',
